@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Naru: make            builds everything into build/
+#       make check      builds and runs all tests (root)    make check SAN=1: under ASan and UBSan
+#       make lint       format, layers, headers, warnings, analysers, man pages
+#       make bench      measures against the peers, writes doc/BENCHMARKS.md (root)
+#       make demo       a container with network, served and cleaned up (root)
+#       make install    PREFIX, DESTDIR, CNI_BINDIR         make uninstall, dist, clean
+# V=1 shows commands. DEPS=0 skips installing packages.
+
+VERSION     := 0.1.0
+BUILD       ?= build$(if $(SAN),-san)
+PREFIX      ?= /usr/local
+CNI_BINDIR  ?= /opt/cni/bin
+DESTDIR     ?=
+CC          ?= gcc
+DEPS        ?= 1
+Q           := $(if $(V),,@)
+say          = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
+
+# ---------------------------------------------------------------- what there is
+PLUGINS     := loopback bridge veth portmap masquerade host-local
+IPAMS       := host-local
+ALIASES     := ptp:veth
+# plugins that carry another one inside, run in process
+CARRY_bridge := host-local
+CARRY_veth   := host-local
+
+src_of       = $(if $(filter $(1),$(IPAMS)),ipam,plugins)/$(1).c
+sym_of       = cni_plugin_$(subst -,_,$(1))
+
+NETLIB_SRC  := $(wildcard netlib/*/*.c)
+NETLIB_SRC  := $(filter-out netlib/cni/main_%.c,$(NETLIB_SRC))
+IPAM_SRC    := $(filter-out $(IPAMS:%=ipam/%.c),$(wildcard ipam/*.c))
+IMAGE_SRC   := $(wildcard runner/image/*.c)
+IMAGE_LIGHT := $(filter runner/image/ref.c runner/image/store.c runner/image/config.c,$(IMAGE_SRC))
+SECCOMP_GEN := runner/engine/seccomp_gen.c
+RUNNER_SRC  := $(filter-out $(SECCOMP_GEN),$(wildcard runner/*.c runner/cli/*.c runner/engine/*.c)) $(IMAGE_LIGHT)
+TEST_SRC    := $(wildcard tests/unit/test_*.c tests/netns/test_*.c tests/cni/test_*.c tests/runner/test_*.c)
+TESTLIB_SRC := $(wildcard tests/lib/*.c)
+TOOL_SRC    := $(wildcard tests/tools/*.c)
+FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
+
+# ---------------------------------------------------------------- how it is built
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wpointer-arith -Wwrite-strings \
+	-Wformat=2 -Wundef -Wno-missing-field-initializers
+GCC_ONLY := $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
+HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
+	-ftrivial-auto-var-init=zero -fno-strict-aliasing -fno-delete-null-pointer-checks -fwrapv -fvisibility=hidden
+HARDEN := $(if $(findstring clang,$(CC)),$(filter-out -ftrivial-auto-var-init=zero,$(HARDEN)),$(HARDEN))
+OPT    := -O2 -g -D_FORTIFY_SOURCE=3
+ifdef SAN
+OPT    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+HARDEN := -fPIE -fno-strict-aliasing -fwrapv -fvisibility=hidden
+endif
+CPPFLAGS += -D_GNU_SOURCE -DNARU_VERSION='"$(VERSION)"' -I. -I$(BUILD)
+CFLAGS   += -std=gnu11 $(OPT) $(HARDEN) $(WARN) $(GCC_ONLY) -ffunction-sections -fdata-sections
+LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code \
+	-Wl,--gc-sections,--as-needed
+
+# json-c and libnftnl are linked statically where the distribution ships the archives: each shared library costs some 70 us per
+# plugin call. STATIC= turns that off.
+STATIC   ?= 1
+archive   = $(shell $(CC) -print-file-name=$(1).a)
+lib       = $(if $(and $(STATIC),$(findstring /,$(call archive,lib$(1)))),$(call archive,lib$(1)),-l$(1))
+LIBS     := $(call lib,json-c) $(call lib,nftnl) -lmnl
+
+COMPILE   = $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c
+LINK      = $(CC) $(CFLAGS) $(LDFLAGS)
+
+obj       = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+BIN      := $(BUILD)/bin
+NETLIB   := $(BUILD)/libnetlib.a
+IPAMLIB  := $(BUILD)/libipam.a
+RUNNER   := $(BUILD)/librunner.a
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all plugins runner tests tools fuzz bench-programs
+
+all: deps-build plugins runner
+plugins: $(PLUGINS:%=$(BIN)/%) $(BIN)/naru-cni $(foreach a,$(ALIASES),$(BIN)/$(firstword $(subst :, ,$(a))))
+runner: $(if $(wildcard runner/main.c),$(BIN)/naru) $(if $(wildcard runner/image/main.c),$(BIN)/naru-image)
+
+$(BUILD)/obj/%.o: %.c | $(BUILD)/build-id.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -o $@ $<
+
+$(NETLIB): $(call obj,$(NETLIB_SRC))
+$(IPAMLIB): $(call obj,$(IPAM_SRC))
+$(RUNNER): $(call obj,$(filter-out runner/main.c,$(RUNNER_SRC)))
+$(BUILD)/lib%.a:
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
+
+# One id for all programs of one build: a plugin runs another one in process only when both carry the same (cni/exec.c).
+BUILD_INPUTS := $(NETLIB_SRC) $(wildcard netlib/*/*.h plugins/*.c ipam/*.[ch]) Makefile
+$(BUILD)/build-id.h: $(BUILD_INPUTS)
+	@mkdir -p $(@D)
+	$(Q)printf '#define NARU_BUILD_ID "%s"\n' "$$(cat $(BUILD_INPUTS) | sha256sum | cut -c1-32)" > $@
+
+# A plugin as its own program: main_one.c with the plugin's symbol, and those that it carries inside.
+define plugin_rules
+$(BUILD)/main/$(1).o: netlib/cni/main_one.c $(BUILD)/build-id.h
+	@mkdir -p $$(@D)
+	$$(Q)$$(COMPILE) -DPLUGIN=$(call sym_of,$(1)) -DCARRIED='$(foreach p,$(CARRY_$(1)),X($(call sym_of,$(p))))' -o $$@ $$<
+$(BIN)/$(1): $(BUILD)/main/$(1).o $(call obj,$(call src_of,$(1)) $(foreach p,$(CARRY_$(1)),$(call src_of,$(p)))) $(IPAMLIB) $(NETLIB)
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(LINK) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS)
+endef
+$(foreach p,$(PLUGINS),$(eval $(call plugin_rules,$(p))))
+
+# All plugins in one program, chosen by name or first argument.
+$(BUILD)/main/all.o: netlib/cni/main_all.c $(BUILD)/build-id.h
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -DPLUGIN_LIST='$(foreach p,$(PLUGINS),X($(call sym_of,$(p))))' \
+		-DALIAS_LIST='$(foreach a,$(ALIASES),Y("$(firstword $(subst :, ,$(a)))","$(lastword $(subst :, ,$(a)))"))' -o $@ $<
+$(BIN)/naru-cni: $(BUILD)/main/all.o $(call obj,$(foreach p,$(PLUGINS),$(call src_of,$(p)))) $(IPAMLIB) $(NETLIB)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS)
+
+define alias_rule
+$(BIN)/$(1): $(BIN)/$(2)
+	$$(Q)ln -sf $(2) $$@
+endef
+$(foreach a,$(ALIASES),$(eval $(call alias_rule,$(firstword $(subst :, ,$(a))),$(lastword $(subst :, ,$(a))))))
+
+# The default seccomp profile is compiled by a program of the build.
+GEN_SRC := $(SECCOMP_GEN) runner/engine/caps.c $(foreach x,nr profile bpf compose,runner/engine/seccomp_$(x).c) \
+	netlib/base/err.c netlib/base/str.c
+$(BUILD)/seccomp_gen: $(call obj,$(GEN_SRC))
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^
+$(BUILD)/gen/seccomp_default.h: $(BUILD)/seccomp_gen
+	@mkdir -p $(@D)
+	$(Q)$< > $@
+$(call obj,runner/engine/seccomp.c): $(BUILD)/gen/seccomp_default.h
+
+$(BIN)/naru: $(call obj,runner/main.c) $(RUNNER) $(NETLIB) | $(BUILD)/main/none.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(BUILD)/main/none.o $(filter %.a,$^) $(LIBS)
+$(BUILD)/main/none.o: netlib/cni/main_none.c $(BUILD)/build-id.h
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -o $@ $<
+
+# Archives and digests live in a program of their own, so that `naru run` does not load their libraries.
+$(BIN)/naru-image: $(call obj,$(IMAGE_SRC)) $(RUNNER) $(NETLIB) | $(BUILD)/main/none.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(BUILD)/main/none.o $(filter %.a,$^) $(LIBS) -larchive -lcrypto
+
+# ---------------------------------------------------------------- tests
+TESTS   := $(TEST_SRC:%.c=$(BUILD)/%)
+TOOLS   := $(TOOL_SRC:%.c=$(BUILD)/%)
+TEST_SH := $(wildcard tests/tools/test_*.sh tests/cni/test_*.sh tests/runner/test_*.sh tests/lint/test_*.sh)
+FUZZ_REPLAY := $(FUZZ_SRC:%.c=$(BUILD)/%_replay)
+
+$(BUILD)/libtest.a: $(call obj,$(TESTLIB_SRC))
+$(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a $(call obj,$(IPAMS:%=ipam/%.c)) $(IPAMLIB) \
+		$(RUNNER) $(call obj,$(filter-out runner/image/main.c,$(IMAGE_SRC))) $(NETLIB) $(BUILD)/main/none.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS) -larchive -lcrypto -lcmocka $(if $(findstring seccomp,$@),-lseccomp)
+$(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lcmocka
+tests: $(TESTS) tools fuzz
+tools: $(TOOLS)
+
+# Fuzz targets: LLVMFuzzerTestOneInput; every run replays the corpora, `make fuzz-run TARGET=json SECONDS=60` searches with clang.
+$(FUZZ_REPLAY): $(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(NETLIB) $(BUILD)/main/none.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS)
+fuzz: $(FUZZ_REPLAY)
+
+.PHONY: check
+check: deps-check all tests
+	$(Q)NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) tests/run $(TESTS) $(FUZZ_REPLAY) $(TEST_SH)
+
+.PHONY: fuzz-run
+fuzz-run:
+	$(Q)mkdir -p $(BUILD)/fuzz
+	clang -O1 -g -fsanitize=fuzzer,address,undefined $(CPPFLAGS) -std=gnu11 -o $(BUILD)/fuzz/$(TARGET) \
+		tests/fuzz/fuzz_$(TARGET).c netlib/base/*.c netlib/ip/*.c netlib/nl/*.c netlib/cni/main_none.c \
+		$(filter-out netlib/base/%.c netlib/ip/%.c netlib/nl/%.c,$(NETLIB_SRC)) -I$(BUILD) $(LIBS)
+	$(BUILD)/fuzz/$(TARGET) -max_total_time=$(or $(SECONDS),60) -rss_limit_mb=512 -timeout=2 tests/fuzz/corpus/$(TARGET)
+
+# ---------------------------------------------------------------- lint, bench, demo
+.PHONY: lint bench demo
+lint: deps-lint
+	$(Q)BUILD=$(BUILD) tests/lint/run
+
+bench: deps-bench all
+	$(Q)BUILD=$(BUILD) tests/bench/run $(BENCH_ARGS)
+
+demo: deps-demo all
+	$(Q)BIN=$(abspath $(BIN)) doc/demo/run
+
+# ---------------------------------------------------------------- packages (Debian's names)
+PKG_BUILD := gcc make libc6-dev libmnl-dev libnftnl-dev libjson-c-dev libarchive-dev libssl-dev
+PKG_CHECK := $(PKG_BUILD) libcmocka-dev libseccomp-dev iproute2 nftables busybox-static containernetworking-plugins conntrack \
+	socat zstd
+PKG_LINT  := $(PKG_BUILD) libcmocka-dev libseccomp-dev clang clang-format clang-tidy cppcheck shellcheck mandoc
+PKG_BENCH := $(PKG_BUILD) containernetworking-plugins crun podman iptables nftables iproute2 busybox-static
+PKG_DEMO  := $(PKG_BUILD) busybox-static iproute2 nftables
+.PHONY: deps-build deps-check deps-lint deps-bench deps-demo
+deps-build: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_BUILD)
+deps-check: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_CHECK)
+deps-lint:  ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_LINT)
+deps-bench: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_BENCH)
+deps-demo:  ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_DEMO)
+
+# ---------------------------------------------------------------- install
+MAN8 := $(wildcard doc/man/*.8)
+MAN1 := $(wildcard doc/man/*.1)
+.PHONY: install uninstall dist clean
+install: all
+	install -d $(DESTDIR)$(CNI_BINDIR) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/naru \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
+	install -s -m 755 $(PLUGINS:%=$(BIN)/%) $(DESTDIR)$(CNI_BINDIR)
+	$(foreach a,$(ALIASES),ln -sf $(lastword $(subst :, ,$(a))) $(DESTDIR)$(CNI_BINDIR)/$(firstword $(subst :, ,$(a)));)
+	install -s -m 755 $(BIN)/naru $(DESTDIR)$(PREFIX)/bin
+	install -s -m 755 $(BIN)/naru-image $(BIN)/naru-cni $(DESTDIR)$(PREFIX)/libexec/naru
+	$(if $(MAN1),install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1)
+	$(if $(MAN8),install -m 644 $(MAN8) $(DESTDIR)$(PREFIX)/share/man/man8)
+
+uninstall:
+	rm -f $(PLUGINS:%=$(DESTDIR)$(CNI_BINDIR)/%) \
+		$(foreach a,$(ALIASES),$(DESTDIR)$(CNI_BINDIR)/$(firstword $(subst :, ,$(a)))) $(DESTDIR)$(PREFIX)/bin/naru
+	rm -rf $(DESTDIR)$(PREFIX)/libexec/naru
+	rm -f $(patsubst doc/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(MAN1)) \
+		$(patsubst doc/man/%,$(DESTDIR)$(PREFIX)/share/man/man8/%,$(MAN8))
+
+dist:
+	git archive --prefix=naru-$(VERSION)/ -o naru-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf build build-san naru-*.tar.gz
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

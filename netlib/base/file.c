@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/base/fd.h"
+#include "netlib/base/str.h"
+
+#define TREE_DEPTH_MAX 256
+
+int file_read_at(int dir, const char *name, size_t max, char **out, size_t *len, struct err *e)
+{
+	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return err_set(e, -errno, "open %s", name);
+	if (fstat(fd, &st) < 0)
+		return err_set(e, -errno, "stat %s", name);
+	if (!S_ISREG(st.st_mode))
+		return err_say(e, -EINVAL, "read %s: expected a regular file", name);
+	int r = fd_read_all(fd, max, -1, out, len);
+	if (r < 0)
+		return err_set(e, r, "read %s", name);
+	return 0;
+}
+
+/* An unnamed file with its content on stable storage. */
+static int tmp_written(int dir, mode_t mode, const void *buf, size_t len)
+{
+	cleanup_fd int fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	if ((r = fd_write_all(fd, buf, len)) < 0)
+		return r;
+	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)	/* fchmod: the mode must not depend on the caller's umask */
+		return -errno;
+	return take_fd(fd);
+}
+
+static int tmp_link(int tmp, int dir, const char *name)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", tmp);
+	return linkat(AT_FDCWD, path, dir, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+static int dir_sync(int dir)
+{
+	if (dir != AT_FDCWD)
+		return fsync(dir) < 0 ? -errno : 0;
+	cleanup_fd int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_create_at(int dir, const char *name, mode_t mode, const void *buf, size_t len, struct err *e)
+{
+	cleanup_fd int fd = tmp_written(dir, mode, buf, len);
+	int r;
+
+	if (fd < 0)
+		return err_set(e, fd, "write %s", name);
+	if ((r = tmp_link(fd, dir, name)) < 0)
+		return err_set(e, r, "create %s", name);
+	if ((r = dir_sync(dir)) < 0) {
+		(void)unlinkat(dir, name, 0);
+		return err_set(e, r, "sync the directory of %s", name);
+	}
+	return 0;
+}
+
+int file_replace_at(int dir, const char *name, mode_t mode, const void *buf, size_t len, struct err *e)
+{
+	char tmp[300];
+	int r;
+
+	if ((r = str_copyf(tmp, sizeof tmp, ".%s.new", name)) < 0)
+		return err_set(e, r, "replace %s", name);
+	cleanup_fd int fd = openat(dir, tmp, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0)
+		return err_set(e, -errno, "create %s", tmp);
+	if ((r = fd_write_all(fd, buf, len)) == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+		r = -errno;
+	if (r == 0 && renameat(dir, tmp, dir, name) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlinkat(dir, tmp, 0);
+		return err_set(e, r, "write %s", name);
+	}
+	if ((r = dir_sync(dir)) < 0)
+		return err_set(e, r, "sync the directory of %s", name);
+	return 0;
+}
+
+int file_mkdirs(const char *path, mode_t mode, struct err *e)
+{
+	char buf[4096];
+	int r;
+
+	if ((r = str_copyf(buf, sizeof buf, "%s", path)) < 0)
+		return err_set(e, r, "create directory %s", path);
+	if (mkdir(buf, mode) == 0 || errno == EEXIST)
+		return 0;
+	for (char *p = buf + 1; (p = strchr(p, '/')); p++) {
+		*p = 0;
+		if (mkdir(buf, mode) < 0 && errno != EEXIST)
+			return err_set(e, -errno, "create directory %s", buf);
+		*p = '/';
+	}
+	if (mkdir(buf, mode) < 0 && errno != EEXIST)
+		return err_set(e, -errno, "create directory %s", buf);
+	return 0;
+}
+
+int file_open_dir(int dir, const char *name, struct err *e)
+{
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 ? err_set(e, -errno, "open directory %s", name) : fd;
+}
+
+/* /proc/locks names the holder by inode: "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF". 0 when unknown. */
+static int lock_holder(int fd)
+{
+	cleanup_stream FILE *f = fopen("/proc/locks", "re");
+	struct stat st;
+	char line[256];
+
+	if (!f || fstat(fd, &st) < 0)
+		return 0;
+	while (fgets(line, sizeof line, f)) {
+		int pid;
+		unsigned long ino;
+
+		if (strstr(line, "->") ||
+		    sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%lu", &pid, &ino) != 2)
+			continue;
+		if (ino == (unsigned long)st.st_ino)
+			return pid;
+	}
+	return 0;
+}
+
+int file_lock(int fd, int timeout_ms, const char *what, struct err *e)
+{
+	for (int64_t waited_us = 0;; ) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK)
+			return err_set(e, -errno, "lock %s", what);
+		if (waited_us >= timeout_ms * INT64_C(1000))
+			break;
+		/* flock has no wait with a deadline: short naps, longer as it goes on */
+		int nap_us = waited_us < 10000 ? 200 : waited_us < 100000 ? 1000 : 10000;
+		(void)nanosleep(&(struct timespec){ .tv_nsec = nap_us * 1000L }, NULL);
+		waited_us += nap_us;
+	}
+	return err_code(e, -EAGAIN, 11, "lock %s: still held by process %d after %d ms; try again later", what,
+			lock_holder(fd), timeout_ms);
+}
+
+static int remove_level(int dir, const char *name, dev_t dev, int depth, struct err *e)
+{
+	struct stat st;
+
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM && errno != EBUSY)
+		return err_set(e, -errno, "remove %s", name);
+	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(e, -errno, "open %s", name);
+	if (st.st_dev != dev)
+		return err_say(e, -EXDEV, "remove %s: something is still mounted there", name);
+	if (depth > TREE_DEPTH_MAX)
+		return err_say(e, -ELOOP, "remove %s: more than %d directories deep", name, TREE_DEPTH_MAX);
+	cleanup_dir DIR *d = fdopendir(take_fd(fd));
+	if (!d)
+		return err_set(e, -errno, "read %s", name);
+	for (struct dirent *ent; (ent = readdir(d)); ) {
+		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
+			continue;
+		int r = remove_level(dirfd(d), ent->d_name, dev, depth + 1, e);
+		if (r < 0)
+			return r;
+	}
+	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_set(e, -errno, "remove %s", name);
+	return 0;
+}
+
+int file_remove_tree(int dir, const char *name, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_set(e, -errno, "stat %s", name);
+	return remove_level(dir, name, st.st_dev, 0, e);
+}
+
+int file_poke_at(int dir, const char *name, const char *value)
+{
+	cleanup_fd int fd = openat(dir, name, O_WRONLY | O_CLOEXEC);
+	size_t n = strlen(value);
+
+	if (fd < 0)
+		return -errno;
+	ssize_t w = write(fd, value, n);
+	if (w < 0)
+		return -errno;
+	return (size_t)w == n ? 0 : -EIO;
+}

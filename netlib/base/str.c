@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/base/str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void str_add_n(struct str *s, const char *bytes, size_t n)
+{
+	size_t need = s->len + n + 1;
+
+	if (s->bad)
+		return;
+	/* capacity is the next power of two, at least 64: grow when the old length and the new one differ in that */
+	size_t have = 64, want = 64;
+	while (have < s->len + 1)
+		have *= 2;
+	while (want < need)
+		want *= 2;
+	if (!s->p || want > have) {
+		char *p = realloc(s->p, want);
+
+		if (!p) {
+			s->bad = true;
+			return;
+		}
+		s->p = p;
+	}
+	if (n)
+		memcpy(s->p + s->len, bytes, n);
+	s->len += n;
+	s->p[s->len] = 0;
+}
+
+void str_add(struct str *s, const char *text)
+{
+	str_add_n(s, text, strlen(text));
+}
+
+void str_addc(struct str *s, char c)
+{
+	str_add_n(s, &c, 1);
+}
+
+void str_addf(struct str *s, const char *fmt, ...)
+{
+	char small[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(small, sizeof small, fmt, ap);
+	va_end(ap);
+	if (n < 0) {
+		s->bad = true;
+	} else if ((size_t)n < sizeof small) {
+		str_add_n(s, small, (size_t)n);
+	} else {
+		char *big = NULL;
+
+		va_start(ap, fmt);
+		n = vasprintf(&big, fmt, ap);
+		va_end(ap);
+		if (n < 0) {
+			s->bad = true;
+			return;
+		}
+		str_add_n(s, big, (size_t)n);
+		free(big);
+	}
+}
+
+char *str_take(struct str *s)
+{
+	if (!s->p && !s->bad)
+		str_add_n(s, "", 0);
+	if (s->bad) {
+		str_free(s);
+		return NULL;
+	}
+	char *p = s->p;
+	*s = (struct str)STR_INIT;
+	return p;
+}
+
+void str_free(struct str *s)
+{
+	free(s->p);
+	*s = (struct str)STR_INIT;
+}
+
+char *str_fmt(const char *fmt, ...)
+{
+	char *out = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vasprintf(&out, fmt, ap);
+	va_end(ap);
+	return n < 0 ? NULL : out;
+}
+
+int str_copyf(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(buf, size, fmt, ap);
+	va_end(ap);
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+bool str_starts(const char *s, const char *prefix)
+{
+	return strncmp(s, prefix, strlen(prefix)) == 0;
+}
+
+int str_u64(const char *s, uint64_t max, uint64_t *out)
+{
+	uint64_t v = 0;
+
+	if (!*s)
+		return -EINVAL;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9')
+			return -EINVAL;
+		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+			return -ERANGE;
+	}
+	if (v > max)
+		return -ERANGE;
+	*out = v;
+	return 0;
+}
+
+uint64_t hash_part(uint64_t h, const char *s)
+{
+	do
+		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+	while (*s++);	/* the terminator is part of the hash: it keeps neighbours apart */
+	return h;
+}
+
+uint64_t hash_end(uint64_t h)
+{
+	h ^= h >> 33;
+	h *= UINT64_C(0xff51afd7ed558ccd);
+	h ^= h >> 33;
+	h *= UINT64_C(0xc4ceb9fe1a85ec53);
+	return h ^ h >> 33;
+}

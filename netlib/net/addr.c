@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/net/addr.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "netlib/base/err.h"
+#include "netlib/nl/attr.h"
+#include "netlib/nl/nl.h"
+#include "netlib/nl/nlmsg.h"
+
+/* The same attributes name an address when it is added and when it is deleted. */
+static void put_addr(struct nlmsg *m, uint16_t type, uint16_t flags, uint32_t index, const struct ip_prefix *p)
+{
+	const struct ifaddrmsg i = {
+		.ifa_family = p->addr.family, .ifa_prefixlen = p->len, .ifa_index = index,
+		.ifa_scope = ip_is_loopback(&p->addr) ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
+	};
+
+	nlmsg_begin(m, type, flags, &i, sizeof i);
+	nlmsg_ip(m, IFA_LOCAL, &p->addr);
+	nlmsg_ip(m, IFA_ADDRESS, &p->addr);
+}
+
+int addr_add(struct nl *nl, uint32_t index, const struct ip_prefix *p, uint32_t flags, struct err *e)
+{
+	char text[IP_TEXT_MAX];
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	put_addr(&m, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, p);
+	if (p->addr.family == AF_INET && p->len < 31) {
+		struct ip_addr brd = ip_last(p);
+
+		nlmsg_ip(&m, IFA_BROADCAST, &brd);
+	}
+	if (flags)
+		nlmsg_u32(&m, IFA_FLAGS, flags);
+	int r = nl_talk(nl, &m, e);
+	if (r == -EEXIST)
+		return ADDR_EXISTS;
+	return r < 0 ? err_wrap(e, "add address %s in the %s namespace", ip_prefix_text(p, text), nl->name), r : 0;
+}
+
+int addr_del(struct nl *nl, uint32_t index, const struct ip_prefix *p, struct err *e)
+{
+	char text[IP_TEXT_MAX];
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	put_addr(&m, RTM_DELADDR, 0, index, p);
+	int r = nl_talk(nl, &m, e);
+	if (r == -EADDRNOTAVAIL || r == -ENODEV)
+		return 0;
+	return r < 0 ? err_wrap(e, "delete address %s in the %s namespace", ip_prefix_text(p, text), nl->name), r : 0;
+}
+
+struct each {
+	int (*fn)(const struct addr *a, void *arg);
+	void *arg;
+	uint32_t index;
+};
+
+struct view {
+	struct addr a;
+	uint8_t local[16], address[16];
+	bool has_local, has_address;
+};
+
+static int take_local(const void *data, size_t len, void *obj)
+{
+	struct view *v = obj;
+
+	memcpy(v->local, data, len < 16 ? len : 16);
+	v->has_local = true;
+	return 0;
+}
+
+static int take_address(const void *data, size_t len, void *obj)
+{
+	struct view *v = obj;
+
+	memcpy(v->address, data, len < 16 ? len : 16);
+	v->has_address = true;
+	return 0;
+}
+
+static const struct attr_spec attrs[] = {
+	[IFA_ADDRESS] = ATTR_FN(take_address),
+	[IFA_LOCAL] = ATTR_FN(take_local),
+	[IFA_FLAGS] = ATTR_U32(struct view, a.flags),
+};
+
+static int each_addr(const struct nlmsghdr *h, void *arg)
+{
+	const struct ifaddrmsg *i = NLMSG_DATA(h);
+	struct each *x = arg;
+
+	if (h->nlmsg_type != RTM_NEWADDR || h->nlmsg_len < NLMSG_LENGTH(sizeof *i))
+		return 0;
+	if (x->index && i->ifa_index != x->index)
+		return 0;
+	struct view v = { .a = { .index = i->ifa_index, .flags = i->ifa_flags, .scope = i->ifa_scope } };
+	int r = attr_decode_msg(h, sizeof *i, attrs, &v);
+	if (r < 0)
+		return r;
+	v.a.prefix.len = i->ifa_prefixlen;
+	v.a.prefix.addr.family = i->ifa_family;
+	/* IPv4: the own address is IFA_LOCAL; IPv6 has only IFA_ADDRESS */
+	if (!v.has_local && !v.has_address)
+		return -EBADMSG;
+	memcpy(v.a.prefix.addr.b, v.has_local ? v.local : v.address, sizeof v.a.prefix.addr.b);
+	return x->fn(&v.a, x->arg);
+}
+
+int addr_each(struct nl *nl, uint8_t family, uint32_t index, int (*fn)(const struct addr *a, void *arg), void *arg, struct err *e)
+{
+	const struct ifaddrmsg i = { .ifa_family = family, .ifa_index = index };
+	struct each x = { fn, arg, index };
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_GETADDR, 0, &i, sizeof i);
+	return nl_dump(nl, &m, each_addr, NULL, &x, e);
+}

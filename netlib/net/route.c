@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/net/route.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "netlib/base/err.h"
+#include "netlib/nl/attr.h"
+#include "netlib/nl/nl.h"
+#include "netlib/nl/nlmsg.h"
+
+const char *route_text(const struct route *r, char *buf)
+{
+	char dst[IP_TEXT_MAX], gw[IP_TEXT_MAX];
+
+	if (ip_is_set(&r->gw))
+		(void)snprintf(buf, ROUTE_TEXT_MAX, "%s via %s", ip_prefix_text(&r->dst, dst), ip_text(&r->gw, gw));
+	else
+		(void)snprintf(buf, ROUTE_TEXT_MAX, "%s", ip_prefix_text(&r->dst, dst));
+	return buf;
+}
+
+static void put_route(struct nlmsg *m, uint16_t type, uint16_t flags, const struct route *r)
+{
+	uint8_t scope = r->has_scope ? r->scope : ip_is_set(&r->gw) ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	const struct rtmsg rt = {
+		.rtm_family = r->dst.addr.family, .rtm_dst_len = r->dst.len,
+		.rtm_table = r->table && r->table < 256 ? (uint8_t)r->table : r->table ? RT_TABLE_COMPAT : RT_TABLE_MAIN,
+		.rtm_protocol = r->protocol ? r->protocol : RTPROT_BOOT,
+		.rtm_scope = type == RTM_DELROUTE && !r->has_scope ? RT_SCOPE_NOWHERE : scope,
+		.rtm_type = r->type ? r->type : RTN_UNICAST,
+	};
+	struct ip_addr net = ip_network(&r->dst);
+
+	nlmsg_begin(m, type, flags, &rt, sizeof rt);
+	if (r->dst.len)
+		nlmsg_ip(m, RTA_DST, &net);
+	if (ip_is_set(&r->gw))
+		nlmsg_ip(m, RTA_GATEWAY, &r->gw);
+	if (ip_is_set(&r->src))
+		nlmsg_ip(m, RTA_PREFSRC, &r->src);
+	if (r->oif)
+		nlmsg_u32(m, RTA_OIF, r->oif);
+	if (r->table >= 256)
+		nlmsg_u32(m, RTA_TABLE, r->table);
+	if (r->priority)
+		nlmsg_u32(m, RTA_PRIORITY, r->priority);
+	if (r->mtu || r->advmss)
+		nlmsg_nest(m, RTA_METRICS) {
+			if (r->mtu)
+				nlmsg_u32(m, RTAX_MTU, r->mtu);
+			if (r->advmss)
+				nlmsg_u32(m, RTAX_ADVMSS, r->advmss);
+		}
+}
+
+int route_add(struct nl *nl, const struct route *r, struct err *e)
+{
+	char text[ROUTE_TEXT_MAX];
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	put_route(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, r);
+	int rc = nl_talk(nl, &m, e);
+	if (rc == -EEXIST)
+		return ROUTE_EXISTS;
+	return rc < 0 ? err_wrap(e, "add route %s in the %s namespace", route_text(r, text), nl->name), rc : 0;
+}
+
+int route_del(struct nl *nl, const struct route *r, struct err *e)
+{
+	char text[ROUTE_TEXT_MAX];
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	put_route(&m, RTM_DELROUTE, 0, r);
+	int rc = nl_talk(nl, &m, e);
+	if (rc == -ESRCH || rc == -ENODEV)
+		return 0;
+	return rc < 0 ? err_wrap(e, "delete route %s in the %s namespace", route_text(r, text), nl->name), rc : 0;
+}
+
+struct each {
+	int (*fn)(const struct route *r, void *arg);
+	void *arg;
+};
+
+/* All address attributes have the family's length; the table macros need fixed sizes, so they share this. */
+static int take_ip(const void *data, size_t len, struct ip_addr *a)
+{
+	memcpy(a->b, data, len < sizeof a->b ? len : sizeof a->b);
+	a->family = len == 4 ? AF_INET : AF_INET6;
+	return 0;
+}
+
+static int take_dst(const void *data, size_t len, void *obj)
+{
+	return take_ip(data, len, &((struct route *)obj)->dst.addr);
+}
+
+static int take_gw(const void *data, size_t len, void *obj)
+{
+	return take_ip(data, len, &((struct route *)obj)->gw);
+}
+
+static int take_src(const void *data, size_t len, void *obj)
+{
+	return take_ip(data, len, &((struct route *)obj)->src);
+}
+
+static const struct attr_spec metrics[] = {
+	[RTAX_MTU] = ATTR_U32(struct route, mtu),
+	[RTAX_ADVMSS] = ATTR_U32(struct route, advmss),
+};
+static const struct attr_spec attrs[] = {
+	[RTA_DST] = ATTR_FN(take_dst),
+	[RTA_GATEWAY] = ATTR_FN(take_gw),
+	[RTA_PREFSRC] = ATTR_FN(take_src),
+	[RTA_OIF] = ATTR_U32(struct route, oif),
+	[RTA_TABLE] = ATTR_U32(struct route, table),
+	[RTA_PRIORITY] = ATTR_U32(struct route, priority),
+	[RTA_METRICS] = ATTR_NEST(metrics),
+};
+
+static int each_route(const struct nlmsghdr *h, void *arg)
+{
+	const struct rtmsg *rt = NLMSG_DATA(h);
+	struct each *x = arg;
+
+	if (h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof *rt))
+		return 0;
+	struct route r = {
+		.dst = { .addr = { .family = rt->rtm_family }, .len = rt->rtm_dst_len }, .table = rt->rtm_table,
+		.scope = rt->rtm_scope, .has_scope = true, .protocol = rt->rtm_protocol, .type = rt->rtm_type,
+	};
+	int rc = attr_decode_msg(h, sizeof *rt, attrs, &r);
+	return rc < 0 ? rc : x->fn(&r, x->arg);
+}
+
+int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg), void *arg, struct err *e)
+{
+	const struct rtmsg rt = { .rtm_family = family };
+	struct each x = { fn, arg };
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_GETROUTE, 0, &rt, sizeof rt);
+	return nl_dump(nl, &m, each_route, NULL, &x, e);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NARU_NET_ROUTE_H
+#define NARU_NET_ROUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "netlib/ip/addr.h"
+
+struct err;
+struct nl;
+
+#define ROUTE_EXISTS 1
+
+struct route {
+	struct ip_prefix dst;	/* length 0 = default */
+	struct ip_addr gw;	/* unset = on link */
+	struct ip_addr src;	/* preferred source; unset = kernel's choice */
+	uint32_t oif;
+	uint32_t table;		/* 0 = main */
+	uint32_t priority;	/* metric; 0 = default */
+	uint32_t mtu, advmss;	/* 0 = none */
+	uint8_t scope;		/* RT_SCOPE_*; used when has_scope, else universe with a gateway, link without */
+	bool has_scope;
+	uint8_t protocol;	/* RTPROT_*; 0 = RTPROT_STATIC when adding */
+	uint8_t type;		/* RTN_*; 0 = RTN_UNICAST when adding */
+};
+
+/* ROUTE_EXISTS when the same destination, table and metric is taken (NLM_F_EXCL). */
+int route_add(struct nl *nl, const struct route *r, struct err *e);
+int route_del(struct nl *nl, const struct route *r, struct err *e);	/* absence is success */
+int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg), void *arg, struct err *e);
+/* "10.0.0.0/8 via 10.1.0.1": for errors. buf holds 2 * IP_TEXT_MAX + 8. */
+#define ROUTE_TEXT_MAX (2 * IP_TEXT_MAX + 8)
+const char *route_text(const struct route *r, char *buf);
+
+#endif

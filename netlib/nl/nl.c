@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/nl/nl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/nl/nlmsg.h"
+
+#define RECV_SIZE 65536		/* a dump page is at most 32 KiB; batches of acks are smaller */
+#define DUMP_TRIES 10
+#define RECV_TIMEOUT_S 10	/* the kernel answers at once; this only bounds a broken one */
+
+static int socket_here(int bus)
+{
+	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, bus);
+	struct timeval tv = { .tv_sec = RECV_TIMEOUT_S };
+	int one = 1;
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv) < 0)
+		return -errno;
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof one);	/* since 4.12; texts are optional */
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
+	return take_fd(fd);
+}
+
+static int socket_in(int bus, int netns_fd)
+{
+	cleanup_fd int self = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (self < 0)
+		return -errno;
+	if (setns(netns_fd, CLONE_NEWNET) < 0)
+		return -errno;
+	int fd = socket_here(bus);
+	if (setns(self, CLONE_NEWNET) < 0)
+		abort();	/* going on in the wrong namespace would change somebody else's network */
+	return fd;
+}
+
+int nl_open(struct nl *nl, int bus, int netns_fd, const char *name, struct err *e)
+{
+	int fd = netns_fd < 0 ? socket_here(bus) : socket_in(bus, netns_fd);
+
+	if (fd < 0)
+		return err_set(e, fd, "open a netlink socket in the %s namespace", name);
+	*nl = (struct nl){ .fd = fd, .name = name };
+	return 0;
+}
+
+void nl_close(struct nl *nl)
+{
+	cleanup_fd_p(&nl->fd);
+	nl->fd = -1;
+}
+
+/* Numbers the messages and asks for acknowledgement; returns the first sequence number. */
+static uint32_t stamp(struct nl *nl, struct nlmsg *m, uint16_t flags)
+{
+	uint32_t first = nl->seq + 1;
+
+	for (size_t at = 0; at < m->len; ) {
+		struct nlmsghdr *h = (struct nlmsghdr *)(void *)(m->buf + at);
+
+		h->nlmsg_flags |= flags;
+		h->nlmsg_seq = ++nl->seq;
+		at += NLMSG_ALIGN(h->nlmsg_len);
+	}
+	return first;
+}
+
+static int send_all(struct nl *nl, const struct nlmsg *m, struct err *e)
+{
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+
+	if (m->bad)
+		return err_set(e, m->bad, "write a netlink message");
+	for (;;) {
+		ssize_t n = sendto(nl->fd, m->buf, m->len, 0, (struct sockaddr *)&kernel, sizeof kernel);
+
+		if (n == (ssize_t)m->len)
+			return 0;
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
+		return err_set(e, n < 0 ? -errno : -EIO, "send to the kernel (%s namespace)", nl->name);
+	}
+}
+
+/* One datagram from the kernel itself; others may not speak to us. */
+static ssize_t receive(struct nl *nl, char *buf, size_t size)
+{
+	for (;;) {
+		struct sockaddr_nl from = { 0 };
+		struct iovec iov = { .iov_base = buf, .iov_len = size };
+		struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &iov, .msg_iovlen = 1 };
+		ssize_t n = recvmsg(nl->fd, &msg, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (from.nl_pid != 0)
+			continue;
+		if (msg.msg_flags & MSG_TRUNC)
+			return -EMSGSIZE;
+		return n;
+	}
+}
+
+/* The kernel's own words from the extended acknowledgement, if it gave any. */
+static void ext_ack(const struct nlmsghdr *h, struct err *e)
+{
+	const struct nlmsgerr *ne = mnl_nlmsg_get_payload(h);
+	size_t skip = sizeof *ne;
+
+	if (!e || !(h->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	if (!(h->nlmsg_flags & NLM_F_CAPPED))
+		skip += ne->msg.nlmsg_len - sizeof ne->msg;
+	if (h->nlmsg_len < NLMSG_HDRLEN + skip)
+		return;
+	const struct nlattr *a;
+	mnl_attr_for_each(a, h, skip) {
+		if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+			err_details(e, "kernel: %s", mnl_attr_get_str(a));
+	}
+}
+
+int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
+{
+	_Alignas(8) char buf[RECV_SIZE / 4];
+	uint32_t first = stamp(nl, m, NLM_F_ACK);
+	unsigned left = m->count;
+	int result = send_all(nl, m, e);
+
+	if (result < 0)
+		return result;
+	while (left) {
+		ssize_t n = receive(nl, buf, sizeof buf);
+
+		if (n < 0)
+			return err_set(e, (int)n, "receive from the kernel (%s namespace)", nl->name);
+		int len = (int)n;
+		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - first >= m->count)
+				continue;	/* a late answer to an earlier request */
+			const struct nlmsgerr *ne = mnl_nlmsg_get_payload(h);
+			left--;
+			if (!ne->error || result < 0)
+				continue;
+			result = ne->error;
+			if (failed)
+				*failed = h->nlmsg_seq - first;
+			if (e) {
+				*e = (struct err){ .no = -result };
+				(void)strncpy(e->text, strerror(-result), sizeof e->text - 1);
+				ext_ack(h, e);
+			}
+		}
+	}
+	return result;
+}
+
+int nl_talk(struct nl *nl, struct nlmsg *m, struct err *e)
+{
+	return nl_talk_at(nl, m, NULL, e);
+}
+
+/* Reads replies to seq until NLMSG_DONE or an acknowledgement. -EAGAIN: a dump was interrupted. */
+static int replies(struct nl *nl, uint32_t seq, nl_reply_fn *fn, void *arg, struct err *e)
+{
+	cleanup_free char *buf = malloc(RECV_SIZE);
+	int stop = 0;
+	bool interrupted = false;
+
+	if (!buf)
+		return err_set(e, -ENOMEM, "receive from the kernel");
+	for (;;) {
+		ssize_t n = receive(nl, buf, RECV_SIZE);
+
+		if (n == -ENOBUFS)
+			return -EAGAIN;
+		if (n < 0)
+			return err_set(e, (int)n, "receive from the kernel (%s namespace)", nl->name);
+		int len = (int)n;
+		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+			if (h->nlmsg_seq != seq)
+				continue;
+			interrupted |= !!(h->nlmsg_flags & NLM_F_DUMP_INTR);
+			if (h->nlmsg_type == NLMSG_ERROR) {
+				const struct nlmsgerr *ne = mnl_nlmsg_get_payload(h);
+
+				if (ne->error) {
+					(void)err_set(e, ne->error, "ask the kernel (%s namespace)", nl->name);
+					ext_ack(h, e);
+					return ne->error;
+				}
+			}
+			if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
+				return interrupted ? -EAGAIN : stop < 0 ? stop : 0;
+			if (!stop)
+				stop = fn(h, arg);
+		}
+	}
+}
+
+int nl_get(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void *arg, struct err *e)
+{
+	uint32_t seq = stamp(nl, m, NLM_F_ACK);
+	int r = send_all(nl, m, e);
+
+	return r < 0 ? r : replies(nl, seq, fn, arg, e);
+}
+
+int nl_dump(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void (*restart)(void *arg), void *arg, struct err *e)
+{
+	for (int i = 0; i < DUMP_TRIES; i++) {
+		uint32_t seq = stamp(nl, m, NLM_F_DUMP);
+		int r = send_all(nl, m, e);
+
+		if (r < 0)
+			return r;
+		r = replies(nl, seq, fn, arg, e);
+		if (r != -EAGAIN)
+			return r;
+		if (restart)
+			restart(arg);
+	}
+	return err_code(e, -EAGAIN, 11, "list objects (%s namespace): they changed during each of %d attempts; try again later",
+			nl->name, DUMP_TRIES);
+}
+
+int nl_subscribe(struct nl *nl, unsigned group, struct err *e)
+{
+	if (setsockopt(nl->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
+		return err_set(e, -errno, "subscribe to kernel events (%s namespace)", nl->name);
+	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+int nl_wait(struct nl *nl, int timeout_ms, nl_reply_fn *fn, void *arg, struct err *e)
+{
+	_Alignas(8) char buf[RECV_SIZE / 4];
+	int64_t until = now_ms() + timeout_ms;
+
+	for (;;) {
+		struct pollfd p = { .fd = nl->fd, .events = POLLIN };
+		int64_t left = until - now_ms();
+		int r = poll(&p, 1, left > 0 ? (int)left : 0);
+
+		if (r == 0)
+			return -ETIMEDOUT;
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_set(e, -errno, "wait for the kernel");
+		ssize_t n = receive(nl, buf, sizeof buf);
+		if (n == -ENOBUFS)
+			return -ENOBUFS;
+		if (n < 0)
+			return err_set(e, (int)n, "receive an event (%s namespace)", nl->name);
+		int len = (int)n;
+		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+			r = fn(h, arg);
+			if (r)
+				return r < 0 ? r : 0;
+		}
+	}
+}

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/txn/verbs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/base/file.h"
+#include "netlib/base/str.h"
+#include "netlib/net/netns.h"
+#include "netlib/net/sysctl.h"
+#include "netlib/nl/nl.h"
+
+static struct nl *socket_of(struct txn *t, enum undo_ns ns)
+{
+	return ns == UNDO_HOST ? t->host : t->cont;
+}
+
+/* ---- links */
+
+static int undo_link(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct nl *nl = socket_of(t, u->ns);
+	struct link l;
+
+	if (!nl || link_get(nl, u->name, &l, e) == -ENODEV)
+		return 0;
+	/* only what was made: the name may belong to somebody else by now */
+	if (u->a && *u->a && *l.alias && strcmp(u->a, l.alias))
+		return 0;
+	return link_del(nl, l.index, e);
+}
+
+static const struct undo_op op_link_del = { "link del", undo_link };
+
+int txn_bridge_add(struct txn *t, const struct bridge_spec *b, struct err *e)
+{
+	struct undo *u = txn_reserve(t, &op_link_del, UNDO_HOST, b->name, b->alias, NULL, e);
+
+	if (!u)
+		return -EIO;
+	int r = link_add_bridge(t->host, b, e);
+	if (r)
+		txn_drop(t);
+	return r;
+}
+
+int txn_veth_add(struct txn *t, const struct veth_spec *v, struct err *e)
+{
+	struct undo *u = txn_reserve(t, &op_link_del, UNDO_HOST, v->name, v->alias, NULL, e);
+
+	if (!u)
+		return -EIO;
+	int r = link_add_veth(t->host, v, e);
+	if (r)
+		txn_drop(t);
+	return r;
+}
+
+static int undo_link_down(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct nl *nl = socket_of(t, u->ns);
+	int r = nl ? link_down(nl, u->index, e) : 0;
+
+	return r == -ENODEV ? 0 : r;
+}
+
+static const struct undo_op op_link_down = { "link down", undo_link_down };
+
+int txn_link_up(struct txn *t, enum undo_ns ns, const struct link *l, struct err *e)
+{
+	if (l->flags & IFF_UP)
+		return 0;
+	struct undo *u = txn_reserve(t, &op_link_down, ns, l->name, NULL, NULL, e);
+	if (!u)
+		return -EIO;
+	u->index = l->index;
+	int r = link_up(socket_of(t, ns), l->index, e);
+	if (r < 0)
+		txn_drop(t);
+	return r;
+}
+
+/* ---- addresses and routes */
+
+static int undo_addr_del(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct nl *nl = socket_of(t, u->ns);
+	struct ip_prefix p;
+
+	if (!nl || ip_prefix_parse(u->a, &p) < 0)
+		return 0;
+	return addr_del(nl, u->index, &p, e);
+}
+
+static int undo_addr_add(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct nl *nl = socket_of(t, u->ns);
+	struct ip_prefix p;
+	int r;
+
+	if (!nl || ip_prefix_parse(u->a, &p) < 0)
+		return 0;
+	r = addr_add(nl, u->index, &p, (uint32_t)strtoul(u->b, NULL, 10), e);
+	return r < 0 && r != -ENODEV ? r : 0;
+}
+
+static const struct undo_op op_addr_del = { "addr del", undo_addr_del };
+static const struct undo_op op_addr_add = { "addr add", undo_addr_add };
+
+int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p, uint32_t flags, struct err *e)
+{
+	char text[IP_TEXT_MAX];
+	struct undo *u = txn_reserve(t, &op_addr_del, ns, NULL, ip_prefix_text(p, text), NULL, e);
+
+	if (!u)
+		return -EIO;
+	u->index = index;
+	int r = addr_add(socket_of(t, ns), index, p, flags, e);
+	if (r)
+		txn_drop(t);
+	return r;
+}
+
+int txn_addr_del(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p, struct err *e)
+{
+	char text[IP_TEXT_MAX];
+	struct undo *u = txn_reserve(t, &op_addr_add, ns, NULL, ip_prefix_text(p, text), "0", e);
+
+	if (!u)
+		return -EIO;
+	u->index = index;
+	int r = addr_del(socket_of(t, ns), index, p, e);
+	if (r)
+		txn_drop(t);
+	return r;
+}
+
+/* What tells a route apart for deletion: "table metric oif destination [gateway]". */
+static int undo_route(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct nl *nl = socket_of(t, u->ns);
+	struct route r = { .oif = u->index };
+	char dst[IP_TEXT_MAX], gw[IP_TEXT_MAX] = "";
+
+	if (!nl || sscanf(u->a, "%u %u %63s %63s", &r.table, &r.priority, dst, gw) < 3 || ip_prefix_parse(dst, &r.dst) < 0)
+		return 0;
+	if (*gw)
+		(void)ip_parse(gw, &r.gw);
+	return route_del(nl, &r, e);
+}
+
+static const struct undo_op op_route_del = { "route del", undo_route };
+
+int txn_route_add(struct txn *t, enum undo_ns ns, const struct route *r, struct err *e)
+{
+	char text[2 * IP_TEXT_MAX + 32], dst[IP_TEXT_MAX], gw[IP_TEXT_MAX] = "";
+
+	if (ip_is_set(&r->gw))
+		(void)ip_text(&r->gw, gw);
+	(void)snprintf(text, sizeof text, "%u %u %s %s", r->table, r->priority, ip_prefix_text(&r->dst, dst), gw);
+	struct undo *u = txn_reserve(t, &op_route_del, ns, NULL, text, NULL, e);
+	if (!u)
+		return -EIO;
+	u->index = r->oif;
+	int rc = route_add(socket_of(t, ns), r, e);
+	if (rc)
+		txn_drop(t);
+	return rc;
+}
+
+/* ---- sysctls */
+
+static int undo_sysctl(const struct undo *u, struct txn *t, struct err *e)
+{
+	int fd = u->ns == UNDO_HOST ? -1 : t->netns_fd;
+	int r;
+
+	if (u->ns == UNDO_CONT && fd < 0)
+		return 0;
+	r = sysctl_write_in(fd, u->a, u->b, e);
+	return r == -ENOENT ? 0 : r;	/* the interface is gone */
+}
+
+static const struct undo_op op_sysctl = { "sysctl", undo_sysctl };
+
+int txn_sysctl(struct txn *t, enum undo_ns ns, const char *name, const char *value, struct err *e)
+{
+	int fd = ns == UNDO_HOST ? -1 : t->netns_fd;
+	char old[SYSCTL_VALUE_MAX];
+	int r = sysctl_read_in(fd, name, old, e);
+
+	if (r < 0 || !strcmp(old, value))
+		return r;
+	struct undo *u = txn_reserve(t, &op_sysctl, ns, NULL, name, old, e);
+	if (!u)
+		return -EIO;
+	r = sysctl_write_in(fd, name, value, e);
+	if (r < 0)
+		txn_drop(t);
+	return r;
+}
+
+/* ---- firewall */
+
+/* a = "network container ifname" (none can hold a blank), b = parts. */
+static int undo_fw(const struct undo *u, struct txn *t, struct err *e)
+{
+	cleanup_fw struct fw *fw = NULL;
+	cleanup_free char *copy = strdup(u->a);
+	char *rest = copy;
+	struct fw_owner o;
+	int r;
+
+	(void)t;
+	if (!copy)
+		return err_set(e, -ENOMEM, "undo a firewall change");
+	o.network = strsep(&rest, " ");
+	o.container = strsep(&rest, " ");
+	o.ifname = rest;
+	if (!o.container || !o.ifname)
+		return 0;
+	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+		return r;
+	return fw_del(fw, &o, (unsigned)strtoul(u->b, NULL, 10), NULL, e);
+}
+
+static const struct undo_op op_fw = { "firewall del", undo_fw };
+
+int txn_fw_add(struct txn *t, struct fw *fw, const struct fw_plan *p, struct err *e)
+{
+	cleanup_free char *owner = str_fmt("%s %s %s", p->owner.network, p->owner.container, p->owner.ifname);
+	char parts[16];
+
+	(void)snprintf(parts, sizeof parts, "%d", (p->nmasq ? FW_MASQ : 0) | (p->ndnat ? FW_DNAT : 0));
+	if (!owner)
+		return err_set(e, -ENOMEM, "record a firewall change");
+	if (!txn_reserve(t, &op_fw, UNDO_HOST, NULL, owner, parts, e))
+		return -EIO;
+	int r = fw_add(fw, p, e);
+	if (r < 0)
+		txn_drop(t);
+	return r;
+}
+
+/* ---- files and namespaces */
+
+static int undo_unlink(const struct undo *u, struct txn *t, struct err *e)
+{
+	(void)t;
+	if (unlink(u->a) < 0 && errno != ENOENT)
+		return err_set(e, -errno, "remove %s", u->a);
+	return 0;
+}
+
+static int undo_tree(const struct undo *u, struct txn *t, struct err *e)
+{
+	(void)t;
+	return file_remove_tree(AT_FDCWD, u->a, e);
+}
+
+static int undo_netns(const struct undo *u, struct txn *t, struct err *e)
+{
+	(void)t;
+	return netns_unpin(u->a, e);
+}
+
+static const struct undo_op op_unlink = { "file unlink", undo_unlink };
+static const struct undo_op op_tree = { "directory remove", undo_tree };
+static const struct undo_op op_netns = { "netns unpin", undo_netns };
+
+int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *buf, size_t len, struct err *e)
+{
+	cleanup_free char *dir = strdup(path);
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+
+	if (!slash || slash == dir)
+		return err_say(e, -EINVAL, "create %s: expected an absolute path below a directory", path);
+	*slash = 0;
+	cleanup_fd int fd = file_open_dir(AT_FDCWD, dir, e);
+	if (fd < 0)
+		return fd;
+	if (!txn_reserve(t, &op_unlink, UNDO_HOST, NULL, path, NULL, e))
+		return -EIO;
+	int r = file_create_at(fd, slash + 1, mode, buf, len, e);
+	if (r < 0)
+		txn_drop(t);
+	return r;
+}
+
+int txn_mkdir(struct txn *t, const char *path, mode_t mode, struct err *e)
+{
+	if (!txn_reserve(t, &op_tree, UNDO_HOST, NULL, path, NULL, e))
+		return -EIO;
+	if (mkdir(path, mode) == 0)
+		return 0;
+	int r = -errno;
+	txn_drop(t);
+	return r == -EEXIST ? 1 : err_set(e, r, "create directory %s", path);
+}
+
+int txn_netns_create(struct txn *t, const char *path, struct err *e)
+{
+	if (!txn_reserve(t, &op_netns, UNDO_HOST, NULL, path, NULL, e))
+		return -EIO;
+	int r = netns_create(path, e);
+	if (r < 0)
+		txn_drop(t);
+	return r;
+}
+
+const struct undo_op *const txn_undo_ops[] = {
+	&op_link_del, &op_link_down, &op_addr_del, &op_addr_add, &op_route_del, &op_sysctl, &op_fw, &op_unlink, &op_tree, &op_netns,
+	NULL,
+};
