@@ -1,17 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# awk -v sizes='NAME=N...' -f report.awk SAMPLES BARS
+# awk -f report.awk SAMPLES BARS
 #
 # Reads the samples (section, variant, operation, unit, value; by tabs) and the table of bars, and prints the verdict,
-# the table of the bars and the table of all series. @NAME@ in the bars stands for the size of that name.
+# the table of the bars and the table of all series. @NAME@ in the bars stands for the environment's NAME.
 
-BEGIN {
-	nsize = split(sizes, pair, " ")
-	for (i = 1; i <= nsize; i++) {
-		split(pair[i], part, "=")
-		size[part[1]] = part[2]
-	}
-}
 FILENAME == ARGV[1] { add_sample(); next }
 /^#/ || /^[ \t]*$/ { next }
 { add_line() }
@@ -112,9 +105,9 @@ function limit_text(limit) {
 	return limit ~ /\// ? "≤ " limit : "≤ " limit " ×"
 }
 
-function add_line(    f, name) {
-	for (name in size)
-		gsub("@" name "@", size[name])
+function add_line(    f) {
+	while (match($0, /@[A-Z_]+@/))
+		$0 = substr($0, 1, RSTART - 1) ENVIRON[substr($0, RSTART + 1, RLENGTH - 2)] substr($0, RSTART + RLENGTH)
 	split($0, f, / *\| */)
 	if (f[1] == "work") {
 		work = f[2]; ours = ""; judged = ""; shown = 0
