@@ -48,12 +48,15 @@ static const char *past_value(const char *p)
 
 /* One element of an array or member of an object. */
 struct item {
-	const char *key;	/* at its opening quote; NULL in an array */
+	const char *key; /* at its opening quote; NULL in an array */
 	size_t key_len;
 	const char *value, *end;
 };
 
-/* Steps to the next item; *p is first the container's opening bracket, then what the last call left. */
+/*
+ * Steps to the next item; *p is first the container's opening bracket, then what the last call
+ * left.
+ */
 static bool next_item(const char **p, struct item *it)
 {
 	bool object = **p == '{' || (it->key && **p == ',');
@@ -94,8 +97,8 @@ static bool find(const char *text, const char *path, struct item *it)
 			return false;
 		*it = (struct item){ 0 };
 		for (; !found && next_item(&p, it); n++)
-			found = it->key ? it->key_len == len + 2 && !strncmp(it->key + 1, path, len) :
-					  rest == path + len && n == index;
+			found = it->key ? it->key_len == len + 2 && !strncmp(it->key + 1, path, len)
+					: rest == path + len && n == index;
 		if (!found)
 			return false;
 		path += len;

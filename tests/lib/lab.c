@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/lib/lab.h"
 
+#include "tests/lib/lab_cgroup.h"
 #include "tests/lib/rtnl.h"
 
 #include <errno.h>
@@ -76,10 +77,12 @@ void lab_child(void)
 
 /* ---- entering ---- */
 
-static void must_mount(const char *from, const char *to, const char *type, unsigned long flags, const char *data)
+static void must_mount(const char *from, const char *to, const char *type, unsigned long flags,
+		       const char *data)
 {
 	if (mount(from, to, type, flags, data) < 0)
-		lab_fail("cannot mount %s (%s) on %s: %s", from, type ? type : "bind", to, strerror(errno));
+		lab_fail("cannot mount %s (%s) on %s: %s", from, type ? type : "bind", to,
+			 strerror(errno));
 }
 
 static void must_mkdir(const char *path)
@@ -88,7 +91,10 @@ static void must_mkdir(const char *path)
 		lab_fail("cannot make %s: %s", path, strerror(errno));
 }
 
-/* A copy-on-write view of a directory: what is on disk stays as it is, changes go to memory and vanish with us. */
+/*
+ * A copy-on-write view of a directory: what is on disk stays as it is, changes go to memory and
+ * vanish with us.
+ */
 static void cover(const char *dir)
 {
 	char opt[256];
@@ -97,20 +103,24 @@ static void cover(const char *dir)
 	must_mount("tmpfs", "/run/.cover", "tmpfs", 0, "mode=755");
 	must_mkdir("/run/.cover/up");
 	must_mkdir("/run/.cover/work");
-	snprintf(opt, sizeof opt, "lowerdir=%s,upperdir=/run/.cover/up,workdir=/run/.cover/work", dir);
+	snprintf(opt, sizeof opt, "lowerdir=%s,upperdir=/run/.cover/up,workdir=/run/.cover/work",
+		 dir);
 	must_mount("overlay", dir, "overlay", 0, opt);
 	if (umount2("/run/.cover", MNT_DETACH) < 0 || rmdir("/run/.cover") < 0)
 		lab_fail("cannot put away the cover of %s: %s", dir, strerror(errno));
 }
 
-static void private_mounts(void)
+static void private_mounts(bool own_cgroups)
 {
-	static const char *const dirs[] = { "/run/netns", "/run/lock", "/run/naru", "/run/.cgroup" };
+	static const char *const dirs[] = { "/run/netns", "/run/lock", "/run/naru",
+					    "/run/.cgroup" };
 
 	must_mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	must_mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
 		must_mkdir(dirs[i]);
+	/* a mount point, as ip(8) would make it at the first "ip netns add" */
+	must_mount("/run/netns", "/run/netns", NULL, MS_BIND, NULL);
 
 	cover("/var/lib");
 	must_mkdir("/var/lib/cni");
@@ -118,11 +128,20 @@ static void private_mounts(void)
 	must_mount("tmpfs", "/var/lib/cni", "tmpfs", 0, "mode=755");
 	must_mount("tmpfs", "/var/lib/naru", "tmpfs", 0, "mode=755");
 
-	/* sysfs shows the network of who mounted it; the control groups stay the machine's */
-	bool groups = mount("/sys/fs/cgroup", "/run/.cgroup", NULL, MS_BIND | MS_REC, NULL) == 0;
+	/*
+	 * sysfs shows the network of who mounted it; control groups are our own, or the machine's
+	 * where we have none
+	 */
+	bool kept = !own_cgroups &&
+		    mount("/sys/fs/cgroup", "/run/.cgroup", NULL, MS_BIND | MS_REC, NULL) == 0;
 
+	/* not only covered: what is covered would still be listed as mounted */
+	if (umount2("/sys", MNT_DETACH) < 0 && errno != EINVAL)
+		lab_fail("cannot unmount /sys: %s", strerror(errno));
 	must_mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-	if (groups)
+	if (own_cgroups)
+		lab_cgroup_mount();
+	if (kept)
 		must_mount("/run/.cgroup", "/sys/fs/cgroup", NULL, MS_MOVE, NULL);
 	(void)rmdir("/run/.cgroup");
 }
@@ -144,14 +163,17 @@ void lab_enter(void)
 {
 	if (host_fd >= 0)
 		return;
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) < 0) {
+	bool groups = geteuid() == 0 && lab_cgroup_join();
+
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+		    (groups ? CLONE_NEWCGROUP : 0)) < 0) {
 		printf("1..0 # SKIP needs root: unshare: %s\n", strerror(errno));
 		exit(0);
 	}
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
 	(void)sethostname("lab", 3);
 	(void)umask(022);
-	private_mounts();
+	private_mounts(groups);
 	loopback_up();
 	host_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (host_fd < 0)
@@ -190,7 +212,8 @@ void lab_join(const char *netns)
 
 	/* a tool that never entered a laboratory is in its host already */
 	if (fd >= 0 && setns(fd, CLONE_NEWNET) < 0)
-		lab_fail("cannot enter network namespace %s: %s", host ? "host" : netns, strerror(errno));
+		lab_fail("cannot enter network namespace %s: %s", host ? "host" : netns,
+			 strerror(errno));
 	if (!host)
 		close(fd);
 }
@@ -212,7 +235,10 @@ void lab_netns_new(const char *name)
 	lab_join(NULL);
 }
 
-/* The other ends of a namespace's links, as it knows them: a number for the other namespace, an index in it. */
+/*
+ * The other ends of a namespace's links, as it knows them: a number for the other namespace, an
+ * index in it.
+ */
 struct peers {
 	struct {
 		int nsid, index;
@@ -242,7 +268,10 @@ static void note_nsid(const struct nlmsghdr *h, void *arg)
 	*(int *)arg = (int)rtnl_u32(tb[NETNSA_NSID], UINT32_MAX);
 }
 
-/* Those ends that lie in the host. The dump is what makes the kernel give the host a number, so it comes first. */
+/*
+ * Those ends that lie in the host. The dump is what makes the kernel give the host a number, so it
+ * comes first.
+ */
 static void host_peers_of(const char *netns, struct peers *p)
 {
 	struct {
@@ -336,7 +365,8 @@ static void shell(const char *netns, struct lab_result *r, char *text)
 	lab_run(&c, r);
 }
 
-static char *shell_must(const char *netns, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+static char *shell_must(const char *netns, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 static char *shell_must(const char *netns, const char *fmt, va_list ap)
 {
 	struct lab_result r;
@@ -346,8 +376,8 @@ static char *shell_must(const char *netns, const char *fmt, va_list ap)
 		abort();
 	shell(netns, &r, text);
 	if (r.status != 0)
-		lab_fail("%s: \"%s\" ended with %d (signal %d)\n%s%s", netns ? netns : "host", text, r.status, r.signal,
-			 r.out, r.err);
+		lab_fail("%s: \"%s\" ended with %d (signal %d)\n%s%s", netns ? netns : "host", text,
+			 r.status, r.signal, r.out, r.err);
 	if (r.out_len && r.out[r.out_len - 1] == '\n')
 		r.out[r.out_len - 1] = '\0';
 	free(r.err);
@@ -355,7 +385,8 @@ static char *shell_must(const char *netns, const char *fmt, va_list ap)
 	return r.out;
 }
 
-static int shell_may(const char *netns, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+static int shell_may(const char *netns, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 static int shell_may(const char *netns, const char *fmt, va_list ap)
 {
 	struct lab_result r;
@@ -429,16 +460,19 @@ void lab_outside(void)
 	lab_netns_new("outside");
 	lab_sh("set -e\n"
 	       "ip link add uplink0 type veth peer name eth0 netns outside\n"
+	       "echo 0 >/proc/sys/net/ipv6/conf/uplink0/dad_transmits\n"
 	       "ip addr add " LAB_HOST_V4 "/24 dev uplink0\n"
 	       "ip -6 addr add " LAB_HOST_V6 "/64 dev uplink0 nodad\n"
 	       "ip link set uplink0 up");
 	lab_sh_in("outside", "set -e\n"
 			     "ip link set lo up\n"
+			     "echo 0 >/proc/sys/net/ipv6/conf/eth0/dad_transmits\n"
 			     "ip addr add " LAB_OUTSIDE_V4 "/24 dev eth0\n"
 			     "ip -6 addr add " LAB_OUTSIDE_V6 "/64 dev eth0 nodad\n"
 			     "ip link set eth0 up\n"
 			     "ip route add default via " LAB_HOST_V4 "\n"
 			     "ip -6 route add default via " LAB_HOST_V6);
-	lab_sh("ip route add default via " LAB_OUTSIDE_V4 "\nip -6 route add default via " LAB_OUTSIDE_V6);
+	lab_sh("ip route add default via " LAB_OUTSIDE_V4
+	       "\nip -6 route add default via " LAB_OUTSIDE_V6);
 	has_outside = true;
 }

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define CAPTURE_MAX (16u << 20)
-#define ENV_MAX 256
+#define ENV_MAX	    256
 
 extern char **environ;
 
@@ -39,8 +39,9 @@ static long now_us(void)
 
 bool lab_sanitizer_report(const char *text)
 {
-	static const char *const marks[] = { "ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error: ",
-					     "MemorySanitizer:", "ThreadSanitizer:" };
+	static const char *const marks[] = { "ERROR: AddressSanitizer", "ERROR: LeakSanitizer",
+					     "runtime error: ", "MemorySanitizer:",
+					     "ThreadSanitizer:" };
 
 	for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
 		if (strstr(text, marks[i]))
@@ -48,10 +49,14 @@ bool lab_sanitizer_report(const char *text)
 	return false;
 }
 
-/* The child's environment: what was asked for and the sanitizers' options, so that a run under them behaves alike. */
+/*
+ * The child's environment: what was asked for and the sanitizers' options, so that a run under them
+ * behaves alike.
+ */
 static void child_env(char *const *asked, char **env)
 {
-	static const char *const pass[] = { "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=", "LLVM_PROFILE_FILE=" };
+	static const char *const pass[] = { "ASAN_OPTIONS=", "UBSAN_OPTIONS=", "LSAN_OPTIONS=",
+					    "LLVM_PROFILE_FILE=" };
 	static char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	size_t n = 0;
 
@@ -80,7 +85,8 @@ static int stdin_fd(const struct lab_cmd *c)
 		ssize_t n = write(fd, (const char *)c->in + done, c->in_len - done);
 
 		if (n < 0)
-			lab_fail("cannot store %zu bytes of stdin for %s: %s", c->in_len, c->path, strerror(errno));
+			lab_fail("cannot store %zu bytes of stdin for %s: %s", c->in_len, c->path,
+				 strerror(errno));
 		done += (size_t)n;
 	}
 	if (fd >= 0)
@@ -137,7 +143,9 @@ static void drain(struct tap *t)
 static void collect(pid_t pid, int pidfd, struct tap taps[2], long until_us, struct lab_result *out)
 {
 	for (bool gone = false; !gone;) {
-		struct pollfd p[3] = { { pidfd, POLLIN, 0 }, { taps[0].fd, POLLIN, 0 }, { taps[1].fd, POLLIN, 0 } };
+		struct pollfd p[3] = { { pidfd, POLLIN, 0 },
+				       { taps[0].fd, POLLIN, 0 },
+				       { taps[1].fd, POLLIN, 0 } };
 		long left = out->timed_out ? 5000 : (until_us - now_us() + 999) / 1000;
 
 		if (left <= 0) {

@@ -43,8 +43,9 @@ const char *lab_bin(void)
 void lab_call(const struct lab_call *c, struct lab_result *out)
 {
 	const char *const vars[][2] = {
-		{ "CNI_COMMAND", c->verb }, { "CNI_CONTAINERID", c->cid }, { "CNI_NETNS", c->netns },
-		{ "CNI_ARGS", c->args },    { "CNI_IFNAME", c->ifname },   { "CNI_PATH", c->path ? c->path : lab_bin() },
+		{ "CNI_COMMAND", c->verb },  { "CNI_CONTAINERID", c->cid },
+		{ "CNI_NETNS", c->netns },   { "CNI_ARGS", c->args },
+		{ "CNI_IFNAME", c->ifname }, { "CNI_PATH", c->path ? c->path : lab_bin() },
 	};
 	char path[4096 + 256], *env[CALL_ENV_MAX], *argv[] = { path, NULL };
 	size_t n = 0, own;
@@ -60,8 +61,12 @@ void lab_call(const struct lab_call *c, struct lab_result *out)
 	env[n] = NULL;
 
 	const struct lab_cmd cmd = {
-		.path = path, .argv = argv, .env = env, .in = c->conf ? c->conf : "",
-		.in_len = c->conf ? strlen(c->conf) : 0, .timeout_ms = c->timeout_ms,
+		.path = path,
+		.argv = argv,
+		.env = env,
+		.in = c->conf ? c->conf : "",
+		.in_len = c->conf ? strlen(c->conf) : 0,
+		.timeout_ms = c->timeout_ms,
 	};
 
 	lab_run(&cmd, out);
@@ -69,11 +74,17 @@ void lab_call(const struct lab_call *c, struct lab_result *out)
 		free(env[--own]);
 }
 
-void lab_plugin(const char *plugin, const char *verb, const char *cid, const char *netns, const char *ifname,
-		const char *conf, struct lab_result *out)
+void lab_plugin(const char *plugin, const char *verb, const char *cid, const char *netns,
+		const char *ifname, const char *conf, struct lab_result *out)
 {
 	const struct lab_call c = {
-		.plugin = plugin, .verb = verb, .cid = cid, .netns = netns, .ifname = ifname, .args = "", .conf = conf,
+		.plugin = plugin,
+		.verb = verb,
+		.cid = cid,
+		.netns = netns,
+		.ifname = ifname,
+		.args = "",
+		.conf = conf,
 	};
 
 	lab_call(&c, out);
@@ -89,10 +100,14 @@ static const char *version_of(const struct lab_chain *c)
 /* prevResult reaches DEL and CHECK from 0.4.0 on. */
 static bool remembers(const struct lab_chain *c)
 {
-	return strncmp(version_of(c), "0.1", 3) && strncmp(version_of(c), "0.2", 3) && strncmp(version_of(c), "0.3", 3);
+	return strncmp(version_of(c), "0.1", 3) && strncmp(version_of(c), "0.2", 3) &&
+	       strncmp(version_of(c), "0.3", 3);
 }
 
-/* The part of runtime_config this plugin's capabilities ask for, as JSON text, or NULL when there is none. */
+/*
+ * The part of runtime_config this plugin's capabilities ask for, as JSON text, or NULL when there
+ * is none.
+ */
 static char *runtime_part(const struct lab_chain *c, const char *conf)
 {
 	char *part = NULL, path[300], *key;
@@ -152,9 +167,15 @@ static void chain_one(struct lab_chain *c, int n, const char *verb, bool prev)
 {
 	char *conf = chain_conf(c, n, prev), *type = json_at(conf, "/type");
 	const struct lab_call call = {
-		.plugin = type ? type : "", .verb = verb, .cid = c->cid, .netns = c->netns,
-		.ifname = c->ifname ? c->ifname : "eth0", .args = c->args ? c->args : "", .path = c->path,
-		.conf = conf, .env = c->env,
+		.plugin = type ? type : "",
+		.verb = verb,
+		.cid = c->cid,
+		.netns = c->netns,
+		.ifname = c->ifname ? c->ifname : "eth0",
+		.args = c->args ? c->args : "",
+		.path = c->path,
+		.conf = conf,
+		.env = c->env,
 	};
 
 	lab_result_clear(&c->last);

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FILE_MAX (1u << 20)
+#define FILE_MAX    (1u << 20)
 #define PROGRAM_MAX (64u << 20)
 
 /* ---- lines ---- */
@@ -26,7 +26,8 @@ static void fold_veth(char *text)
 	for (char *p = text; (p = strstr(p, "veth")); p += 4) {
 		size_t hex = strspn(p + 4, "0123456789abcdef");
 
-		if (hex != 8 || isalnum((unsigned char)p[12]) || (p > text && isalnum((unsigned char)p[-1])))
+		if (hex != 8 || isalnum((unsigned char)p[12]) ||
+		    (p > text && isalnum((unsigned char)p[-1])))
 			continue;
 		p[4] = '*';
 		memmove(p + 5, p + 12, strlen(p + 12) + 1);
@@ -167,7 +168,7 @@ static void take_netns(struct snap *s, const char *netns, int home)
 	} else {
 		take_here(s);
 		if (setns(home, CLONE_NEWNET) < 0)
-			abort();	/* everything after would look at the wrong namespace */
+			abort(); /* everything after would look at the wrong namespace */
 	}
 	if (fd >= 0)
 		close(fd);

@@ -16,9 +16,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 16
+#define DEPTH_MAX	 16
 #define CGROUP_DEPTH_MAX 6
-#define HASH_ALL (4u << 20)	/* larger files are known by size and their first part */
+#define HASH_ALL	 (4u << 20) /* larger files are known by size and their first part */
 
 /* ---- mounts ---- */
 
@@ -32,12 +32,14 @@ void snap_mounts(struct snap *s)
 		char root[1024], point[1024], opts[256], type[64], source[1024], super[1024];
 		const char *tail = strstr(line, " - ");
 
-		if (!tail || sscanf(line, "%*d %*d %*s %1023s %1023s %255s", root, point, opts) != 3 ||
+		if (!tail ||
+		    sscanf(line, "%*d %*d %*s %1023s %1023s %255s", root, point, opts) != 3 ||
 		    sscanf(tail, " - %63s %1023s %1023s", type, source, super) != 3)
 			continue;
 		if (!strcmp(type, "nsfs"))
-			root[strcspn(root, ":")] = '\0';	/* net:[4026532001] */
-		snap_line(s, "mount %s %s from=%s root=%s opts=%s super=%s", point, type, source, root, opts, super);
+			root[strcspn(root, ":")] = '\0'; /* net:[4026532001] */
+		snap_line(s, "mount %s %s from=%s root=%s opts=%s super=%s", point, type, source,
+			  root, opts, super);
 	}
 	free(text);
 }
@@ -88,7 +90,8 @@ static bool is_pinned_netns(int dir, const char *name)
 	return yes;
 }
 
-static void file_line(struct snap *s, int dir, const char *name, const char *path, const struct stat *st)
+static void file_line(struct snap *s, int dir, const char *name, const char *path,
+		      const struct stat *st)
 {
 	char link[1024] = "";
 	unsigned mode = st->st_mode & 07777;
@@ -96,18 +99,22 @@ static void file_line(struct snap *s, int dir, const char *name, const char *pat
 	if (is_pinned_netns(dir, name)) {
 		snap_line(s, "netns %s pinned", path);
 	} else if (S_ISREG(st->st_mode)) {
-		snap_line(s, "file %s mode=%04o owner=%u:%u links=%lu size=%lld hash=%016llx", path, mode, st->st_uid,
-			  st->st_gid, (unsigned long)st->st_nlink, (long long)st->st_size,
-			  (unsigned long long)file_hash(dir, name));
+		snap_line(s, "file %s mode=%04o owner=%u:%u links=%lu size=%lld hash=%016llx", path,
+			  mode, st->st_uid, st->st_gid, (unsigned long)st->st_nlink,
+			  (long long)st->st_size, (unsigned long long)file_hash(dir, name));
 	} else if (S_ISLNK(st->st_mode)) {
 		if (readlinkat(dir, name, link, sizeof link - 1) < 0)
 			snprintf(link, sizeof link, "?");
 		snap_line(s, "symlink %s -> %s", path, link);
 	} else {
-		const char *type = S_ISDIR(st->st_mode) ? "dir" : S_ISFIFO(st->st_mode) ? "fifo" :
-				   S_ISSOCK(st->st_mode) ? "socket" : S_ISCHR(st->st_mode) ? "chardev" : "blockdev";
+		const char *type = S_ISDIR(st->st_mode)	   ? "dir"
+				   : S_ISFIFO(st->st_mode) ? "fifo"
+				   : S_ISSOCK(st->st_mode) ? "socket"
+				   : S_ISCHR(st->st_mode)  ? "chardev"
+							   : "blockdev";
 
-		snap_line(s, "%s %s mode=%04o owner=%u:%u", type, path, mode, st->st_uid, st->st_gid);
+		snap_line(s, "%s %s mode=%04o owner=%u:%u", type, path, mode, st->st_uid,
+			  st->st_gid);
 	}
 }
 
@@ -226,7 +233,8 @@ static size_t all_procs(struct proc **out)
 			continue;
 		snprintf(path, sizeof path, "/proc/%s/stat", e->d_name);
 
-		char *text = snap_file(path), *end = text ? strrchr(text, ')') : NULL, *open = text ? strchr(text, '(') : NULL;
+		char *text = snap_file(path), *end = text ? strrchr(text, ')') : NULL,
+		     *open = text ? strchr(text, '(') : NULL;
 
 		if (n == cap) {
 			cap = cap ? cap * 2 : 256;
@@ -234,10 +242,12 @@ static size_t all_procs(struct proc **out)
 			if (!*out)
 				abort();
 		}
-		if (end && open && sscanf(end, ") %c %d", &(*out)[n].state, &(*out)[n].parent) == 2) {
+		if (end && open &&
+		    sscanf(end, ") %c %d", &(*out)[n].state, &(*out)[n].parent) == 2) {
 			(*out)[n].pid = (pid_t)strtol(e->d_name, NULL, 10);
 			(*out)[n].ours = false;
-			snprintf((*out)[n].comm, sizeof (*out)[n].comm, "%.*s", (int)(end - open - 1), open + 1);
+			snprintf((*out)[n].comm, sizeof(*out)[n].comm, "%.*s",
+				 (int)(end - open - 1), open + 1);
 			n++;
 		}
 		free(text);
@@ -248,8 +258,8 @@ static size_t all_procs(struct proc **out)
 }
 
 /*
- * Living descendants. A dead child of parent itself waits for parent and is nobody's leftover, other zombies are.
- * The servers of traffic.h are fixtures, not findings.
+ * Living descendants. A dead child of parent itself waits for parent and is nobody's leftover,
+ * other zombies are. The servers of traffic.h are fixtures, not findings.
  */
 void snap_procs(struct snap *s, pid_t parent)
 {
@@ -264,8 +274,9 @@ void snap_procs(struct snap *s, pid_t parent)
 					more = p[i].ours = true;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (p[i].ours && p[i].pid != getpid() && (p[i].state != 'Z' || p[i].parent != parent) &&
-		    strcmp(p[i].comm, "traffic"))
-			snap_line(s, "process %s%s", p[i].comm, p[i].state == 'Z' ? " (zombie)" : "");
+		if (p[i].ours && p[i].pid != getpid() &&
+		    (p[i].state != 'Z' || p[i].parent != parent) && strcmp(p[i].comm, "traffic"))
+			snap_line(s, "process %s%s", p[i].comm,
+				  p[i].state == 'Z' ? " (zombie)" : "");
 	free(p);
 }

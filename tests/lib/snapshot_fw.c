@@ -75,7 +75,8 @@ static bool nft_has_tables(void)
 
 	if (fd < 0)
 		return false;
-	if (rtnl_dump(fd, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, &any, sizeof any, note_any, &found) == -EINTR)
+	if (rtnl_dump(fd, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE, &any, sizeof any, note_any,
+		      &found) == -EINTR)
 		found = true;
 	close(fd);
 	return found;
@@ -160,17 +161,20 @@ static void nft_line(struct snap *s, struct nft_place *at, char *line)
 		at->depth++;
 		snprintf(at->depth == 1 ? at->table : at->part, sizeof at->table, "%s",
 			 !strncmp(line, "table ", 6) ? line + 6 : line);
-		snap_line(s, "nft %s%s%s", at->table, at->depth == 1 ? "" : " ", at->depth == 1 ? "" : at->part);
+		snap_line(s, "nft %s%s%s", at->table, at->depth == 1 ? "" : " ",
+			  at->depth == 1 ? "" : at->part);
 	} else if (!strcmp(line, "}")) {
 		at->depth--;
 	} else {
-		snap_line(s, "nft %s%s%s: %s", at->table, at->depth == 1 ? "" : " ", at->depth == 1 ? "" : at->part, line);
+		snap_line(s, "nft %s%s%s: %s", at->table, at->depth == 1 ? "" : " ",
+			  at->depth == 1 ? "" : at->part, line);
 	}
 }
 
 static void snap_nft(struct snap *s)
 {
-	static char nft[] = "/usr/sbin/nft", terse[] = "-sn", list[] = "list", ruleset[] = "ruleset";
+	static char nft[] = "/usr/sbin/nft", terse[] = "-sn", list[] = "list",
+		    ruleset[] = "ruleset";
 	char *const argv[] = { nft, terse, list, ruleset, NULL };
 	struct nft_place at = { .depth = 0 };
 
@@ -188,8 +192,12 @@ static void snap_nft(struct snap *s)
 
 /* ---- legacy iptables ---- */
 
-/* Its tables are made by first use and looking at one makes it, so only those the kernel names are looked at. */
-static void snap_legacy(struct snap *s, const char *family, const char *names_path, const char *program)
+/*
+ * Its tables are made by first use and looking at one makes it, so only those the kernel names are
+ * looked at.
+ */
+static void snap_legacy(struct snap *s, const char *family, const char *names_path,
+			const char *program)
 {
 	char *names = snap_file(names_path), *rest = names, *name;
 	char prog[64], opt[] = "-t", table[64];
@@ -205,10 +213,11 @@ static void snap_legacy(struct snap *s, const char *family, const char *names_pa
 		char *text = snap_program(argv), *lines = text, *line;
 
 		if (!text)
-			snap_line(s, "%s %s unreadable: %s: %s", family, table, prog, strerror(errno));
+			snap_line(s, "%s %s unreadable: %s: %s", family, table, prog,
+				  strerror(errno));
 		while ((line = strsep(&lines, "\n"))) {
 			if (*line == ':')
-				line[strcspn(line, "[")] = '\0';	/* :CHAIN POLICY [packets:bytes] */
+				line[strcspn(line, "[")] = '\0'; /* :CHAIN POLICY [packets:bytes] */
 			if (*line == ':' || *line == '-')
 				snap_line(s, "%s %s %s", family, table, line);
 		}
@@ -221,7 +230,8 @@ void snap_firewall(struct snap *s)
 {
 	snap_nft(s);
 	snap_legacy(s, "iptables", "/proc/net/ip_tables_names", "/usr/sbin/iptables-legacy-save");
-	snap_legacy(s, "ip6tables", "/proc/net/ip6_tables_names", "/usr/sbin/ip6tables-legacy-save");
+	snap_legacy(s, "ip6tables", "/proc/net/ip6_tables_names",
+		    "/usr/sbin/ip6tables-legacy-save");
 }
 
 /* ---- conntrack ---- */
@@ -242,22 +252,27 @@ static unsigned port_of(const struct rtattr *a)
 
 static void tuple_get(const struct rtattr *a, struct tuple *t)
 {
-	struct rtattr *tb[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1] = { 0 }, *pr[CTA_PROTO_MAX + 1] = { 0 };
+	struct rtattr *tb[CTA_TUPLE_MAX + 1], *ip[CTA_IP_MAX + 1] = { 0 },
+							       *pr[CTA_PROTO_MAX + 1] = { 0 };
 
 	*t = (struct tuple){ .src = "?", .dst = "?" };
 	if (!a)
 		return;
 	rtnl_attrs(tb, CTA_TUPLE_MAX, RTA_DATA(a), RTA_PAYLOAD(a));
 	if (tb[CTA_TUPLE_IP])
-		rtnl_attrs(ip, CTA_IP_MAX, RTA_DATA(tb[CTA_TUPLE_IP]), RTA_PAYLOAD(tb[CTA_TUPLE_IP]));
+		rtnl_attrs(ip, CTA_IP_MAX, RTA_DATA(tb[CTA_TUPLE_IP]),
+			   RTA_PAYLOAD(tb[CTA_TUPLE_IP]));
 	if (tb[CTA_TUPLE_PROTO])
-		rtnl_attrs(pr, CTA_PROTO_MAX, RTA_DATA(tb[CTA_TUPLE_PROTO]), RTA_PAYLOAD(tb[CTA_TUPLE_PROTO]));
+		rtnl_attrs(pr, CTA_PROTO_MAX, RTA_DATA(tb[CTA_TUPLE_PROTO]),
+			   RTA_PAYLOAD(tb[CTA_TUPLE_PROTO]));
 
 	bool v4 = ip[CTA_IP_V4_SRC] && ip[CTA_IP_V4_DST];
 
 	if (v4 || (ip[CTA_IP_V6_SRC] && ip[CTA_IP_V6_DST])) {
-		inet_ntop(v4 ? AF_INET : AF_INET6, RTA_DATA(ip[v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC]), t->src, sizeof t->src);
-		inet_ntop(v4 ? AF_INET : AF_INET6, RTA_DATA(ip[v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST]), t->dst, sizeof t->dst);
+		inet_ntop(v4 ? AF_INET : AF_INET6, RTA_DATA(ip[v4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC]),
+			  t->src, sizeof t->src);
+		inet_ntop(v4 ? AF_INET : AF_INET6, RTA_DATA(ip[v4 ? CTA_IP_V4_DST : CTA_IP_V6_DST]),
+			  t->dst, sizeof t->dst);
 	}
 	t->proto = pr[CTA_PROTO_NUM] ? *(uint8_t *)RTA_DATA(pr[CTA_PROTO_NUM]) : 0;
 	t->sport = port_of(pr[CTA_PROTO_SRC_PORT]);
@@ -279,17 +294,26 @@ static void ct_line(const struct nlmsghdr *h, void *arg)
 	if (out.proto != IPPROTO_UDP && out.proto != IPPROTO_SCTP)
 		return;
 	if (status & IPS_DST_NAT || s->flags & SNAPSHOT_CT_ALL)
-		snap_line(s, "conntrack %s %s:%u -> %s:%u, back %s:%u -> %s:%u", out.proto == IPPROTO_UDP ? "udp" : "sctp",
-			  out.src, out.sport, out.dst, out.dport, back.src, back.sport, back.dst, back.dport);
+		snap_line(s, "conntrack %s %s:%u -> %s:%u, back %s:%u -> %s:%u",
+			  out.proto == IPPROTO_UDP ? "udp" : "sctp", out.src, out.sport, out.dst,
+			  out.dport, back.src, back.sport, back.dst, back.dport);
 }
 
 void snap_conntrack(struct snap *s)
 {
 	const struct nfgenmsg any = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
-	int fd = rtnl_open(NETLINK_NETFILTER);
+	char *held = snap_file("/proc/sys/net/netfilter/nf_conntrack_count");
+	bool none = held && !strcmp(held, "0\n");
+	int fd = none ? -1 : rtnl_open(NETLINK_NETFILTER);
 
+	/*
+	 * a dump walks the one table that all namespaces share: milliseconds, also when nothing of
+	 * it is ours
+	 */
+	free(held);
 	if (fd < 0)
 		return;
-	(void)rtnl_dump(fd, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, &any, sizeof any, ct_line, s);
+	(void)rtnl_dump(fd, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, &any, sizeof any,
+			ct_line, s);
 	close(fd);
 }

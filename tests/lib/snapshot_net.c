@@ -27,7 +27,7 @@ struct names {
 	struct name {
 		int index;
 		char name[IF_NAMESIZE];
-	} *v;
+	} * v;
 	size_t n, cap;
 };
 
@@ -50,7 +50,8 @@ static const char *addr_text(int family, const struct rtattr *a, char buf[INET6_
 
 	if (!a)
 		return "-";
-	if (RTA_PAYLOAD(a) < want || !inet_ntop(family == AF_INET6 ? AF_INET6 : AF_INET, RTA_DATA(a), buf, INET6_ADDRSTRLEN))
+	if (RTA_PAYLOAD(a) < want ||
+	    !inet_ntop(family == AF_INET6 ? AF_INET6 : AF_INET, RTA_DATA(a), buf, INET6_ADDRSTRLEN))
 		return "?";
 	return buf;
 }
@@ -87,8 +88,13 @@ static const char *flags_text(unsigned flags, char buf[128])
 		unsigned bit;
 		const char *name;
 	} known[] = {
-		{ IFF_UP, "up" }, { IFF_NOARP, "noarp" }, { IFF_PROMISC, "promisc" }, { IFF_ALLMULTI, "allmulti" },
-		{ IFF_MULTICAST, "multicast" }, { IFF_LOOPBACK, "loopback" }, { IFF_POINTOPOINT, "pointopoint" },
+		{ IFF_UP, "up" },
+		{ IFF_NOARP, "noarp" },
+		{ IFF_PROMISC, "promisc" },
+		{ IFF_ALLMULTI, "allmulti" },
+		{ IFF_MULTICAST, "multicast" },
+		{ IFF_LOOPBACK, "loopback" },
+		{ IFF_POINTOPOINT, "pointopoint" },
 	};
 	char *p = buf;
 
@@ -103,7 +109,7 @@ static const char *flags_text(unsigned flags, char buf[128])
 struct setting {
 	unsigned attr;
 	const char *name;
-	unsigned usual;	/* left out when it reads so */
+	unsigned usual; /* left out when it reads so */
 };
 
 static const struct setting bridge_settings[] = {
@@ -120,7 +126,8 @@ static const struct setting port_settings[] = {
 	{ IFLA_BRPORT_ISOLATED, "isolated", 0 }, { 0 },
 };
 
-static void settings_text(const struct setting *set, const struct rtattr *data, char *buf, size_t size)
+static void settings_text(const struct setting *set, const struct rtattr *data, char *buf,
+			  size_t size)
 {
 	struct rtattr *tb[64];
 	size_t len = 0;
@@ -140,7 +147,10 @@ static void settings_text(const struct setting *set, const struct rtattr *data, 
 	}
 }
 
-/* Per-link sysctls travel with the link as arrays; what differs from the usual is a fact worth a line. */
+/*
+ * Per-link sysctls travel with the link as arrays; what differs from the usual is a fact worth a
+ * line.
+ */
 static const struct setting conf4[] = {
 	{ IPV4_DEVCONF_FORWARDING, "forwarding", UINT32_MAX },
 	{ IPV4_DEVCONF_RP_FILTER, "rp_filter", 0 },
@@ -168,8 +178,8 @@ static const struct setting conf6[] = {
 	{ 0 },
 };
 
-static void conf_line(struct snap *s, const char *name, const char *family, const struct setting *set,
-		      const struct rtattr *array, unsigned first)
+static void conf_line(struct snap *s, const char *name, const char *family,
+		      const struct setting *set, const struct rtattr *array, unsigned first)
 {
 	char buf[512];
 	size_t len = 0;
@@ -181,7 +191,8 @@ static void conf_line(struct snap *s, const char *name, const char *family, cons
 			continue;
 		memcpy(&v, (char *)RTA_DATA(array) + at, 4);
 		if (v != set->usual && len < sizeof buf)
-			len += (size_t)snprintf(buf + len, sizeof buf - len, " %s=%d", set->name, (int)v);
+			len += (size_t)snprintf(buf + len, sizeof buf - len, " %s=%d", set->name,
+						(int)v);
 	}
 	if (len)
 		snap_line(s, "sysctl %s %s%s", family, name, buf);
@@ -201,7 +212,8 @@ static void conf_lines(struct snap *s, const char *name, const struct rtattr *sp
 	if (af[AF_INET6]) {
 		rtnl_attrs(tb, IFLA_INET6_MAX, RTA_DATA(af[AF_INET6]), RTA_PAYLOAD(af[AF_INET6]));
 		conf_line(s, name, "ipv6", conf6, tb[IFLA_INET6_CONF], 0);
-		if (tb[IFLA_INET6_ADDR_GEN_MODE] && *(uint8_t *)RTA_DATA(tb[IFLA_INET6_ADDR_GEN_MODE]) != 0)
+		if (tb[IFLA_INET6_ADDR_GEN_MODE] &&
+		    *(uint8_t *)RTA_DATA(tb[IFLA_INET6_ADDR_GEN_MODE]) != 0)
 			snap_line(s, "sysctl ipv6 %s addr_gen_mode=%u", name,
 				  *(uint8_t *)RTA_DATA(tb[IFLA_INET6_ADDR_GEN_MODE]));
 	}
@@ -212,7 +224,8 @@ static void mac_text(const struct rtattr *a, char buf[32])
 	const unsigned char *m = a ? RTA_DATA(a) : NULL;
 
 	if (m && RTA_PAYLOAD(a) == 6)
-		snprintf(buf, 32, " mac=%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+		snprintf(buf, 32, " mac=%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
+			 m[4], m[5]);
 }
 
 static void link_line(const struct nlmsghdr *h, void *arg)
@@ -224,28 +237,36 @@ static void link_line(const struct nlmsghdr *h, void *arg)
 
 	rtnl_attrs(tb, IFLA_MAX, IFLA_RTA(i), IFLA_PAYLOAD(h));
 	if (tb[IFLA_LINKINFO])
-		rtnl_attrs(info, IFLA_INFO_MAX, RTA_DATA(tb[IFLA_LINKINFO]), RTA_PAYLOAD(tb[IFLA_LINKINFO]));
+		rtnl_attrs(info, IFLA_INFO_MAX, RTA_DATA(tb[IFLA_LINKINFO]),
+			   RTA_PAYLOAD(tb[IFLA_LINKINFO]));
 
-	const char *name = rtnl_str(tb[IFLA_IFNAME], "?"), *kind = rtnl_str(info[IFLA_INFO_KIND], "-");
+	const char *name = rtnl_str(tb[IFLA_IFNAME], "?"),
+		   *kind = rtnl_str(info[IFLA_INFO_KIND], "-");
 
 	if (n->s->flags & SNAPSHOT_SYSCTL)
 		conf_lines(n->s, name, tb[IFLA_AF_SPEC]);
 	if (!(n->s->flags & SNAPSHOT_NET))
 		return;
-	settings_text(bridge_settings, strcmp(kind, "bridge") ? NULL : info[IFLA_INFO_DATA], kind_set, sizeof kind_set);
-	settings_text(port_settings, strcmp(rtnl_str(info[IFLA_INFO_SLAVE_KIND], ""), "bridge") ? NULL :
-		      info[IFLA_INFO_SLAVE_DATA], port_set, sizeof port_set);
+	settings_text(bridge_settings, strcmp(kind, "bridge") ? NULL : info[IFLA_INFO_DATA],
+		      kind_set, sizeof kind_set);
+	settings_text(port_settings,
+		      strcmp(rtnl_str(info[IFLA_INFO_SLAVE_KIND], ""), "bridge")
+			      ? NULL
+			      : info[IFLA_INFO_SLAVE_DATA],
+		      port_set, sizeof port_set);
 	if (n->s->flags & SNAPSHOT_MAC)
 		mac_text(tb[IFLA_ADDRESS], mac);
 	if (tb[IFLA_LINK_NETNSID])
 		snprintf(parent, sizeof parent, " peer=elsewhere");
 	else if (tb[IFLA_LINK] && rtnl_u32(tb[IFLA_LINK], 0))
 		snprintf(parent, sizeof parent, " peer=%s", name_of(n, rtnl_u32(tb[IFLA_LINK], 0)));
-	snap_line(n->s, "link %s kind=%s master=%s mtu=%u qlen=%u flags=%s qdisc=%s group=%u%s%s%s%s%s%s", name, kind,
-		  tb[IFLA_MASTER] ? name_of(n, rtnl_u32(tb[IFLA_MASTER], 0)) : "-", rtnl_u32(tb[IFLA_MTU], 0),
-		  rtnl_u32(tb[IFLA_TXQLEN], 0), flags_text(i->ifi_flags, flags), rtnl_str(tb[IFLA_QDISC], "-"),
-		  rtnl_u32(tb[IFLA_GROUP], 0), parent, kind_set, port_set, mac, tb[IFLA_IFALIAS] ? " alias=" : "",
-		  rtnl_str(tb[IFLA_IFALIAS], ""));
+	snap_line(n->s,
+		  "link %s kind=%s master=%s mtu=%u qlen=%u flags=%s qdisc=%s group=%u%s%s%s%s%s%s",
+		  name, kind, tb[IFLA_MASTER] ? name_of(n, rtnl_u32(tb[IFLA_MASTER], 0)) : "-",
+		  rtnl_u32(tb[IFLA_MTU], 0), rtnl_u32(tb[IFLA_TXQLEN], 0),
+		  flags_text(i->ifi_flags, flags), rtnl_str(tb[IFLA_QDISC], "-"),
+		  rtnl_u32(tb[IFLA_GROUP], 0), parent, kind_set, port_set, mac,
+		  tb[IFLA_IFALIAS] ? " alias=" : "", rtnl_str(tb[IFLA_IFALIAS], ""));
 }
 
 /* ---- addresses ---- */
@@ -257,7 +278,8 @@ static bool kernel_link_local(int family, const struct rtattr *addr, const struc
 
 	if (!b || !link_local6(b))
 		return false;
-	return (b[11] == 0xff && b[12] == 0xfe) || (proto && *(uint8_t *)RTA_DATA(proto) == 2 /* IFAPROT_KERNEL_LL */);
+	return (b[11] == 0xff && b[12] == 0xfe) ||
+	       (proto && *(uint8_t *)RTA_DATA(proto) == 2 /* IFAPROT_KERNEL_LL */);
 }
 
 static void addr_line(const struct nlmsghdr *h, void *arg)
@@ -272,7 +294,8 @@ static void addr_line(const struct nlmsghdr *h, void *arg)
 	const struct rtattr *mine = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
 	unsigned flags = rtnl_u32(tb[IFA_FLAGS], i->ifa_flags);
 	bool pair = tb[IFA_LOCAL] && tb[IFA_ADDRESS] &&
-		    memcmp(RTA_DATA(tb[IFA_LOCAL]), RTA_DATA(tb[IFA_ADDRESS]), RTA_PAYLOAD(tb[IFA_LOCAL])) != 0;
+		    memcmp(RTA_DATA(tb[IFA_LOCAL]), RTA_DATA(tb[IFA_ADDRESS]),
+			   RTA_PAYLOAD(tb[IFA_LOCAL])) != 0;
 
 	if (kernel_link_local(i->ifa_family, mine, tb[11 /* IFA_PROTO */]))
 		return;
@@ -280,7 +303,8 @@ static void addr_line(const struct nlmsghdr *h, void *arg)
 		  addr_text(i->ifa_family, mine, local), i->ifa_prefixlen, pair ? " peer=" : "",
 		  pair ? addr_text(i->ifa_family, tb[IFA_ADDRESS], peer) : "",
 		  addr_text(i->ifa_family, tb[IFA_BROADCAST], cast), i->ifa_scope,
-		  flags & IFA_F_PERMANENT ? "" : " dynamic", flags & IFA_F_NOPREFIXROUTE ? " noprefixroute" : "",
+		  flags & IFA_F_PERMANENT ? "" : " dynamic",
+		  flags & IFA_F_NOPREFIXROUTE ? " noprefixroute" : "",
 		  flags & IFA_F_DADFAILED ? " dadfailed" : "");
 }
 
@@ -301,7 +325,10 @@ static bool noise_route(const struct rtmsg *r, const struct rtattr *dst)
 static size_t metrics_text(const struct rtattr *metrics, char *buf, size_t size)
 {
 	static const struct setting known[] = {
-		{ RTAX_MTU, "mtu", 0 }, { RTAX_ADVMSS, "advmss", 0 }, { RTAX_WINDOW, "window", 0 }, { RTAX_QUICKACK, "quickack", 0 },
+		{ RTAX_MTU, "mtu", 0 },
+		{ RTAX_ADVMSS, "advmss", 0 },
+		{ RTAX_WINDOW, "window", 0 },
+		{ RTAX_QUICKACK, "quickack", 0 },
 		{ 0 },
 	};
 	struct rtattr *tb[RTAX_MAX + 1];
@@ -313,11 +340,13 @@ static size_t metrics_text(const struct rtattr *metrics, char *buf, size_t size)
 	rtnl_attrs(tb, RTAX_MAX, RTA_DATA(metrics), RTA_PAYLOAD(metrics));
 	for (const struct setting *k = known; k->name; k++)
 		if (tb[k->attr] && len < size)
-			len += (size_t)snprintf(buf + len, size - len, " %s=%u", k->name, rtnl_u32(tb[k->attr], 0));
+			len += (size_t)snprintf(buf + len, size - len, " %s=%u", k->name,
+						rtnl_u32(tb[k->attr], 0));
 	return len;
 }
 
-static void hops_text(const struct net *n, int family, const struct rtattr *multi, char *buf, size_t size)
+static void hops_text(const struct net *n, int family, const struct rtattr *multi, char *buf,
+		      size_t size)
 {
 	const struct rtnexthop *hop = multi ? RTA_DATA(multi) : NULL;
 	int left = multi ? (int)RTA_PAYLOAD(multi) : 0;
@@ -326,20 +355,25 @@ static void hops_text(const struct net *n, int family, const struct rtattr *mult
 	size_t len = 0;
 
 	*buf = '\0';
-	for (; hop && RTNH_OK(hop, left) && len < size; left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+	for (; hop && RTNH_OK(hop, left) && len < size;
+	     left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
 		rtnl_attrs(tb, RTA_GATEWAY, RTNH_DATA(hop), hop->rtnh_len - RTNH_LENGTH(0));
-		len += (size_t)snprintf(buf + len, size - len, " hop=%s,%s,%u", addr_text(family, tb[RTA_GATEWAY], gw),
-					name_of(n, (unsigned)hop->rtnh_ifindex), hop->rtnh_hops + 1u);
+		len += (size_t)snprintf(buf + len, size - len, " hop=%s,%s,%u",
+					addr_text(family, tb[RTA_GATEWAY], gw),
+					name_of(n, (unsigned)hop->rtnh_ifindex),
+					hop->rtnh_hops + 1u);
 	}
 }
 
 static void route_line(const struct nlmsghdr *h, void *arg)
 {
-	static const char *const types[] = { "unspec", "unicast", "local", "broadcast", "anycast", "multicast",
-					     "blackhole", "unreachable", "prohibit", "throw", "nat" };
+	static const char *const types[] = { "unspec",	 "unicast",   "local",	   "broadcast",
+					     "anycast",	 "multicast", "blackhole", "unreachable",
+					     "prohibit", "throw",     "nat" };
 	const struct rtmsg *r = NLMSG_DATA(h);
 	struct rtattr *tb[RTA_MAX + 1];
-	char dst[INET6_ADDRSTRLEN], gw[INET6_ADDRSTRLEN], src[INET6_ADDRSTRLEN], from[INET6_ADDRSTRLEN];
+	char dst[INET6_ADDRSTRLEN], gw[INET6_ADDRSTRLEN], src[INET6_ADDRSTRLEN],
+		from[INET6_ADDRSTRLEN];
 	char metrics[128], hops[512];
 	struct net *n = arg;
 
@@ -348,14 +382,18 @@ static void route_line(const struct nlmsghdr *h, void *arg)
 		return;
 	metrics_text(tb[RTA_METRICS], metrics, sizeof metrics);
 	hops_text(n, r->rtm_family, tb[RTA_MULTIPATH], hops, sizeof hops);
-	snap_line(n->s, "route %s table=%u %s %s/%u from=%s/%u via=%s dev=%s src=%s prio=%u proto=%u scope=%u tos=%u%s%s%s",
+	snap_line(n->s,
+		  "route %s table=%u %s %s/%u from=%s/%u via=%s dev=%s src=%s prio=%u proto=%u "
+		  "scope=%u tos=%u%s%s%s",
 		  r->rtm_family == AF_INET ? "ipv4" : "ipv6", rtnl_u32(tb[RTA_TABLE], r->rtm_table),
 		  r->rtm_type < sizeof types / sizeof *types ? types[r->rtm_type] : "?",
-		  tb[RTA_DST] ? addr_text(r->rtm_family, tb[RTA_DST], dst) : "default", r->rtm_dst_len,
-		  addr_text(r->rtm_family, tb[RTA_SRC], from), r->rtm_src_len,
-		  addr_text(r->rtm_family, tb[RTA_GATEWAY], gw), tb[RTA_OIF] ? name_of(n, rtnl_u32(tb[RTA_OIF], 0)) : "-",
-		  addr_text(r->rtm_family, tb[RTA_PREFSRC], src), rtnl_u32(tb[RTA_PRIORITY], 0), r->rtm_protocol,
-		  r->rtm_scope, r->rtm_tos, r->rtm_flags & RTNH_F_ONLINK ? " onlink" : "", metrics, hops);
+		  tb[RTA_DST] ? addr_text(r->rtm_family, tb[RTA_DST], dst) : "default",
+		  r->rtm_dst_len, addr_text(r->rtm_family, tb[RTA_SRC], from), r->rtm_src_len,
+		  addr_text(r->rtm_family, tb[RTA_GATEWAY], gw),
+		  tb[RTA_OIF] ? name_of(n, rtnl_u32(tb[RTA_OIF], 0)) : "-",
+		  addr_text(r->rtm_family, tb[RTA_PREFSRC], src), rtnl_u32(tb[RTA_PRIORITY], 0),
+		  r->rtm_protocol, r->rtm_scope, r->rtm_tos,
+		  r->rtm_flags & RTNH_F_ONLINK ? " onlink" : "", metrics, hops);
 }
 
 static void rule_line(const struct nlmsghdr *h, void *arg)
@@ -365,14 +403,19 @@ static void rule_line(const struct nlmsghdr *h, void *arg)
 	char src[INET6_ADDRSTRLEN], dst[INET6_ADDRSTRLEN];
 	struct net *n = arg;
 
-	rtnl_attrs(tb, FRA_MAX, (char *)NLMSG_DATA(h) + NLMSG_ALIGN(sizeof *r), NLMSG_PAYLOAD(h, sizeof *r));
+	rtnl_attrs(tb, FRA_MAX, (char *)NLMSG_DATA(h) + NLMSG_ALIGN(sizeof *r),
+		   NLMSG_PAYLOAD(h, sizeof *r));
 	if (r->family != AF_INET && r->family != AF_INET6)
 		return;
-	snap_line(n->s, "rule %s prio=%u from=%s/%u to=%s/%u iif=%s oif=%s mark=%#x/%#x action=%u table=%u goto=%u invert=%d",
+	snap_line(n->s,
+		  "rule %s prio=%u from=%s/%u to=%s/%u iif=%s oif=%s mark=%#x/%#x action=%u "
+		  "table=%u goto=%u invert=%d",
 		  r->family == AF_INET ? "ipv4" : "ipv6", rtnl_u32(tb[FRA_PRIORITY], 0),
-		  addr_text(r->family, tb[FRA_SRC], src), r->src_len, addr_text(r->family, tb[FRA_DST], dst), r->dst_len,
-		  rtnl_str(tb[FRA_IIFNAME], "-"), rtnl_str(tb[FRA_OIFNAME], "-"), rtnl_u32(tb[FRA_FWMARK], 0),
-		  rtnl_u32(tb[FRA_FWMASK], 0), r->action, rtnl_u32(tb[FRA_TABLE], r->table), rtnl_u32(tb[FRA_GOTO], 0),
+		  addr_text(r->family, tb[FRA_SRC], src), r->src_len,
+		  addr_text(r->family, tb[FRA_DST], dst), r->dst_len,
+		  rtnl_str(tb[FRA_IIFNAME], "-"), rtnl_str(tb[FRA_OIFNAME], "-"),
+		  rtnl_u32(tb[FRA_FWMARK], 0), rtnl_u32(tb[FRA_FWMASK], 0), r->action,
+		  rtnl_u32(tb[FRA_TABLE], r->table), rtnl_u32(tb[FRA_GOTO], 0),
 		  !!(r->flags & FIB_RULE_INVERT));
 }
 
@@ -391,7 +434,8 @@ static void neigh_line(const struct nlmsghdr *h, void *arg)
 	rtnl_attrs(tb, NDA_MAX, (char *)d + NLMSG_ALIGN(sizeof *d), NLMSG_PAYLOAD(h, sizeof *d));
 	if (tb[NDA_DST])
 		snap_line(n->s, "neigh %s %s%s", name_of(n, (unsigned)d->ndm_ifindex),
-			  addr_text(RTA_PAYLOAD(tb[NDA_DST]) == 16 ? AF_INET6 : AF_INET, tb[NDA_DST], addr),
+			  addr_text(RTA_PAYLOAD(tb[NDA_DST]) == 16 ? AF_INET6 : AF_INET,
+				    tb[NDA_DST], addr),
 			  proxy ? " proxy" : " permanent");
 }
 
@@ -402,9 +446,10 @@ static void qdisc_line(const struct nlmsghdr *h, void *arg)
 	struct net *n = arg;
 
 	rtnl_attrs(tb, TCA_KIND, TCA_RTA(t), TCA_PAYLOAD(h));
-	if (t->tcm_handle)	/* the kernel's own have none */
-		snap_line(n->s, "qdisc %s %s handle=%x: parent=%x", name_of(n, (unsigned)t->tcm_ifindex),
-			  rtnl_str(tb[TCA_KIND], "?"), t->tcm_handle >> 16, t->tcm_parent);
+	if (t->tcm_handle) /* the kernel's own have none */
+		snap_line(n->s, "qdisc %s %s handle=%x: parent=%x",
+			  name_of(n, (unsigned)t->tcm_ifindex), rtnl_str(tb[TCA_KIND], "?"),
+			  t->tcm_handle >> 16, t->tcm_parent);
 }
 
 /* ---- all of it ---- */

@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SERVER_LIFE_S 300
+#define SERVER_LIFE_S	  300
 #define CONNECTION_LIFE_S 60
-#define UDP_ECHO_MAX 1200
+#define UDP_ECHO_MAX	  1200
 
 struct sock_kind {
 	int type, protocol;
@@ -92,8 +92,8 @@ static size_t greeting(char *buf, size_t size, const char *name, const union add
 	uint16_t port = addr_get(peer, text);
 	bool v6 = strchr(text, ':');
 
-	return (size_t)snprintf(buf, size, "hello from %s, you are %s%s%s:%u\n", name, v6 ? "[" : "", text, v6 ? "]" : "",
-				port);
+	return (size_t)snprintf(buf, size, "hello from %s, you are %s%s%s:%u\n", name,
+				v6 ? "[" : "", text, v6 ? "]" : "", port);
 }
 
 static bool send_all(int fd, const char *buf, size_t len)
@@ -176,8 +176,8 @@ static int listen_on(enum traffic_proto proto, const char *addr, uint16_t port)
 	return fd;
 }
 
-void traffic_serve(struct traffic_server *s, const char *netns, enum traffic_proto proto, const char *addr, uint16_t port,
-		   const char *name)
+void traffic_serve(struct traffic_server *s, const char *netns, enum traffic_proto proto,
+		   const char *addr, uint16_t port, const char *name)
 {
 	int ready[2], fd = 0;
 	pid_t parent = getpid();
@@ -217,7 +217,8 @@ void traffic_serve(struct traffic_server *s, const char *netns, enum traffic_pro
 	if (n == sizeof fd && fd >= 0)
 		return;
 	traffic_stop(s);
-	lab_fail("server %s cannot listen on %s port %u in %s: %s", name, addr, port, netns ? netns : "host", strerror(-fd));
+	lab_fail("server %s cannot listen on %s port %u in %s: %s", name, addr, port,
+		 netns ? netns : "host", strerror(-fd));
 }
 
 void traffic_stop(struct traffic_server *s)
@@ -238,7 +239,7 @@ void traffic_stop(struct traffic_server *s)
 
 struct ask {
 	const struct traffic_query *q;
-	struct traffic_answer *a;	/* shared with the child */
+	struct traffic_answer *a; /* shared with the child */
 	long start_us, until_us;
 };
 
@@ -265,7 +266,8 @@ static int connect_to(const struct ask *k)
 	const int on = 1;
 	union addr dst, src;
 	socklen_t len = addr_set(&dst, q->addr, q->port), err_len = sizeof(int);
-	int fd = socket(dst.any.sa_family, kinds[q->proto].type | SOCK_CLOEXEC | SOCK_NONBLOCK, kinds[q->proto].protocol);
+	int fd = socket(dst.any.sa_family, kinds[q->proto].type | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			kinds[q->proto].protocol);
 	int err = 0;
 
 	if (fd < 0)
@@ -301,7 +303,11 @@ static ssize_t read_some(const struct ask *k, int fd, char *buf, size_t size, si
 
 		if (r < 0)
 			return r;
-		n = recv(fd, buf + len, want ? want - len : k->q->proto == TRAFFIC_UDP ? size - len : 1, 0);
+		n = recv(fd, buf + len,
+			 want			      ? want - len
+			 : k->q->proto == TRAFFIC_UDP ? size - len
+						      : 1,
+			 0);
 		if (n == 0)
 			return -EPROTO;
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -316,7 +322,8 @@ static int understand(const char *line, struct traffic_answer *a)
 	char peer[128];
 	int port, n = 0;
 
-	if (sscanf(line, "hello from %63[^,], you are %127[^\n]\n%n", a->server, peer, &n) != 2 || !n)
+	if (sscanf(line, "hello from %63[^,], you are %127[^\n]\n%n", a->server, peer, &n) != 2 ||
+	    !n)
 		return -EPROTO;
 
 	char *colon = strrchr(peer, ':');
@@ -362,7 +369,8 @@ static int echo_stream(const struct ask *k, int fd)
 			return -EPROTO;
 		if (n < 0 && errno != EAGAIN)
 			return -errno;
-		if (n > 0 && ((size_t)n > len - k->a->echoed || memcmp(in, out + k->a->echoed, (size_t)n)))
+		if (n > 0 &&
+		    ((size_t)n > len - k->a->echoed || memcmp(in, out + k->a->echoed, (size_t)n)))
 			return -EBADMSG;
 		k->a->echoed += n > 0 ? (size_t)n : 0;
 	}
@@ -437,7 +445,8 @@ int traffic_ask(const struct traffic_query *q, struct traffic_answer *a)
 	int r;
 
 	if (!traffic_supports(q->proto))
-		lab_skip("this kernel has no %s sockets", q->proto == TRAFFIC_SCTP ? "SCTP" : "such");
+		lab_skip("this kernel has no %s sockets",
+			 q->proto == TRAFFIC_SCTP ? "SCTP" : "such");
 	if (q->echo > TRAFFIC_ECHO_MAX)
 		lab_fail("an echo has at most %d bytes", TRAFFIC_ECHO_MAX);
 	k.a = mmap(NULL, sizeof *a, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -449,11 +458,15 @@ int traffic_ask(const struct traffic_query *q, struct traffic_answer *a)
 	return r;
 }
 
-static int fetch(enum traffic_proto proto, const char *netns, const char *addr, uint16_t port, int timeout_ms,
-		 char peer[INET6_ADDRSTRLEN])
+static int fetch(enum traffic_proto proto, const char *netns, const char *addr, uint16_t port,
+		 int timeout_ms, char peer[INET6_ADDRSTRLEN])
 {
 	const struct traffic_query q = {
-		.netns = netns, .proto = proto, .addr = addr, .port = port, .timeout_ms = timeout_ms,
+		.netns = netns,
+		.proto = proto,
+		.addr = addr,
+		.port = port,
+		.timeout_ms = timeout_ms,
 	};
 	struct traffic_answer a;
 	int r = traffic_ask(&q, &a);
@@ -463,12 +476,14 @@ static int fetch(enum traffic_proto proto, const char *netns, const char *addr, 
 	return r;
 }
 
-int tcp_fetch(const char *netns, const char *addr, uint16_t port, int timeout_ms, char peer[INET6_ADDRSTRLEN])
+int tcp_fetch(const char *netns, const char *addr, uint16_t port, int timeout_ms,
+	      char peer[INET6_ADDRSTRLEN])
 {
 	return fetch(TRAFFIC_TCP, netns, addr, port, timeout_ms, peer);
 }
 
-int udp_fetch(const char *netns, const char *addr, uint16_t port, int timeout_ms, char peer[INET6_ADDRSTRLEN])
+int udp_fetch(const char *netns, const char *addr, uint16_t port, int timeout_ms,
+	      char peer[INET6_ADDRSTRLEN])
 {
 	return fetch(TRAFFIC_UDP, netns, addr, port, timeout_ms, peer);
 }

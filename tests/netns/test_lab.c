@@ -67,7 +67,8 @@ static void run_is_empty_and_the_state_directories_are_in_memory(void **state)
 	}
 	assert_text(lab_out("ls /run"), "lock\nnaru\nnetns");
 	assert_text(lab_out("stat -c %%a /run"), "755");
-	assert_text(lab_out("ls /var/lib/cni /var/lib/naru | tr '\\n' ' '"), "/var/lib/cni:  /var/lib/naru: ");
+	assert_text(lab_out("ls /var/lib/cni /var/lib/naru | tr '\\n' ' '"),
+		    "/var/lib/cni:  /var/lib/naru: ");
 }
 
 /* A process that never entered the laboratory, to ask whether the machine itself has a file. */
@@ -102,12 +103,41 @@ static void what_is_written_below_var_lib_does_not_reach_the_machine(void **stat
 	lab_sh("rm /var/lib/naru-lab-proof");
 }
 
-static void control_groups_stay_visible(void **state)
+/*
+ * Another program of this kind, as a test run beside us would be; it says where its groups are
+ * outside.
+ */
+static int be_a_neighbour(void)
 {
+	lab_enter();
+	lab_sh("for d in /sys/fs/cgroup /sys/fs/cgroup/*/; do"
+	       " test ! -e $d/cgroup.procs || mkdir $d/naru-test-left || exit 1; done");
+	lab_sh("sleep 4321 >/dev/null 2>&1 &");
+	return 0;
+}
+
+static void control_groups_are_private_and_removed_with_the_program(void **state)
+{
+	static const char count[] = "ls -d /sys/fs/cgroup/naru-test-* /sys/fs/cgroup/*/naru-test-* "
+				    "2>/dev/null | wc -l";
+	char *argv[] = { (char *)"neighbour", (char *)"--neighbour", NULL };
+	const struct lab_cmd c = { .path = "/proc/self/exe", .argv = argv };
+	struct lab_result r;
+	int tries = 0;
+
 	(void)state;
-	if (lab_try("grep -q ' /sys/fs/cgroup[ /]' /proc/self/mountinfo"))
+	if (lab_try("grep -q ' - cgroup' /proc/self/mountinfo"))
 		lab_skip("no control groups are mounted at /sys/fs/cgroup");
-	lab_sh("test -n \"$(ls /sys/fs/cgroup)\"");
+	assert_text(lab_out("%s", count), "0");
+	lab_run(&c, &r);
+	assert_string_equal(r.err, "");
+	assert_int_equal(r.status, 0);
+	lab_result_clear(&r);
+	while (lab_try("test $(%s) = 0", count) && tries++ < 250)
+		usleep(20000);
+	assert_text(lab_out("%s", count), "0");
+	/* what it left running went with its groups */
+	assert_int_not_equal(lab_try("grep -aqx 'sleep.4321.' /proc/[0-9]*/cmdline"), 0);
 }
 
 static int flags_of_lo(void *arg)
@@ -140,6 +170,42 @@ static void a_function_run_inside_returns_its_whole_int(void **state)
 	assert_int_equal(lab_in(NULL, one_thousand, &minus), -7000);
 }
 
+static int assert_that_seven_is_eight(void *arg)
+{
+	(void)arg;
+	assert_int_equal(7, 8);
+	return 0;
+}
+
+static int expect_a_failure_inside(void *arg)
+{
+	(void)arg;
+	(void)lab_in(NULL, assert_that_seven_is_eight, NULL);
+	return 0;
+}
+
+/*
+ * In a child, a failure ends the child: it must not jump back and run the other tests a second
+ * time.
+ */
+static void a_failed_assertion_inside_fails_the_caller(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		lab_child();
+		(void)!freopen("/dev/null", "w", stderr);
+		_exit(expect_a_failure_inside(NULL));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 99);
+}
+
 static void the_hosts_ends_are_gone_when_a_namespace_is_deleted(void **state)
 {
 	char name[IF_NAMESIZE];
@@ -166,7 +232,7 @@ static void the_outside_world_answers_over_both_families(void **state)
 
 	(void)state;
 	lab_outside();
-	lab_outside();	/* the second call does nothing */
+	lab_outside(); /* the second call does nothing */
 	traffic_serve(&v4, "outside", TRAFFIC_TCP, LAB_OUTSIDE_V4, 80, "world");
 	traffic_serve(&v6, "outside", TRAFFIC_TCP, LAB_OUTSIDE_V6, 80, "world");
 	assert_int_equal(tcp_fetch(NULL, LAB_OUTSIDE_V4, 80, 0, peer), 0);
@@ -175,16 +241,23 @@ static void the_outside_world_answers_over_both_families(void **state)
 	assert_string_equal(peer, LAB_HOST_V6);
 	traffic_stop(&v4);
 	traffic_stop(&v6);
-	assert_text(lab_out("cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding"), "0\n0");
+	assert_text(
+		lab_out("cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding"),
+		"0\n0");
 }
 
 /* ---- running programs ---- */
 
-static void sh(struct lab_result *r, const char *text, int timeout_ms, const void *in, size_t in_len)
+static void sh(struct lab_result *r, const char *text, int timeout_ms, const void *in,
+	       size_t in_len)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)text, NULL };
 	const struct lab_cmd c = {
-		.path = "/bin/sh", .argv = argv, .timeout_ms = timeout_ms, .in = in, .in_len = in_len,
+		.path = "/bin/sh",
+		.argv = argv,
+		.timeout_ms = timeout_ms,
+		.in = in,
+		.in_len = in_len,
 	};
 
 	lab_run(&c, r);
@@ -262,7 +335,7 @@ static void a_survivor_that_holds_the_output_is_noticed_and_not_waited_for(void 
 	pid = (pid_t)strtol(r.out, NULL, 10);
 	assert_true(pid > 1);
 	assert_int_equal(kill(pid, SIGKILL), 0);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);	/* the laboratory reaps orphans */
+	assert_int_equal(waitpid(pid, NULL, 0), pid); /* the laboratory reaps orphans */
 	lab_result_clear(&r);
 }
 
@@ -321,7 +394,8 @@ static void a_plugin_gets_the_six_variables_and_its_configuration(void **state)
 	(void)state;
 	make_plugin("first");
 	setenv("CNI_STRAY", "1", 1);
-	lab_plugin("/run/bin/first", "ADD", "box", "/run/netns/box", "eth0", "{\"type\":\"first\"}", &r);
+	lab_plugin("/run/bin/first", "ADD", "box", "/run/netns/box", "eth0", "{\"type\":\"first\"}",
+		   &r);
 	unsetenv("CNI_STRAY");
 	assert_int_equal(r.status, 0);
 	assert_string_equal(r.out, "{\"cniVersion\":\"1.1.0\",\"from\":\"first\"}\n");
@@ -342,12 +416,18 @@ static void a_chain_runs_forward_and_back_and_remembers_the_result(void **state)
 {
 	static const char *const plugins[] = {
 		"{\"type\":\"/run/bin/first\"}",
-		"{ \"type\" : \"/run/bin/second\", \"capabilities\": {\"portMappings\": true, \"mac\": false} }",
+		"{ \"type\" : \"/run/bin/second\", \"capabilities\": {\"portMappings\": true, "
+		"\"mac\": false} }",
 		NULL,
 	};
 	struct lab_chain c = {
-		.name = "net", .version = "1.0.0", .plugins = plugins, .cid = "box", .netns = "/run/netns/box",
-		.runtime_config = "{\"mac\":\"00:11:22:33:44:55\",\"portMappings\":[{\"hostPort\":80}]}",
+		.name = "net",
+		.version = "1.0.0",
+		.plugins = plugins,
+		.cid = "box",
+		.netns = "/run/netns/box",
+		.runtime_config =
+			"{\"mac\":\"00:11:22:33:44:55\",\"portMappings\":[{\"hostPort\":80}]}",
 	};
 
 	(void)state;
@@ -362,8 +442,10 @@ static void a_chain_runs_forward_and_back_and_remembers_the_result(void **state)
 	assert_text(lab_out("cat /run/bin/ADD.first.in"),
 		    "{\"type\":\"/run/bin/first\",\"name\":\"net\",\"cniVersion\":\"1.0.0\"}");
 	assert_text(lab_out("cat /run/bin/ADD.second.in"),
-		    "{ \"type\" : \"/run/bin/second\", \"capabilities\": {\"portMappings\": true, \"mac\": false} ,"
-		    "\"name\":\"net\",\"cniVersion\":\"1.0.0\",\"prevResult\":{\"cniVersion\":\"1.1.0\",\"from\":\"first\"}"
+		    "{ \"type\" : \"/run/bin/second\", \"capabilities\": {\"portMappings\": true, "
+		    "\"mac\": false} ,"
+		    "\"name\":\"net\",\"cniVersion\":\"1.0.0\",\"prevResult\":{\"cniVersion\":\"1."
+		    "1.0\",\"from\":\"first\"}"
 		    ",\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":80}]}}");
 	assert_text(lab_out("cat /run/bin/DEL.first.in"),
 		    "{\"type\":\"/run/bin/first\",\"name\":\"net\",\"cniVersion\":\"1.0.0\","
@@ -373,9 +455,12 @@ static void a_chain_runs_forward_and_back_and_remembers_the_result(void **state)
 
 static void a_chain_stops_where_a_plugin_fails(void **state)
 {
-	static const char *const plugins[] = { "{\"type\":\"/run/bin/first\"}", "{\"type\":\"/run/bin/second\"}", NULL };
+	static const char *const plugins[] = { "{\"type\":\"/run/bin/first\"}",
+					       "{\"type\":\"/run/bin/second\"}", NULL };
 	char *env[] = { (char *)"FAIL=1", NULL };
-	struct lab_chain c = { .plugins = plugins, .cid = "box", .netns = "/run/netns/box", .env = env };
+	struct lab_chain c = {
+		.plugins = plugins, .cid = "box", .netns = "/run/netns/box", .env = env
+	};
 
 	(void)state;
 	make_plugin("first");
@@ -388,15 +473,16 @@ static void a_chain_stops_where_a_plugin_fails(void **state)
 	lab_chain_clear(&c);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_laboratory_has_namespaces_of_its_own),
 		cmocka_unit_test(run_is_empty_and_the_state_directories_are_in_memory),
 		cmocka_unit_test(what_is_written_below_var_lib_does_not_reach_the_machine),
-		cmocka_unit_test(control_groups_stay_visible),
+		cmocka_unit_test(control_groups_are_private_and_removed_with_the_program),
 		cmocka_unit_test(a_new_network_namespace_is_pinned_and_its_loopback_down),
 		cmocka_unit_test(a_function_run_inside_returns_its_whole_int),
+		cmocka_unit_test(a_failed_assertion_inside_fails_the_caller),
 		cmocka_unit_test(the_hosts_ends_are_gone_when_a_namespace_is_deleted),
 		cmocka_unit_test(the_outside_world_answers_over_both_families),
 		cmocka_unit_test(a_run_reports_status_signal_and_both_streams),
@@ -410,6 +496,8 @@ int main(void)
 		cmocka_unit_test(a_chain_stops_where_a_plugin_fails),
 	};
 
+	if (argc == 2 && !strcmp(argv[1], "--neighbour"))
+		return be_a_neighbour();
 	ns_link("net", initial_net);
 	ns_link("mnt", initial_mnt);
 	start_witness();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * snapshot [--ns NAME]... [--parent PID] [--all-conntrack] [--mac] [--fold]    state of this machine to stdout
- * snapshot --diff BEFORE AFTER                                                exit 1 and +/- lines when they differ
+ * snapshot [--ns NAME]... [--parent PID] [--all-conntrack] [--mac] [--fold]    state of this
+ * machine to stdout snapshot --diff BEFORE AFTER
+ * exit 1 and +/- lines when they differ
  */
 #include "tests/lib/snapshot.h"
 
@@ -61,7 +62,8 @@ static unsigned flag_of(const char *option)
 static int usage(void)
 {
 	fputs("usage: snapshot [--ns NAME]... [--parent PID] [--all-conntrack] [--mac] [--fold]\n"
-	      "       snapshot --diff BEFORE AFTER\n", stderr);
+	      "       snapshot --diff BEFORE AFTER\n",
+	      stderr);
 	return 2;
 }
 
