@@ -112,6 +112,7 @@ int main(int argc, char **argv)
 		return serve((uint16_t)atoi(argv[2]));
 	if (argc >= 5 && !strcmp(argv[1], "measure"))
 		return measure(atoi(argv[2]), atoi(argv[3]), argv + 4, argc - 4);
-	fprintf(stderr, "usage: connect serve PORT | connect measure ROUNDS N NAME=NETNS=IP:PORT...\n");
+	fprintf(stderr, "usage: connect serve PORT\n"
+			"       connect measure ROUNDS N NAME=NETNS=IP:PORT...\n");
 	return 2;
 }

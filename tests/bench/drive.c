@@ -167,8 +167,9 @@ static int run_command(const struct variant *v, int n)
 	int argc = 0, status;
 	pid_t pid;
 
-	for (char *a = strtok_r(line, " ", &save); a && argc < ARGS_MAX; a = strtok_r(NULL, " ", &save))
-		argv[argc++] = a;
+	char *arg = strtok_r(line, " ", &save);
+	for (; arg && argc < ARGS_MAX; arg = strtok_r(NULL, " ", &save))
+		argv[argc++] = arg;
 	argv[argc] = NULL;
 	posix_spawn_file_actions_init(&fa);
 	posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -181,7 +182,8 @@ static int run_command(const struct variant *v, int n)
 		;
 	free(line);
 	if (status)
-		fprintf(stderr, "%s: %s ended with status %#x\n", v->name, v->command, (unsigned)status);
+		fprintf(stderr, "%s: %s ended with status %#x\n", v->name, v->command,
+			(unsigned)status);
 	return status ? -1 : 0;
 }
 

@@ -68,8 +68,8 @@ static void make_root(const struct box *b)
 		die("make the mounts private");
 	snprintf(path, sizeof path, "%s/merged", b->dir);
 	snprintf(options, sizeof options,
-		 "lowerdir=%s/lower:%s,upperdir=%s/upper,workdir=%s/work,index=off,xino=off", b->dir,
-		 b->rootfs, b->dir, b->dir);
+		 "lowerdir=%s/lower:%s,upperdir=%s/upper,workdir=%s/work,index=off,xino=off",
+		 b->dir, b->rootfs, b->dir, b->dir);
 	mount_or_die("overlay", path, 0, options);
 	if (chdir(path))
 		die("enter %s", path);

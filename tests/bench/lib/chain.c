@@ -99,9 +99,11 @@ static pid_t spawn_plugin(const struct call *c, int in, int out)
 	snprintf(env[0], sizeof *env, "CNI_COMMAND=%s", c->cmd);
 	snprintf(env[1], sizeof *env, "CNI_CONTAINERID=c%d-%s", c->n, v->name);
 	snprintf(env[2], sizeof *env, "CNI_NETNS=/run/netns/%s-%d", v->name, c->n);
-	snprintf(env[3], sizeof *env, "CNI_IFNAME=%s", strcmp(base_name(bin), "loopback") ? "eth0" : "lo");
+	snprintf(env[3], sizeof *env, "CNI_IFNAME=%s",
+		 strcmp(base_name(bin), "loopback") ? "eth0" : "lo");
 	snprintf(env[4], sizeof *env, "CNI_PATH=%.*s", (int)(base_name(bin) - bin - 1), bin);
-	snprintf(env[5], sizeof *env, "PATH=%s", v->path ? v->path : "/usr/sbin:/usr/bin:/sbin:/bin");
+	snprintf(env[5], sizeof *env, "PATH=%s",
+		 v->path ? v->path : "/usr/sbin:/usr/bin:/sbin:/bin");
 	for (int i = 0; i < 6; i++)
 		envp[i] = env[i];
 	posix_spawn_file_actions_init(&fa);

@@ -14,6 +14,8 @@
 
 #include "tests/bench/lib/sample.h"
 
+#define CREATE (NLM_F_CREATE | NLM_F_EXCL)
+
 static struct rawnl msg;
 
 static const char rules[] =
@@ -45,8 +47,10 @@ static void talk(int fd, const char *what)
 
 static void add_addr(unsigned index, uint32_t addr, int flags)
 {
-	const struct ifaddrmsg a = { .ifa_family = AF_INET, .ifa_prefixlen = 16, .ifa_index = index };
-	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL | flags, &a, sizeof a);
+	const struct ifaddrmsg a = {
+		.ifa_family = AF_INET, .ifa_prefixlen = 16, .ifa_index = index,
+	};
+	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWADDR, CREATE | flags, &a, sizeof a);
 
 	rawnl_attr(&msg, h, IFA_LOCAL, &addr, sizeof addr);
 	rawnl_attr(&msg, h, IFA_ADDRESS, &addr, sizeof addr);
@@ -54,7 +58,9 @@ static void add_addr(unsigned index, uint32_t addr, int flags)
 
 static void set_up(int index)
 {
-	const struct ifinfomsg i = { .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	const struct ifinfomsg i = {
+		.ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP,
+	};
 
 	rawnl_msg(&msg, RTM_NEWLINK, 0, &i, sizeof i);
 }
@@ -64,7 +70,7 @@ static void add_default_route(int index)
 	const struct rtmsg r = { .rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN,
 				 .rtm_protocol = RTPROT_BOOT, .rtm_scope = RT_SCOPE_UNIVERSE,
 				 .rtm_type = RTN_UNICAST };
-	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &r, sizeof r);
+	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWROUTE, CREATE | NLM_F_ACK, &r, sizeof r);
 	uint32_t gateway = htonl(0x0a580001);
 
 	rawnl_attr(&msg, h, RTA_GATEWAY, &gateway, sizeof gateway);
@@ -76,7 +82,7 @@ int floor_bridge(int rt)
 	const struct ifinfomsg up = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
 
 	rawnl_reset(&msg);
-	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &up, sizeof up);
+	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWLINK, CREATE | NLM_F_ACK, &up, sizeof up);
 	rawnl_str(&msg, h, IFLA_IFNAME, "nbr0");
 	struct rtattr *info = rawnl_attr(&msg, h, IFLA_LINKINFO, NULL, 0);
 	rawnl_str(&msg, h, IFLA_INFO_KIND, "bridge");
@@ -96,7 +102,7 @@ void floor_veth(int rt, const char *name, int bridge, int netns)
 	const struct ifinfomsg peer = { .ifi_index = 2 };
 
 	rawnl_reset(&msg);
-	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &up, sizeof up);
+	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWLINK, CREATE | NLM_F_ACK, &up, sizeof up);
 	rawnl_str(&msg, h, IFLA_IFNAME, name);
 	rawnl_attr(&msg, h, IFLA_MASTER, &bridge, sizeof bridge);
 	struct rtattr *info = rawnl_attr(&msg, h, IFLA_LINKINFO, NULL, 0);
@@ -142,7 +148,8 @@ void floor_nft_setup(void)
 		die("load the table nb with nft");
 }
 
-static struct nlmsghdr *nf_msg(struct rawnl *b, int type, int flags, uint8_t family, uint16_t res_id)
+static struct nlmsghdr *nf_msg(struct rawnl *b, int type, int flags, uint8_t family,
+			       uint16_t res_id)
 {
 	const struct nfgenmsg g = { .nfgen_family = family, .res_id = htons(res_id) };
 
@@ -187,10 +194,14 @@ void floor_nft_masquerade(struct rawnl *b, bool del, uint32_t addr)
 
 void floor_nft_port(struct rawnl *b, bool del, uint16_t host_port, uint32_t addr)
 {
-	const struct { uint8_t proto, pad[3]; uint16_t port, pad2; } key = {
-		.proto = IPPROTO_TCP, .port = htons(host_port),
-	};
-	const struct { uint32_t addr; uint16_t port, pad; } data = { .addr = addr, .port = htons(80) };
+	const struct {
+		uint8_t proto, pad[3];
+		uint16_t port, pad2;
+	} key = { .proto = IPPROTO_TCP, .port = htons(host_port) };
+	const struct {
+		uint32_t addr;
+		uint16_t port, pad;
+	} data = { .addr = addr, .port = htons(80) };
 
 	element(b, del, "pmap", &key, sizeof key, &data, sizeof data);
 }

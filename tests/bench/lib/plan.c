@@ -28,7 +28,8 @@ static void set_plugin(struct variant *v, const char *value)
 
 	if (!space || v->nplugin == PLUGINS_MAX) {
 		errno = EINVAL;
-		die("plan: plugin %.60s: expected BIN JSON, at most %d of them", value, PLUGINS_MAX);
+		die("plan: plugin %.60s: expected BIN JSON, at most %d of them", value,
+		    PLUGINS_MAX);
 	}
 	struct plan_plugin *p = &v->plugin[v->nplugin++];
 	p->bin = strndup(value, (size_t)(space - value));

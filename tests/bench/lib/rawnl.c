@@ -39,7 +39,8 @@ struct nlmsghdr *rawnl_msg(struct rawnl *b, int type, int flags, const void *hdr
 	return h;
 }
 
-struct rtattr *rawnl_attr(struct rawnl *b, struct nlmsghdr *h, int type, const void *data, size_t len)
+struct rtattr *rawnl_attr(struct rawnl *b, struct nlmsghdr *h, int type, const void *data,
+			  size_t len)
 {
 	struct rtattr *a = (void *)(b->buf + b->len);
 	size_t all = RTA_LENGTH(len);
@@ -78,7 +79,8 @@ int rawnl_talk(int fd, struct rawnl *b, uint32_t seq)
 		if (n < 0)
 			return -errno;
 		size_t left = (size_t)n;
-		for (struct nlmsghdr *h = (void *)reply; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		struct nlmsghdr *h = (void *)reply;
+		for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
 			const struct nlmsgerr *e = NLMSG_DATA(h);
 			if (h->nlmsg_type != NLMSG_ERROR)
 				continue;

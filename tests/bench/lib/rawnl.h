@@ -23,7 +23,8 @@ int rawnl_open(int protocol);
 
 void rawnl_reset(struct rawnl *b);
 struct nlmsghdr *rawnl_msg(struct rawnl *b, int type, int flags, const void *hdr, size_t len);
-struct rtattr *rawnl_attr(struct rawnl *b, struct nlmsghdr *h, int type, const void *data, size_t len);
+struct rtattr *rawnl_attr(struct rawnl *b, struct nlmsghdr *h, int type, const void *data,
+			  size_t len);
 void rawnl_str(struct rawnl *b, struct nlmsghdr *h, int type, const char *s);
 
 /* Closes a nest: fixes the lengths of the attribute and of its message. */
