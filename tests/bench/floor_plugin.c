@@ -29,7 +29,7 @@
 #include <json-c/json.h>
 #include <libmnl/libmnl.h>
 #include <libnftnl/table.h>
-/* The libraries a plugin of this project links, loaded and relocated but not used. */
+/* The libraries of a plugin written with them: loaded and relocated, not used. */
 extern void *const floor_keep[];
 void *const floor_keep[] = {
 	(void *)json_object_new_object,
@@ -194,10 +194,10 @@ static int firewall(struct job *j, struct rawnl *b)
 static void firewall_change(struct job *j)
 {
 	static struct rawnl b;
-	char path[160];
-
 	int r = firewall(j, &b);
+
 	if (r == -ENOENT && j->add) {
+		char path[160];
 		snprintf(path, sizeof path, "%s.nft", j->dir);
 		int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		flock(lock, LOCK_EX);

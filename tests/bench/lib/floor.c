@@ -194,16 +194,16 @@ void floor_nft_masquerade(struct rawnl *b, bool del, uint32_t addr)
 
 void floor_nft_port(struct rawnl *b, bool del, uint16_t host_port, uint32_t addr)
 {
-	const struct {
-		uint8_t proto, pad[3];
-		uint16_t port, pad2;
-	} key = { .proto = IPPROTO_TCP, .port = htons(host_port) };
-	const struct {
-		uint32_t addr;
-		uint16_t port, pad;
-	} data = { .addr = addr, .port = htons(80) };
+	/* each part of a concatenation fills whole 32-bit words */
+	const uint8_t key[8] = {
+		[0] = IPPROTO_TCP,
+		[4] = (uint8_t)(host_port >> 8),
+		[5] = (uint8_t)host_port,
+	};
+	uint8_t data[8] = { [5] = 80 };
 
-	element(b, del, "pmap", &key, sizeof key, &data, sizeof data);
+	memcpy(data, &addr, sizeof addr);
+	element(b, del, "pmap", key, sizeof key, data, sizeof data);
 }
 
 int floor_nft_commit(int nf, struct rawnl *b)
