@@ -23,6 +23,7 @@ static const struct field record_fields[] = {
 	FIELD_STR("hostname", struct ctr_record, hostname),
 	FIELD_STR("user", struct ctr_record, user),
 	FIELD_STR("workingDir", struct ctr_record, working_dir),
+	FIELD_STR("stopSignal", struct ctr_record, stop_signal),
 	FIELD_STRS("lowers", struct ctr_record, lowers, nlowers),
 	FIELD_STRS("entrypoint", struct ctr_record, entrypoint, nentrypoint),
 	FIELD_STRS("cmd", struct ctr_record, cmd, ncmd),
@@ -63,7 +64,7 @@ static const struct field exit_fields[] = {
 int record_decode(struct doc *d, struct ctr_record *out, struct err *e)
 {
 	*out = (struct ctr_record){ .id = "", .name = "", .created = "", .image = "", .image_id = "", .network = "none",
-				    .hostname = "", .user = "", .working_dir = "" };
+				    .hostname = "", .user = "", .working_dir = "", .stop_signal = "" };
 	return decode(d, d->root, record_fields, out, "", e);
 }
 
@@ -120,6 +121,7 @@ struct json_object *record_encode(const struct ctr_record *r)
 	json_set_str(o, "hostname", r->hostname);
 	json_set_str(o, "user", r->user);
 	json_set_str(o, "workingDir", r->working_dir);
+	json_set_str(o, "stopSignal", r->stop_signal);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		json_set(o, lists[i].key, record_strings(lists[i].v, lists[i].n));
 	json_set_bool(o, "autoRemove", r->auto_remove);

@@ -22,7 +22,7 @@ struct ctr_record {
 	const char *image, *image_id;	/* image "": --rootfs */
 	const char *rootfs;		/* --rootfs, else NULL */
 	const char *network;		/* name, "none" or "host" */
-	const char *hostname, *user, *working_dir;
+	const char *hostname, *user, *working_dir, *stop_signal;
 	const char **lowers, **entrypoint, **cmd, **env, **ports, **binds, **exposed;
 	size_t nlowers, nentrypoint, ncmd, nenv, nports, nbinds, nexposed;
 	bool auto_remove, detached;

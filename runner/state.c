@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
@@ -16,6 +17,9 @@
 #include "netlib/base/vec.h"
 #include "runner/engine/engine.h"
 #include "runner/opt.h"
+
+#define GATE_WAIT_MS 10000
+#define GATE_NAP_MS 2
 
 /* --- directories --- */
 
@@ -89,6 +93,24 @@ const char *ctr_run_path(const struct state *s, const char *id, const char *name
 const char *ctr_bundle_path(const struct state *s, const struct ctr_record *r, char buf[CTR_PATH_MAX])
 {
 	return r->auto_remove ? ctr_run_path(s, r->id, "", buf) : ctr_root_path(s, r->id, "", buf);
+}
+
+int state_gate(const struct state *s, int mode, int *fd, struct err *e)
+{
+	cleanup_fd int gate = openat(s->live, "../lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (gate < 0)
+		return err_set(e, -errno, "open %s/lock", s->run);
+	for (int waited_ms = 0; flock(gate, mode | LOCK_NB) < 0; waited_ms += GATE_NAP_MS) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_set(e, -errno, "lock %s/lock", s->run);
+		if (waited_ms >= GATE_WAIT_MS)
+			return err_say(e, -EAGAIN, "%s/lock is still held after %d s by another naru; try again later", s->run,
+				       GATE_WAIT_MS / 1000);
+		(void)usleep(GATE_NAP_MS * 1000);
+	}
+	*fd = take_fd(gate);
+	return 0;
 }
 
 /* --- reading --- */

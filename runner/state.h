@@ -79,6 +79,12 @@ int state_ids(const struct state *s, char (**ids)[ID_LEN + 1], size_t *n, struct
 int ctrs_load(const struct state *s, struct ctr **v, size_t *n, struct err *e);
 void ctrs_free(struct ctr *v, size_t n);
 
+/*
+ * RUN/lock: held shared (LOCK_SH) while a container is attached to its network, exclusively (LOCK_EX) while gc looks for attachments
+ * that belong to nobody. Held as long as *fd is open; waits at most ten seconds.
+ */
+int state_gate(const struct state *s, int mode, int *fd, struct err *e);
+
 /* Gives a container its name: 0; -EEXIST naming the owner. */
 int state_name_add(const struct state *s, const char *name, const char *id, struct err *e);
 /* Takes it away if it is that container's. Absence is success. */
