@@ -453,6 +453,28 @@ char *lab_out_in(const char *netns, const char *fmt, ...)
 	return out;
 }
 
+void lab_carrier(const char *netns, const char *ifname)
+{
+	const struct timespec tick = { .tv_nsec = 1000000 };
+	struct ifreq ifr = { 0 };
+	bool up = false;
+	int fd;
+
+	lab_join(netns);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	snprintf(ifr.ifr_name, sizeof ifr.ifr_name, "%s", ifname);
+	for (int ms = 0; !up && ms < SETTLE_MS; ms++) {
+		up = ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && (ifr.ifr_flags & IFF_RUNNING);
+		if (!up)
+			nanosleep(&tick, NULL);
+	}
+	close(fd);
+	lab_join(NULL);
+	if (!up)
+		lab_fail("%s in %s did not come up within %d ms", ifname, netns ? netns : "host",
+			 SETTLE_MS);
+}
+
 void lab_outside(void)
 {
 	if (has_outside)
@@ -474,5 +496,7 @@ void lab_outside(void)
 			     "ip -6 route add default via " LAB_HOST_V6);
 	lab_sh("ip route add default via " LAB_OUTSIDE_V4
 	       "\nip -6 route add default via " LAB_OUTSIDE_V6);
+	lab_carrier(NULL, "uplink0");
+	lab_carrier("outside", "eth0");
 	has_outside = true;
 }

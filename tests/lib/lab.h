@@ -79,6 +79,12 @@ char *lab_out(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *lab_out_in(const char *netns, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
+ * Waits until a link is operationally up. The kernel gets there some time after both ends were set
+ * up, and drops what is sent before: a first packet lost costs TCP a second.
+ */
+void lab_carrier(const char *netns, const char *ifname);
+
+/*
  * The world outside: a namespace "outside" on a veth pair (host: uplink0, outside: eth0), default
  * routes to the host, loopback up. The host gets default routes to it. Forwarding on the host is
  * left as it is. Made once per laboratory.

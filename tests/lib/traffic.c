@@ -292,29 +292,29 @@ static int connect_to(const struct ask *k)
 	return fd;
 }
 
-/* Reads on until a newline was seen, or (with want) until so many bytes are there. */
-static ssize_t read_some(const struct ask *k, int fd, char *buf, size_t size, size_t want)
+/* Reads until a newline was seen: a datagram as a whole, of a stream no byte more. */
+static ssize_t read_greeting(const struct ask *k, int fd, char *buf, size_t size)
 {
-	size_t len = 0;
+	size_t step = k->q->proto == TRAFFIC_UDP ? size : 1, len = 0;
+	bool seen = false;
 
-	while (len < size && (want ? len < want : !memchr(buf, '\n', len))) {
+	while (!seen && len + step <= size) {
 		int r = await(k, fd, POLLIN);
 		ssize_t n;
 
 		if (r < 0)
 			return r;
-		n = recv(fd, buf + len,
-			 want			      ? want - len
-			 : k->q->proto == TRAFFIC_UDP ? size - len
-						      : 1,
-			 0);
+		n = recv(fd, buf + len, step, 0);
 		if (n == 0)
 			return -EPROTO;
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return -errno;
+		seen = n > 0 && memchr(buf + len, '\n', (size_t)n);
 		len += n > 0 ? (size_t)n : 0;
+		if (n > 0 && step > 1)
+			break;
 	}
-	return (ssize_t)len;
+	return seen ? (ssize_t)len : -EPROTO;
 }
 
 static int understand(const char *line, struct traffic_answer *a)
@@ -348,11 +348,10 @@ static void pattern(char *buf, size_t len)
 /* Sends and receives at once, so that neither side's buffers can fill up for good. */
 static int echo_stream(const struct ask *k, int fd)
 {
+	static char out[TRAFFIC_ECHO_MAX];
 	size_t len = k->q->echo, sent = 0;
-	char *out = malloc(len), in[16384];
+	char in[16384];
 
-	if (!out)
-		abort();
 	pattern(out, len);
 	while (k->a->echoed < len) {
 		int r = await(k, fd, (short)(POLLIN | (sent < len ? POLLOUT : 0)));
@@ -374,14 +373,13 @@ static int echo_stream(const struct ask *k, int fd)
 			return -EBADMSG;
 		k->a->echoed += n > 0 ? (size_t)n : 0;
 	}
-	free(out);
 	return 0;
 }
 
 static int ask_stream(const struct ask *k, int fd)
 {
 	char buf[512];
-	ssize_t n = read_some(k, fd, buf, sizeof buf - 1, 0);
+	ssize_t n = read_greeting(k, fd, buf, sizeof buf - 1);
 	int r;
 
 	if (n < 0)
@@ -402,7 +400,7 @@ static int ask_datagram(const struct ask *k, int fd)
 	pattern(out, len);
 	if (send(fd, out, len, MSG_NOSIGNAL) < 0)
 		return -errno;
-	n = read_some(k, fd, in, sizeof in - 1, 0);
+	n = read_greeting(k, fd, in, sizeof in - 1);
 	if (n < 0)
 		return (int)n;
 	in[n] = '\0';

@@ -29,6 +29,8 @@ static int setup(void **state)
 	lab_sh_in("box",
 		  "ip link set lo up\nip addr add 10.7.0.2/24 dev eth0\nip link set eth0 up\n"
 		  "ip route add default via 10.7.0.1");
+	lab_carrier(NULL, "lab0");
+	lab_carrier("box", "eth0");
 	return 0;
 }
 

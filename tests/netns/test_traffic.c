@@ -23,7 +23,7 @@ static int setup(void **state)
 	       "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding\n"
 	       "echo 0 > /proc/sys/net/ipv6/conf/default/dad_transmits");
 	for (int i = 1; i <= 2; i++) {
-		const char *ns = i == 1 ? "left" : "right";
+		const char *ns = i == 1 ? "left" : "right", *to = i == 1 ? "to1" : "to2";
 
 		lab_netns_new(ns);
 		lab_sh("set -e\n"
@@ -42,6 +42,8 @@ static int setup(void **state)
 			  "ip route add default via 10.8.%d.1\n"
 			  "ip -6 route add default via fd00:8:%d::1",
 			  i, i, i, i, i);
+		lab_carrier(NULL, to);
+		lab_carrier(ns, "eth0");
 	}
 	return 0;
 }

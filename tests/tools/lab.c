@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * lab [--outside] PROGRAM [ARGUMENT...]    runs a program in a laboratory of its own (tests/lib/lab.h)
+ * lab [--outside] PROGRAM [ARGUMENT...]    runs a program in a laboratory (tests/lib/lab.h)
  *
  * For scripts and for looking around by hand: "lab --outside bash". What is made inside is gone
  * when the program ends.
