@@ -22,11 +22,13 @@ expect() {
 	out=$("$run" "$@" 2>&1)
 	got=$?
 	n=$((n + 1))
-	if [ $got -eq "$status" ] && [ "${out##*$'\n'}" = "$last" ] && [[ $out == *"$words"* ]]; then
+	if [ $got -eq "$status" ] && [ "${out##*$'\n'}" = "$last" ] &&
+		[[ $out == *"$words"* ]]; then
 		echo "ok $n - $sentence"
 	else
 		echo "not ok $n - $sentence"
-		printf 'status %d, expected %d, "%s", "%s"\n%s\n' "$got" "$status" "$last" "$words" "$out" | sed 's/^/# /'
+		printf 'status %d, expected %d, "%s", "%s"\n%s\n' \
+			"$got" "$status" "$last" "$words" "$out" | sed 's/^/# /'
 	fi
 }
 
@@ -41,7 +43,7 @@ program crash 'echo 1..1; echo ok 1 - a; kill -SEGV $$'
 program late 'echo 1..1; echo ok 1 - a; exit 3'
 program slow 'echo 1..1; sleep 1235 & sleep 1236'
 program leaves 'echo 1..1; sleep 1237 & echo ok 1 - a'
-program asan 'echo 1..1; echo ok 1 - a; echo "==1==ERROR: AddressSanitizer: heap-use-after-free" >&2'
+program asan 'echo 1..1; echo ok 1 - a; echo "==1==ERROR: AddressSanitizer: overflow" >&2'
 program bail 'echo 1..1; echo ok 1 - a; echo "Bail out! no disk"'
 program two 'echo 1..1; echo ok 1 - a; echo 1..1; echo ok 1 - b'
 
