@@ -171,7 +171,8 @@ void lab_enter(void)
 		exit(0);
 	}
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
-	(void)sethostname("lab", 3);
+	if (sethostname("lab", 3) < 0)
+		lab_fail("cannot set the host name: %s", strerror(errno));
 	(void)umask(022);
 	private_mounts(groups);
 	loopback_up();
