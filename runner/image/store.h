@@ -24,7 +24,7 @@ struct json_object;
  */
 #define IMAGE_ROOT "/var/lib/naru"	/* unless NARU_ROOT says otherwise */
 #define IMAGE_LAYERS_MAX 128
-#define IMAGE_DOC_MAX (4 * 1024 * 1024)	/* of a manifest, a configuration or the index */
+#define IMAGE_DOC_MAX DOC_BYTES_MAX	/* of a manifest, a configuration or the index */
 #define IMAGE_ID_SIZE 65		/* 64 hex digits */
 
 const char *image_root(void);
