@@ -38,7 +38,8 @@ SECCOMP_GEN := runner/engine/seccomp_gen.c
 RUNNER_SRC  := $(filter-out $(SECCOMP_GEN),$(wildcard runner/*.c runner/cli/*.c runner/engine/*.c)) $(IMAGE_LIGHT)
 TEST_SRC    := $(wildcard tests/unit/test_*.c tests/netns/test_*.c tests/cni/test_*.c tests/runner/test_*.c)
 TESTLIB_SRC := $(wildcard tests/lib/*.c)
-TOOL_SRC    := $(wildcard tests/tools/*.c)
+STEPPER_SRC := $(wildcard tests/tools/stepper_*.c)
+TOOL_SRC    := $(filter-out $(STEPPER_SRC),$(wildcard tests/tools/*.c))
 FUZZ_SRC    := $(wildcard tests/fuzz/fuzz_*.c)
 
 # ---------------------------------------------------------------- how it is built
@@ -169,6 +170,7 @@ $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lcmocka
+$(BUILD)/tests/tools/stepper: $(call obj,$(STEPPER_SRC))
 tests: $(TESTS) tools fuzz
 tools: $(TOOLS)
 
@@ -181,7 +183,7 @@ fuzz: $(FUZZ_REPLAY)
 
 .PHONY: check
 check: deps-check all tests
-	$(Q)NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) tests/run $(TESTS) $(FUZZ_REPLAY) $(TEST_SH)
+	$(Q)NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) tests/run -j 3 $(TESTS) $(FUZZ_REPLAY) $(TEST_SH)
 
 .PHONY: fuzz-run
 fuzz-run:
@@ -205,9 +207,9 @@ demo: deps-demo all
 # ---------------------------------------------------------------- packages (Debian's names)
 PKG_BUILD := gcc make libc6-dev libmnl-dev libnftnl-dev libjson-c-dev libarchive-dev libssl-dev
 PKG_CHECK := $(PKG_BUILD) libcmocka-dev libseccomp-dev iproute2 nftables busybox-static containernetworking-plugins conntrack \
-	socat zstd
+	socat zstd iptables strace
 PKG_LINT  := $(PKG_BUILD) libcmocka-dev libseccomp-dev clang clang-format clang-tidy cppcheck shellcheck mandoc
-PKG_BENCH := $(PKG_BUILD) containernetworking-plugins crun podman iptables nftables iproute2 busybox-static
+PKG_BENCH := $(PKG_BUILD) containernetworking-plugins crun podman netavark iptables nftables iproute2 busybox-static
 PKG_DEMO  := $(PKG_BUILD) busybox-static iproute2 nftables
 .PHONY: deps-build deps-check deps-lint deps-bench deps-demo
 deps-build: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_BUILD)

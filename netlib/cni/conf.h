@@ -21,6 +21,7 @@ struct cni_conf {
 	char *text;			/* the bytes of stdin as they came, for delegates; owned */
 	size_t len;
 	const char *name, *type, *version_text;
+	char version_said[16];		/* version_text as far as it was read, also when parsing failed: for the error document */
 	enum cni_version version;
 	struct json_object *ipam;	/* object or NULL */
 	const char *ipam_type;		/* NULL or "" = no IPAM: pure layer 2 */

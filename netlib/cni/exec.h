@@ -23,11 +23,19 @@ int cni_find(const char *type, const char *path, char out[4096], struct err *e);
 /* Is the executable at path one of ours, from the very build that is running? (note section ".note.naru", exec.c) */
 bool cni_is_ours(const char *path);
 
+/* A delegate found: its path, and the plugin itself when it can run in process (built in, and the file found is of our own build). */
+struct cni_target {
+	const struct cni_plugin *builtin;
+	char path[4096];
+};
+
+int cni_resolve(const char *type, const char *path, struct cni_target *out, struct err *e);
+
 /*
- * Runs a plugin as the specification says: same environment with CNI_COMMAND replaced, text on stdin. In process when it is built in
- * and cni_is_ours. ADD decodes the result into *out (version: of the request). A plugin's error document becomes *e, its code kept.
+ * Runs a delegate as the specification says: same environment with CNI_COMMAND replaced, text on stdin; in process when it is built
+ * in. ADD decodes the result into *out (of the request's version). A plugin's error document becomes *e, its code kept.
  */
-int cni_delegate(const char *type, enum cni_verb verb, const struct cni_env *env, const char *text, size_t len,
+int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct cni_env *env, const char *text, size_t len,
 		 enum cni_version version, struct cni_result *out, struct err *e);
 
 /* Runs the executable with an explicit environment; never in process. stdout is handed back raw. For chains (libcni's side). */

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "netlib/base/decode.h"
 #include "netlib/cni/conf.h"
@@ -12,8 +13,8 @@
 #include "netlib/nl/nl.h"
 #include "netlib/txn/txn.h"
 
+struct cni_target;
 struct err;
-struct fw;
 
 /* One operation on one attachment: what rows work on. */
 struct cni_op {
@@ -28,6 +29,8 @@ struct cni_op {
 	struct cni_result prev;		/* decoded prevResult; valid when has_prev */
 	bool has_prev;
 	struct cni_result res;		/* ADD: what will be printed */
+	struct cni_target *ipam;	/* the IPAM delegate once it is resolved, or NULL; see common.c */
+	uint32_t cont_index;		/* ADD: the container's interface, once it exists */
 };
 
 /*
@@ -48,6 +51,8 @@ enum cni_plugin_flags {
 	CNI_CHAINED = 1,	/* ADD and CHECK need prevResult; it is passed through */
 	CNI_IPAM = 2,		/* an IPAM plugin: no namespace is opened, the result has no interfaces */
 	CNI_NO_NETNS = 4,	/* never needs CNI_NETNS opened (portmap, masquerade) */
+	CNI_CHECK_ALONE = 8,	/* CHECK works without prevResult (loopback) */
+	CNI_PASS_PREV = 16,	/* a prevResult, if there is one, is what ADD starts from (loopback in a chain) */
 };
 
 struct cni_plugin {

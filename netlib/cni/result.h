@@ -53,7 +53,6 @@ struct cni_result {
 	struct cni_route *routes;
 	size_t nroutes;
 	struct cni_dns dns;
-	struct json_object *raw;	/* owned: a prevResult to be passed through untouched, else NULL */
 };
 
 #define cleanup_result __attribute__((cleanup(cni_result_clear)))

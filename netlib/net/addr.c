@@ -25,20 +25,25 @@ static void put_addr(struct nlmsg *m, uint16_t type, uint16_t flags, uint32_t in
 	nlmsg_ip(m, IFA_ADDRESS, &p->addr);
 }
 
+void addr_put(struct nlmsg *m, uint32_t index, const struct ip_prefix *p, uint32_t flags)
+{
+	put_addr(m, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, p);
+	if (p->addr.family == AF_INET && p->len < 31) {
+		struct ip_addr brd = ip_last(p);
+
+		nlmsg_ip(m, IFA_BROADCAST, &brd);
+	}
+	if (flags)
+		nlmsg_u32(m, IFA_FLAGS, flags);
+}
+
 int addr_add(struct nl *nl, uint32_t index, const struct ip_prefix *p, uint32_t flags, struct err *e)
 {
 	char text[IP_TEXT_MAX];
 	struct nlmsg m;
 
 	nlmsg_init(&m);
-	put_addr(&m, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, p);
-	if (p->addr.family == AF_INET && p->len < 31) {
-		struct ip_addr brd = ip_last(p);
-
-		nlmsg_ip(&m, IFA_BROADCAST, &brd);
-	}
-	if (flags)
-		nlmsg_u32(&m, IFA_FLAGS, flags);
+	addr_put(&m, index, p, flags);
 	int r = nl_talk(nl, &m, e);
 	if (r == -EEXIST)
 		return ADDR_EXISTS;

@@ -218,7 +218,8 @@ int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e)
 	begin_set(&m, 0, v->name, 0, 0);
 	if (v->alias)
 		nlmsg_str(&m, IFLA_IFALIAS, v->alias);
-	no_link_local(&m);
+	if (v->master)
+		no_link_local(&m);
 	if (v->hairpin)
 		nlmsg_nest(&m, IFLA_LINKINFO) {
 			nlmsg_str(&m, IFLA_INFO_SLAVE_KIND, "bridge");
@@ -246,6 +247,11 @@ int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask,
 	return set(nl, &m, "set flags", index, e);
 }
 
+void link_put_up(struct nlmsg *m, uint32_t index)
+{
+	begin_set(m, index, NULL, IFF_UP, IFF_UP);
+}
+
 int link_up(struct nl *nl, uint32_t index, struct err *e)
 {
 	return link_set_flags(nl, index, IFF_UP, IFF_UP, e);
@@ -266,16 +272,21 @@ int link_set_mac(struct nl *nl, uint32_t index, const struct mac *mac, struct er
 	return set(nl, &m, "set the MAC", index, e);
 }
 
+void link_put_inet_conf(struct nlmsg *m, uint32_t index, unsigned devconf, uint32_t value)
+{
+	begin_set(m, index, NULL, 0, 0);
+	nlmsg_nest(m, IFLA_AF_SPEC)
+		nlmsg_nest(m, AF_INET)
+			nlmsg_nest(m, IFLA_INET_CONF)
+				nlmsg_u32(m, (uint16_t)devconf, value);
+}
+
 int link_set_inet_conf(struct nl *nl, uint32_t index, unsigned devconf, uint32_t value, struct err *e)
 {
 	struct nlmsg m;
 
 	nlmsg_init(&m);
-	begin_set(&m, index, NULL, 0, 0);
-	nlmsg_nest(&m, IFLA_AF_SPEC)
-		nlmsg_nest(&m, AF_INET)
-			nlmsg_nest(&m, IFLA_INET_CONF)
-				nlmsg_u32(&m, (uint16_t)devconf, value);
+	link_put_inet_conf(&m, index, devconf, value);
 	return set(nl, &m, "set IPv4 options", index, e);
 }
 

@@ -10,6 +10,7 @@
 
 struct err;
 struct nl;
+struct nlmsg;
 
 #define LINK_ALIAS_MAX 256
 #define LINK_EXISTS 1		/* a positive outcome: the name is taken */
@@ -57,18 +58,20 @@ struct veth_spec {
 	bool hairpin;			/* port flag; only with master */
 };
 /*
- * Creates both ends in one RTM_NEWLINK sent from the host side; alias, port flags, "no IPv6 link-local on this end" and up follow
- * in the same batch. The container end stays down. LINK_EXISTS when the host name or the container's name is taken.
+ * Creates both ends in one RTM_NEWLINK sent from the host side; alias, port flags, for a bridge port "no IPv6 link-local on
+ * this end", and up follow in the same batch. The container end stays down. LINK_EXISTS when the host name or the container's name is taken.
  */
 int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e);
 
 int link_up(struct nl *nl, uint32_t index, struct err *e);
+void link_put_up(struct nlmsg *m, uint32_t index);	/* the message alone, for a batch */
 int link_down(struct nl *nl, uint32_t index, struct err *e);
 int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask, struct err *e);
 int link_set_mac(struct nl *nl, uint32_t index, const struct mac *mac, struct err *e);
 int link_del(struct nl *nl, uint32_t index, struct err *e);	/* absence is success */
 
 /* IPv4 devconf by netlink (IFLA_INET_CONF), e.g. IPV4_DEVCONF_ARP_NOTIFY. */
+void link_put_inet_conf(struct nlmsg *m, uint32_t index, unsigned devconf, uint32_t value);
 int link_set_inet_conf(struct nl *nl, uint32_t index, unsigned devconf, uint32_t value, struct err *e);
 
 #endif

@@ -57,13 +57,18 @@ static void put_route(struct nlmsg *m, uint16_t type, uint16_t flags, const stru
 		}
 }
 
+void route_put(struct nlmsg *m, const struct route *r, bool append)
+{
+	put_route(m, RTM_NEWROUTE, NLM_F_CREATE | (append ? NLM_F_APPEND : NLM_F_EXCL), r);
+}
+
 int route_add(struct nl *nl, const struct route *r, struct err *e)
 {
 	char text[ROUTE_TEXT_MAX];
 	struct nlmsg m;
 
 	nlmsg_init(&m);
-	put_route(&m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, r);
+	route_put(&m, r, false);
 	int rc = nl_talk(nl, &m, e);
 	if (rc == -EEXIST)
 		return ROUTE_EXISTS;

@@ -9,6 +9,7 @@
 
 struct err;
 struct nl;
+struct nlmsg;
 
 #define ROUTE_EXISTS 1
 
@@ -28,6 +29,8 @@ struct route {
 
 /* ROUTE_EXISTS when the same destination, table and metric is taken (NLM_F_EXCL). */
 int route_add(struct nl *nl, const struct route *r, struct err *e);
+/* The message alone, for a batch. append: one more route to the same destination. */
+void route_put(struct nlmsg *m, const struct route *r, bool append);
 int route_del(struct nl *nl, const struct route *r, struct err *e);	/* absence is success */
 int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg), void *arg, struct err *e);
 /* "10.0.0.0/8 via 10.1.0.1": for errors. buf holds 2 * IP_TEXT_MAX + 8. */

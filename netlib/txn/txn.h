@@ -42,6 +42,7 @@ struct txn {
 	struct nl *host, *cont;		/* borrowed; either may be NULL when no verb needs it */
 	int netns_fd;			/* of the container, for sysctls; -1 = none. Borrowed. */
 	int journal;			/* descriptor opened O_APPEND, or -1. Borrowed. */
+	void *ctx;			/* for kinds of a program's own: what they work on. Borrowed. */
 	const struct undo_op *const *ops;	/* further kinds known when reading a journal; NULL-terminated, may be NULL */
 	unsigned step;			/* verbs so far */
 	unsigned fail_at;		/* tests: the verb with this number fails with -EIO instead of acting; 0 = none */

@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_addr.h>
+#include <linux/ip.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/base/str.h"
+#include "netlib/base/vec.h"
+#include "netlib/cni/common.h"
+#include "netlib/cni/error.h"
+#include "netlib/cni/furniture.h"
+#include "netlib/net/addr.h"
+#include "netlib/net/route.h"
+#include "netlib/net/sysctl.h"
+#include "netlib/nl/nlmsg.h"
+#include "netlib/txn/verbs.h"
+
+#define NAME_SALTS 10	/* host names tried when a derived one belongs to somebody else */
+
+/* ---- the host end of a veth */
+
+static void alias_of(const char *network, const char *container, const char *ifname, char *buf, size_t size)
+{
+	uint64_t h = hash_end(hash_part(hash_part(hash_part(HASH_INIT, network), container), ifname));
+
+	(void)str_copyf(buf, size, "naru:%016llx %.80s/%.80s/%.15s", (unsigned long long)h, network, container, ifname);
+}
+
+void common_alias(const struct cni_op *op, char *buf, size_t size)
+{
+	alias_of(op->cc->name, op->env->container, op->env->ifname, buf, size);
+}
+
+void common_veth_name(const struct cni_op *op, unsigned salt, char out[IFNAME_MAX])
+{
+	ifname_derive(out, "veth", op->cc->name, op->env->container, op->env->ifname, salt);
+}
+
+int common_host_veth(struct cni_op *op, struct link *out, struct err *e)
+{
+	char alias[LINK_ALIAS_MAX], name[IFNAME_MAX];
+	struct link l;
+
+	common_alias(op, alias, sizeof alias);
+	for (unsigned salt = 0; salt < NAME_SALTS; salt++) {
+		common_veth_name(op, salt, name);
+		int r = link_get(op->host, name, &l, e);
+
+		if (r == -ENODEV)
+			continue;	/* a later name may still be ours: the first was somebody else's then */
+		if (r < 0)
+			return r;
+		/* no alias yet: its creation was cut off between two messages */
+		if (!strcmp(l.kind, "veth") && (!strcmp(l.alias, alias) || (!*l.alias && salt == 0))) {
+			*out = l;
+			return 0;
+		}
+	}
+	return err_say(e, -ENODEV, "no host interface of container %.64s, interface %s", op->env->container, op->env->ifname);
+}
+
+int common_veth_add(struct cni_op *op, struct veth_spec *v, struct err *e)
+{
+	char alias[LINK_ALIAS_MAX];
+	struct link l;
+
+	common_alias(op, alias, sizeof alias);
+	v->peer = op->env->ifname;
+	v->peer_netns = op->netns;
+	v->alias = alias;
+	for (unsigned salt = 0; salt < NAME_SALTS; salt++) {
+		common_veth_name(op, salt, v->name);
+		int r = txn_veth_add(op->txn, v, e);
+
+		if (r <= 0)
+			return r;
+		if (link_get(op->cont, op->env->ifname, &l, NULL) == 0)
+			return err_code(e, -EEXIST, CNI_E_IN_USE, "container veth name (\"%s\") already exists in %.150s",
+					op->env->ifname, op->env->netns);
+		if (link_get(op->host, v->name, &l, NULL) == 0 && !strcmp(l.alias, alias))
+			return err_code(e, -EEXIST, CNI_E_IN_USE, "container %.64s is already attached to network %s as %s "
+					"(host interface %s)", op->env->container, op->cc->name, op->env->ifname, v->name);
+	}
+	return err_code(e, -EEXIST, CNI_E_IN_USE, "no free name for the host interface after %d attempts", NAME_SALTS);
+}
+
+int common_veth_del(struct cni_op *op, struct err *e)
+{
+	struct err quiet = ERR_INIT;
+	struct link l;
+	int r = common_host_veth(op, &l, &quiet);
+
+	if (r == -ENODEV)
+		return common_container_del(op, e);
+	if (r < 0) {
+		*e = quiet;
+		return r;
+	}
+	return link_del(op->host, l.index, e);
+}
+
+int common_veth_del_deferred(struct cni_op *op, struct err *e)
+{
+	struct link l;
+	int r = common_host_veth(op, &l, e);
+
+	if (r < 0)
+		return r == -ENODEV ? common_container_del(op, e) : r;
+	/* off the bridge at once, so that the address can be given out again; the slow part is the kernel's grace period */
+	if ((r = link_down(op->host, l.index, e)) < 0)
+		return r == -ENODEV ? 0 : r;
+	pid_t pid = fork();
+	if (pid < 0)
+		return link_del(op->host, l.index, e);
+	if (pid > 0)
+		return 0;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int fd = 0; null >= 0 && fd < 3; fd++)	/* runtimes read our stdout to its end */
+		(void)dup2(null, fd);
+	(void)setsid();
+	_exit(link_del(op->host, l.index, NULL) < 0);
+}
+
+/* Links of other makers (the Go plugins, before an upgrade) have random host names: take the container's end, if it is a veth. */
+int common_container_del(struct cni_op *op, struct err *e)
+{
+	struct link l;
+
+	if (!op->cont || link_get(op->cont, op->env->ifname, &l, NULL) < 0 || strcmp(l.kind, "veth"))
+		return 0;
+	return link_del(op->cont, l.index, e);
+}
+
+struct collect {
+	struct cni_op *op;
+	uint32_t *index;
+	size_t n;
+	bool oom;
+};
+
+/* Of this network, and of no valid attachment? The alias says so: "naru:HASH NETWORK/CONTAINER/IFNAME". */
+static int collect_veth(const struct link *l, void *arg)
+{
+	struct collect *c = arg;
+	const struct cni_conf *cc = c->op->cc;
+	char mine[LINK_ALIAS_MAX], alias[LINK_ALIAS_MAX];
+	const char *rest = strchr(l->alias, ' ');
+
+	(void)str_copyf(mine, sizeof mine, "%.80s/", cc->name);
+	if (strcmp(l->kind, "veth") || !str_starts(l->alias, "naru:") || !rest || !str_starts(rest + 1, mine))
+		return 0;
+	for (size_t i = 0; i < cc->nvalid; i++) {
+		alias_of(cc->name, cc->valid[i].container ?: "", cc->valid[i].ifname ?: "", alias, sizeof alias);
+		if (!strcmp(alias, l->alias))
+			return 0;
+	}
+	uint32_t *slot = vec_add(&c->index, &c->n);
+	if (slot)
+		*slot = l->index;
+	c->oom |= !slot;
+	return 0;
+}
+
+int common_veth_gc(struct cni_op *op, struct err *e)
+{
+	struct collect c = { .op = op };
+	struct err first = ERR_INIT;
+	int r = link_each(op->host, collect_veth, &c, e);
+
+	for (size_t i = 0; r == 0 && i < c.n; i++) {
+		struct err one = ERR_INIT;
+
+		if (link_del(op->host, c.index[i], &one) < 0)
+			err_keep_first(&first, &one);
+	}
+	free(c.index);
+	if (r == 0 && c.oom)
+		r = err_set(e, -ENOMEM, "collect interfaces");
+	if (r == 0 && first.no) {
+		*e = first;
+		r = -first.no;
+	}
+	return r;
+}
+
+/* ---- addresses and routes in the container */
+
+static bool has_family(const struct cni_result *res, uint8_t family)
+{
+	for (size_t i = 0; i < res->nips; i++)
+		if (res->ips[i].address.addr.family == family)
+			return true;
+	return false;
+}
+
+static int cont_sysctl(struct cni_op *op, const char *ifname, const char *leaf, const char *value, struct err *e)
+{
+	char name[128];
+
+	(void)snprintf(name, sizeof name, "net/ipv6/conf/%s/%s", ifname, leaf);
+	return txn_sysctl(op->txn, UNDO_CONT, name, value, e);
+}
+
+/* What an interface needs before it goes up with IPv6 addresses. */
+static int prepare_v6(struct cni_op *op, bool dad, struct err *e)
+{
+	int r;
+
+	if ((r = cont_sysctl(op, "lo", "disable_ipv6", "0", e)) < 0 ||
+	    (r = cont_sysctl(op, op->env->ifname, "disable_ipv6", "0", e)) < 0 ||
+	    (r = cont_sysctl(op, op->env->ifname, "keep_addr_on_down", "1", e)) < 0)
+		return r;
+	if (dad && (r = cont_sysctl(op, op->env->ifname, "enhanced_dad", "1", e)) < 0)
+		return r;
+	return cont_sysctl(op, op->env->ifname, "accept_dad", dad ? "1" : "0", e);
+}
+
+/* gw of a route without one: the first gateway of its family, as the reference fills it in. Pure. */
+static struct ip_addr gateway_for(const struct cni_result *res, const struct cni_route *r)
+{
+	if (ip_is_set(&r->gw))
+		return r->gw;
+	for (size_t i = 0; i < res->nips; i++)
+		if (res->ips[i].address.addr.family == r->dst.addr.family && ip_is_set(&res->ips[i].gateway))
+			return res->ips[i].gateway;
+	return (struct ip_addr){ 0 };
+}
+
+static struct route route_for(const struct cni_result *res, const struct cni_route *r, uint32_t index)
+{
+	return (struct route){
+		.dst = r->dst, .gw = gateway_for(res, r), .oif = index, .table = r->has_table ? r->table : 0,
+		.priority = r->priority, .mtu = r->mtu, .advmss = r->advmss, .scope = r->scope, .has_scope = r->has_scope,
+	};
+}
+
+/* One more route to a destination that an earlier one has too, through another gateway: they share it. Pure. */
+static bool repeats(const struct cni_result *res, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (ip_prefix_eq(&res->routes[k].dst, &res->routes[i].dst) && res->routes[k].table == res->routes[i].table &&
+		    res->routes[k].priority == res->routes[i].priority && !ip_eq(&res->routes[k].gw, &res->routes[i].gw))
+			return true;
+	return false;
+}
+
+/* Which message of the batch failed, in words: two for the interface, the addresses, the extra routes, the routes. */
+static int batch_failed(struct cni_op *op, unsigned failed, const struct route *extra, size_t nextra, int r, struct err *e)
+{
+	size_t at = failed < 2 ? 0 : failed - 2;
+	char text[ROUTE_TEXT_MAX];
+	struct route rt;
+
+	if (failed < 2) {
+		err_wrap(e, "set up %s in the container", op->env->ifname);
+		return r;
+	}
+	if (at < op->res.nips) {
+		err_wrap(e, "add IP addr %s to %s", ip_prefix_text(&op->res.ips[at].address, text), op->env->ifname);
+		return r;
+	}
+	at -= op->res.nips;
+	rt = at < nextra ? extra[at] : route_for(&op->res, &op->res.routes[at - nextra], op->cont_index);
+	err_wrap(e, "add route %s to %s", route_text(&rt, text), op->env->ifname);
+	return r;
+}
+
+static uint32_t addr_flags(const struct ip_prefix *p, bool dad)
+{
+	return p->addr.family == AF_INET6 && !dad ? IFA_F_NODAD : 0;
+}
+
+int common_address_add(struct cni_op *op, uint32_t index, bool dad, struct err *e)
+{
+	return common_address_add_with(op, index, dad, 0, NULL, 0, e);
+}
+
+int common_address_add_with(struct cni_op *op, uint32_t index, bool dad, uint32_t flags, const struct route *extra, size_t nextra,
+			    struct err *e)
+{
+	unsigned failed = 0;
+	struct nlmsg m;
+	int r;
+
+	op->cont_index = index;
+	if (has_family(&op->res, AF_INET6) && (r = prepare_v6(op, dad, e)) < 0)
+		return r;
+	nlmsg_init(&m);
+	link_put_inet_conf(&m, index, IPV4_DEVCONF_ARP_NOTIFY, 1);	/* neighbours learn a reused address at once */
+	link_put_up(&m, index);
+	for (size_t i = 0; i < op->res.nips; i++)
+		addr_put(&m, index, &op->res.ips[i].address, flags | addr_flags(&op->res.ips[i].address, dad));
+	for (size_t i = 0; i < nextra; i++)
+		route_put(&m, &extra[i], false);
+	for (size_t i = 0; i < op->res.nroutes; i++) {
+		struct route rt = route_for(&op->res, &op->res.routes[i], index);
+
+		route_put(&m, &rt, repeats(&op->res, i));
+	}
+	/* addresses and routes go with the interface, which the veth's undo removes */
+	if ((r = txn_point(op->txn, "addresses and routes", e)) < 0)
+		return r;
+	r = nl_talk_at(op->cont, &m, &failed, e);
+	return r < 0 ? batch_failed(op, failed, extra, nextra, r, e) : 0;
+}
+
+struct find_addr {
+	const struct ip_prefix *p;
+	bool found;
+};
+
+static int match_addr(const struct addr *a, void *arg)
+{
+	struct find_addr *f = arg;
+
+	f->found |= ip_prefix_eq(&a->prefix, f->p);
+	return f->found;
+}
+
+struct find_route {
+	const struct route *want;
+	bool found;
+};
+
+/* Default routes are compared without the gateway, as the reference does. */
+static int match_route(const struct route *r, void *arg)
+{
+	struct find_route *f = arg;
+	const struct route *w = f->want;
+
+	if (r->oif == w->oif && ip_prefix_eq(&r->dst, &w->dst) && r->table == (w->table ? w->table : RT_TABLE_MAIN) &&
+	    (!w->priority || r->priority == w->priority) &&
+	    (ip_prefix_is_default(&w->dst) || !ip_is_set(&w->gw) || ip_eq(&r->gw, &w->gw)))
+		f->found = true;
+	return f->found;
+}
+
+static int check_iface(struct cni_op *op, const char *kind, struct link *l, struct err *e)
+{
+	const struct cni_iface *want = NULL;
+	char a[MAC_TEXT_MAX], b[MAC_TEXT_MAX];
+	int r;
+
+	for (size_t i = 0; i < op->prev.nifaces; i++)
+		if (op->prev.ifaces[i].sandbox && !strcmp(op->prev.ifaces[i].name, op->env->ifname))
+			want = &op->prev.ifaces[i];
+	if (!want)
+		return cni_check_fail(e, "prevResult has no container interface %s", op->env->ifname);
+	if (strcmp(want->sandbox, op->env->netns))
+		return cni_check_fail(e, "interface %s: expected in sandbox %.150s, CNI_NETNS is %.150s", want->name, want->sandbox,
+				      op->env->netns);
+	if ((r = link_get(op->cont, op->env->ifname, l, e)) < 0)
+		return r == -ENODEV ? cni_check_fail(e, "interface %s: expected in the container, found none", want->name) : r;
+	if (*kind && strcmp(l->kind, kind))
+		return cni_check_fail(e, "interface %s: expected kind %s, found %s", want->name, kind, *l->kind ? l->kind : "none");
+	if (!(l->flags & IFF_UP))
+		return cni_check_fail(e, "interface %s in the container: expected up, found down", want->name);
+	if (want->mac.set && !mac_eq(&want->mac, &l->mac))
+		return cni_check_fail(e, "interface %s: expected MAC %s, found %s", want->name, mac_text(&want->mac, a),
+				      mac_text(&l->mac, b));
+	return 0;
+}
+
+int common_address_check(struct cni_op *op, const char *kind, struct err *e)
+{
+	char text[ROUTE_TEXT_MAX];
+	struct link l;
+	int r = check_iface(op, kind, &l, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < op->prev.nips; i++) {
+		struct find_addr f = { .p = &op->prev.ips[i].address };
+
+		if (!common_ip_is_mine(op, &op->prev, &op->prev.ips[i]))
+			continue;
+		if ((r = addr_each(op->cont, f.p->addr.family, l.index, match_addr, &f, e)) < 0)
+			return r;
+		if (!f.found)
+			return cni_check_fail(e, "interface %s: expected address %s, found it missing", op->env->ifname,
+					      ip_prefix_text(f.p, text));
+	}
+	for (size_t i = 0; i < op->prev.nroutes; i++) {
+		struct route want = route_for(&op->prev, &op->prev.routes[i], l.index);
+		struct find_route f = { .want = &want };
+
+		if ((r = route_each(op->cont, want.dst.addr.family, match_route, &f, e)) < 0)
+			return r;
+		if (!f.found)
+			return cni_check_fail(e, "interface %s: expected route %s, found it missing", op->env->ifname,
+					      route_text(&want, text));
+	}
+	return 0;
+}
+
+/* ---- forwarding */
+
+static const struct {
+	uint8_t family;
+	const char *sysctl;
+} forwarding[] = {
+	{ AF_INET, "net/ipv4/ip_forward" }, { AF_INET6, "net/ipv6/conf/all/forwarding" },
+};
+
+int common_shared_sysctl(struct cni_op *op, const char *name, const char *value, struct err *e)
+{
+	int r = txn_point(op->txn, name, e);
+
+	return r < 0 ? r : furniture_sysctl(name, value, e);
+}
+
+int common_forwarding(struct cni_op *op, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(forwarding) && r >= 0; i++)
+		if (has_family(&op->res, forwarding[i].family))
+			r = common_shared_sysctl(op, forwarding[i].sysctl, "1", e);
+	return r;
+}
+
+int common_forwarding_check(struct cni_op *op, struct err *e)
+{
+	char value[SYSCTL_VALUE_MAX];
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(forwarding); i++) {
+		if (!has_family(&op->prev, forwarding[i].family))
+			continue;
+		if ((r = sysctl_read(forwarding[i].sysctl, value, e)) < 0)
+			return r;
+		if (!strcmp(value, "0"))
+			return cni_check_fail(e, "sysctl %s: expected 1, found 0", forwarding[i].sysctl);
+	}
+	return 0;
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/cni/furniture.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/base/file.h"
+#include "netlib/base/str.h"
+#include "netlib/base/vec.h"
+#include "netlib/fw/fw.h"
+#include "netlib/net/link.h"
+#include "netlib/net/netns.h"
+#include "netlib/net/sysctl.h"
+
+#define NOTES_DIR "/run/naru/sysctl"
+
+/* Notes are per network namespace (its inode): "NOTES_DIR/INODE/net.ipv4.ip_forward" holds the old value. */
+static int notes_dir(bool create, struct err *e)
+{
+	struct netns_id id;
+	char path[64];
+	cleanup_fd int self = -1;
+	int r;
+
+	if ((r = netns_self(&self, e)) < 0 || (r = netns_identify(self, &id, e)) < 0)
+		return r;
+	(void)snprintf(path, sizeof path, NOTES_DIR "/%llu", (unsigned long long)id.ino);
+	if (create && (r = file_mkdirs(path, 0700, e)) < 0)
+		return r;
+	return file_open_dir(AT_FDCWD, path, e);
+}
+
+static void dots_for_slashes(char *s, char from, char to)
+{
+	for (; (s = strchr(s, from)); s++)
+		*s = to;
+}
+
+int furniture_sysctl(const char *name, const char *value, struct err *e)
+{
+	char old[SYSCTL_VALUE_MAX], note[128];
+	int r = sysctl_read(name, old, e);
+
+	if (r < 0 || !strcmp(old, value))
+		return r;
+	(void)str_copyf(note, sizeof note, "%s", name);
+	dots_for_slashes(note, '/', '.');
+	cleanup_fd int dir = notes_dir(true, e);
+	if (dir < 0)
+		return dir;
+	cleanup_fd int fd = openat(dir, note, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 && errno != EEXIST)
+		return err_set(e, -errno, "note the old value of sysctl %s", name);
+	if (fd >= 0 && write(fd, old, strlen(old)) != (ssize_t)strlen(old))
+		return err_set(e, -EIO, "note the old value of sysctl %s", name);
+	return sysctl_write(name, value, e);
+}
+
+struct survey {
+	struct link *bridges;
+	size_t nbridges;
+	uint32_t *masters;
+	size_t nmasters;
+	unsigned veths;
+	bool oom;
+};
+
+static int look(const struct link *l, void *arg)
+{
+	struct survey *s = arg;
+
+	if (l->master) {
+		uint32_t *m = vec_add(&s->masters, &s->nmasters);
+
+		if (m)
+			*m = l->master;
+		s->oom |= !m;
+	}
+	if (!str_starts(l->alias, "naru:"))
+		return 0;
+	if (!strcmp(l->kind, "bridge")) {
+		struct link *b = vec_add(&s->bridges, &s->nbridges);
+
+		if (b)
+			*b = *l;
+		s->oom |= !b;
+	} else {
+		s->veths++;
+	}
+	return 0;
+}
+
+static bool used(const struct survey *s, uint32_t bridge)
+{
+	for (size_t i = 0; i < s->nmasters; i++)
+		if (s->masters[i] == bridge)
+			return true;
+	return false;
+}
+
+static int restore_sysctls(unsigned *removed, struct err *e)
+{
+	cleanup_fd int dir = notes_dir(false, NULL);
+	struct err first = ERR_INIT;
+
+	if (dir < 0)
+		return 0;
+	cleanup_fd int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *d = again < 0 ? NULL : fdopendir(take_fd(again));
+	for (struct dirent *ent; d && (ent = readdir(d)); ) {
+		cleanup_free char *old = NULL;
+		char name[128];
+		struct err one = ERR_INIT;
+
+		if (ent->d_name[0] == '.' || file_read_at(dir, ent->d_name, SYSCTL_VALUE_MAX, &old, NULL, NULL) < 0)
+			continue;
+		(void)str_copyf(name, sizeof name, "%s", ent->d_name);
+		dots_for_slashes(name, '.', '/');
+		/* an empty note was cut off before the value was written, hence before the sysctl was */
+		if (*old && sysctl_write(name, old, &one) < 0 && one.no != ENOENT) {
+			err_keep_first(&first, &one);
+			continue;
+		}
+		(void)unlinkat(dir, ent->d_name, 0);
+		(*removed)++;
+	}
+	char self[64], path[256];
+	(void)snprintf(self, sizeof self, "/proc/self/fd/%d", dir);
+	ssize_t n = readlink(self, path, sizeof path - 1);
+	if (n > 0) {
+		path[n] = 0;
+		(void)rmdir(path);
+	}
+	(void)rmdir(NOTES_DIR);
+	if (first.no && e)
+		*e = first;
+	return -first.no;
+}
+
+int furniture_sweep(struct nl *host, unsigned *removed, struct err *e)
+{
+	struct survey s = { 0 };
+	struct err first = ERR_INIT, one = ERR_INIT;
+	cleanup_fw struct fw *fw = NULL;
+	unsigned left = 0;
+	int r = link_each(host, look, &s, &one);
+
+	if (r < 0)
+		err_keep_first(&first, &one);
+	for (size_t i = 0; r == 0 && i < s.nbridges; i++) {
+		one = (struct err)ERR_INIT;
+		if (used(&s, s.bridges[i].index))
+			left++;
+		else if (link_del(host, s.bridges[i].index, &one) < 0)
+			err_keep_first(&first, &one);
+		else
+			(*removed)++;
+	}
+	one = (struct err)ERR_INIT;
+	r = fw_open(&fw, FW_AUTO, &one);
+	if (r == 0 && (r = fw_sweep(fw, &one)) > 0)
+		(*removed)++;
+	if (r < 0 && r != -EOPNOTSUPP)
+		err_keep_first(&first, &one);
+	one = (struct err)ERR_INIT;
+	if (!first.no && !left && !s.veths && !s.oom && restore_sysctls(removed, &one) < 0)
+		err_keep_first(&first, &one);
+	free(s.bridges);
+	free(s.masters);
+	if (first.no && e)
+		*e = first;
+	return -first.no;
+}

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/cni/plugin.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/base/fd.h"
+#include "netlib/base/str.h"
+#include "netlib/base/trace.h"
+#include "netlib/cni/error.h"
+#include "netlib/cni/exec.h"
+#include "netlib/cni/step.h"
+#include "netlib/net/netns.h"
+
+#define STDIN_TIMEOUT_MS 10000
+
+int cni_check_fail(struct err *e, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	return err_code(e, -EBADMSG, CNI_E_CHECK, "%s", text);
+}
+
+/* ---- one operation */
+
+/* CNI 1.1.0 "Version considerations": CHECK came with 0.4.0, GC and STATUS with 1.1.0. */
+static int verb_gate(enum cni_verb verb, enum cni_version v, struct err *e)
+{
+	static const enum cni_version since[CNI_VERBS] = {
+		[CNI_CHECK] = CNI_V_0_4_0, [CNI_GC] = CNI_V_1_1_0, [CNI_STATUS] = CNI_V_1_1_0,
+	};
+
+	if (v >= since[verb])
+		return 0;
+	return err_code(e, -EPROTONOSUPPORT, CNI_E_VERSION, "config version does not allow %s", cni_verb_names[verb]);
+}
+
+static int decode_own(struct cni_op *op, struct err *e)
+{
+	const struct cni_plugin *p = op->plugin;
+	int r = 0;
+
+	if (p->conf_size && !(op->conf = calloc(1, p->conf_size)))
+		return err_set(e, -ENOMEM, "decode the configuration");
+	if (p->conf_init)
+		p->conf_init(op->conf);
+	if (p->fields)
+		r = decode(&op->cc->doc, op->cc->doc.root, p->fields, op->conf, "", e);
+	if (r == 0 && p->conf_check)
+		r = p->conf_check(op->conf, op, e);
+	return r;
+}
+
+/* The version inside prevResult must be of the configuration's family; a missing one is the configuration's. */
+static int decode_prev_into(struct cni_op *op, struct cni_result *out, struct err *e)
+{
+	const char *said = json_text(json_get(op->cc->prev, "cniVersion"));
+	enum cni_version v = op->cc->version;
+
+	if (said && *said && (cni_version_parse(said, CNI_V_0_1_0, &v, e) < 0 || !cni_version_same_family(v, op->cc->version)))
+		return err_conf(e, "/prevResult/cniVersion", "could not parse prevResult: expected a version like %s, got \"%.20s\"",
+				cni_version_names[op->cc->version], said);
+	return cni_result_decode(op->cc->prev, v, out, "/prevResult", e);
+}
+
+static int decode_prev(struct cni_op *op, struct err *e)
+{
+	int r = decode_prev_into(op, &op->prev, e);
+
+	op->has_prev = r == 0;
+	return r;
+}
+
+/* A chained plugin starts from what came before it. */
+static int copy_prev(struct cni_op *op, struct err *e)
+{
+	return decode_prev_into(op, &op->res, e);
+}
+
+static int take_prev(struct cni_op *op, struct err *e)
+{
+	enum cni_verb verb = op->env->verb;
+	bool needed = (verb == CNI_ADD && op->plugin->flags & CNI_CHAINED) ||
+		      (verb == CNI_CHECK && !(op->plugin->flags & (CNI_IPAM | CNI_CHECK_ALONE)));
+	int r = 0;
+
+	if (op->cc->prev)
+		r = decode_prev(op, e);
+	if (r < 0 && verb != CNI_ADD && verb != CNI_CHECK)
+		return 0;	/* DEL and GC work without it, so they work with a broken one too */
+	if (r == 0 && op->has_prev && verb == CNI_ADD && op->plugin->flags & (CNI_CHAINED | CNI_PASS_PREV))
+		r = copy_prev(op, e);
+	if (r < 0 || op->has_prev || !needed)
+		return r;
+	return err_code(e, -EINVAL, CNI_E_CONFIG, verb == CNI_ADD ? "must be called as chained plugin: prevResult is missing" :
+			"Required prevResult missing");
+}
+
+/* Both sockets, one per namespace; no switching afterwards. The namespaces are compared before anything is changed. */
+static int open_namespaces(struct cni_op *op, struct nl *host, struct nl *cont, struct err *e)
+{
+	cleanup_fd int self = -1;
+	bool strict = op->env->verb == CNI_ADD || op->env->verb == CNI_CHECK;
+	int r;
+
+	if ((r = nl_open(host, NETLINK_ROUTE, -1, "host", e)) < 0)
+		return r;
+	op->host = host;
+	if (op->plugin->flags & CNI_NO_NETNS || !op->env->netns)
+		return 0;
+	if ((r = netns_open(op->env->netns, &op->netns, e)) < 0)
+		return r;
+	if (r == NETNS_GONE)
+		return strict ? err_code(e, -ENOENT, CNI_E_CONTAINER, "failed to open netns \"%.200s\": no such namespace",
+					 op->env->netns) : 0;
+	if ((r = netns_self(&self, e)) < 0)
+		return r;
+	if (!op->env->netns_override && netns_same(self, op->netns))
+		return err_code(e, -EINVAL, CNI_E_ENV, "CNI_NETNS %.200s is the plugin's own network namespace; expected the "
+				"container's (CNI_NETNS_OVERRIDE=1 allows it)", op->env->netns);
+	if ((r = nl_open(cont, NETLINK_ROUTE, op->netns, "container", e)) < 0)
+		return r;
+	op->cont = cont;
+	return 0;
+}
+
+typedef int deliver_fn(const struct cni_result *r, enum cni_version v, bool ipam, struct err *e);
+
+static int run_add(struct cni_op *op, deliver_fn *deliver, struct err *e)
+{
+	cleanup_txn struct txn t = TXN_INIT;
+	int r;
+
+	txn_init(&t, op->host, op->cont, op->netns);
+	t.ctx = op;
+	op->txn = &t;
+	if ((r = steps_run(op, CNI_ADD, e)) < 0)
+		return r;
+	/* the result goes out before the commit: who never got the answer must find nothing */
+	if ((r = txn_point(&t, "deliver the result", e)) < 0)
+		return r;
+	if (deliver && (r = deliver(&op->res, op->cc->version, op->plugin->flags & CNI_IPAM, e)) < 0)
+		return r;
+	txn_commit(&t);
+	return 0;
+}
+
+static int run_verb(struct cni_op *op, deliver_fn *deliver, struct err *e)
+{
+	cleanup_nl struct nl host = NL_INIT, cont = NL_INIT;
+	int r = 0;
+
+	if (!(op->plugin->flags & CNI_IPAM) && op->env->verb != CNI_STATUS)
+		r = open_namespaces(op, &host, &cont, e);
+	else if (op->env->verb == CNI_STATUS && !(op->plugin->flags & CNI_IPAM))
+		r = nl_open(&host, NETLINK_ROUTE, -1, "host", e), op->host = &host;
+	if (r < 0)
+		return r;
+	return op->env->verb == CNI_ADD ? run_add(op, deliver, e) : steps_run(op, op->env->verb, e);
+}
+
+static int run_conf(const struct cni_plugin *p, const struct cni_env *env, struct cni_conf *cc, struct cni_result *out,
+		    deliver_fn *deliver, struct err *e)
+{
+	struct cni_op op = { .plugin = p, .env = env, .cc = cc, .netns = -1 };
+	int r;
+
+	if ((r = cni_version_parse(cc->version_text, p->min, &cc->version, e)) == 0 &&
+	    (r = verb_gate(env->verb, cc->version, e)) == 0 && (r = decode_own(&op, e)) == 0 && (r = take_prev(&op, e)) == 0)
+		r = run_verb(&op, deliver, e);
+	if (r == 0 && out) {
+		*out = op.res;
+		op.res = (struct cni_result){ 0 };
+	}
+	if (op.netns >= 0)
+		(void)close(op.netns);
+	if (p->conf_clear && op.conf)
+		p->conf_clear(op.conf);
+	free(op.conf);
+	free(op.ipam);
+	cni_result_clear(&op.prev);
+	cni_result_clear(&op.res);
+	return r;
+}
+
+int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len, struct cni_result *out,
+	    deliver_fn *deliver, struct err *e)
+{
+	cleanup_conf struct cni_conf cc = { 0 };
+	char *copy = malloc(len + 1);
+	int r;
+
+	if (!copy)
+		return err_set(e, -ENOMEM, "run plugin %s", p->name);
+	memcpy(copy, text, len);
+	copy[len] = 0;
+	if ((r = cni_conf_parse(&cc, copy, len, e)) < 0)
+		return r;
+	return run_conf(p, env, &cc, out, deliver, e);
+}
+
+/* ---- the process around it */
+
+static int print_result(const struct cni_result *res, enum cni_version v, bool ipam, struct err *e)
+{
+	cleanup_str struct str s = STR_INIT;
+	int r = cni_result_print(res, v, ipam, &s, e);
+
+	if (r < 0)
+		return r;
+	r = fd_write_all(STDOUT_FILENO, s.p, s.len);
+	return r < 0 ? err_set(e, r, "write the result to stdout") : 0;
+}
+
+static void versions_text(const struct cni_plugin *p, struct str *s, const char *sep, const char *quote)
+{
+	for (int v = (int)p->min; v < CNI_VERSIONS; v++)
+		str_addf(s, "%s%s%s%s", v > (int)p->min ? sep : "", quote, cni_version_names[v], quote);
+}
+
+static int print_about(const struct cni_plugin *p)
+{
+	cleanup_str struct str s = STR_INIT;
+
+	str_addf(&s, "CNI %s plugin v%s (Naru): %s\nCNI protocol versions supported: ", p->name, NARU_VERSION, p->about);
+	versions_text(p, &s, ", ", "");
+	str_addc(&s, '\n');
+	return s.p && fd_write_all(STDERR_FILENO, s.p, s.len) == 0 ? 0 : 1;
+}
+
+static int print_version(const struct cni_plugin *p, struct err *e)
+{
+	cleanup_str struct str s = STR_INIT;
+
+	str_addf(&s, "{\"cniVersion\":\"%s\",\"supportedVersions\":[", cni_version_names[CNI_V_LATEST]);
+	versions_text(p, &s, ",", "\"");
+	str_add(&s, "]}\n");
+	int r = s.bad ? -ENOMEM : fd_write_all(STDOUT_FILENO, s.p, s.len);
+	return r < 0 ? err_set(e, r, "write the versions to stdout") : 0;
+}
+
+static int read_stdin(char **text, size_t *len, struct err *e)
+{
+	int r = fd_read_all(STDIN_FILENO, DOC_BYTES_MAX, STDIN_TIMEOUT_MS, text, len);
+
+	if (r == -EFBIG)
+		return err_code(e, r, CNI_E_DECODE, "the configuration on stdin is larger than %d bytes", DOC_BYTES_MAX);
+	if (r == -ETIMEDOUT)
+		return err_code(e, r, CNI_E_IO, "read the configuration from stdin: no end of file within %d s",
+				STDIN_TIMEOUT_MS / 1000);
+	if (r < 0) {
+		(void)err_set(e, r, "read the configuration from stdin");
+		e->code = CNI_E_IO;
+	}
+	return r;
+}
+
+static int run_main(const struct cni_plugin *p, struct cni_conf *cc, struct err *e)
+{
+	struct cni_env env;
+	struct err unknown = ERR_INIT;
+	cleanup_free char *text = NULL;
+	size_t len;
+	int r = cni_env_read(&env, &unknown);
+
+	if (r < 0 && r != -ENOSYS) {
+		*e = unknown;
+		return r;
+	}
+	if (r == 0 && env.verb == CNI_VERSION)
+		return print_version(p, e);
+	if ((r = read_stdin(&text, &len, e)) < 0 || (r = cni_conf_parse(cc, take_ptr(text), len, e)) < 0)
+		return r;
+	if (unknown.no) {
+		*e = unknown;
+		return -unknown.no;
+	}
+	return run_conf(p, &env, cc, NULL, print_result, e);
+}
+
+int cni_main(const struct cni_plugin *p)
+{
+	cleanup_conf struct cni_conf cc = { 0 };
+	const char *command = getenv("CNI_COMMAND");
+	struct err e = ERR_INIT;
+
+	if (fd_sanitize() < 0)
+		return 1;
+	(void)umask(022);
+	steps_catch_signals();
+	if (!command || !*command)
+		return print_about(p);
+	trace_open(getenv("CNI_TRACE"), p->name);
+	int64_t start = trace_on() ? trace_clock_us() : 0;
+	int r = run_main(p, &cc, &e);
+	if (trace_on())
+		trace_event("done", command, trace_clock_us() - start, "%s", r < 0 ? e.text : "ok");
+	if (r == 0)
+		return 0;
+	cleanup_str struct str s = STR_INIT;
+	cni_error_print(&e, *cc.version_said ? cc.version_said : NULL, &s);
+	if (!s.p || fd_write_all(STDOUT_FILENO, s.p, s.len) < 0)
+		(void)fprintf(stderr, "%s: %s\n", p->name, e.text);
+	return 1;
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* portmap: publishes container ports on the host. CNI_SPEC.md "portmap"; the kernel side is doc/KERNEL.md. */
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/base/str.h"
+#include "netlib/cni/common.h"
+#include "netlib/cni/error.h"
+#include "netlib/net/conntrack.h"
+#include "netlib/net/route.h"
+#include "netlib/txn/verbs.h"
+
+#define RUN_MIN 32	/* this many consecutive one-to-one mappings become an interval */
+
+struct mapping {		/* one entry of runtimeConfig.portMappings */
+	struct port_map map;
+	const char *protocol;
+	bool host_ip_given;
+};
+
+struct runtime {
+	struct mapping *maps;
+	size_t nmaps;
+};
+
+struct portmap_conf {
+	bool snat, masq_all;
+	const char *backend;
+	struct runtime runtime;
+	struct fw_dnat *dnat;		/* the plan; owned */
+	size_t ndnat;
+};
+
+static const struct field mapping_fields[] = {
+	FIELD_INT("hostPort", struct mapping, map.host_port, 1, 65535),
+	FIELD_INT("containerPort", struct mapping, map.container_port, 1, 65535),
+	FIELD_INT("range", struct mapping, map.count, 1, 65535),
+	FIELD_STR("protocol", struct mapping, protocol),
+	FIELD_TEXT("hostIP", struct mapping, map.host_ip, ip_parse_field, "an IP address"),
+	FIELD_END
+};
+static const struct field runtime_fields[] = {
+	FIELD_ARRAY("portMappings", struct runtime, maps, nmaps, mapping_fields),
+	FIELD_END
+};
+static const struct field portmap_fields[] = {
+	FIELD_BOOL("snat", struct portmap_conf, snat),
+	FIELD_BOOL("masqAll", struct portmap_conf, masq_all),
+	FIELD_STR("backend", struct portmap_conf, backend),
+	FIELD_OBJ("runtimeConfig", struct portmap_conf, runtime, runtime_fields),
+	FIELD_END
+};
+
+static void portmap_conf_init(void *conf)
+{
+	((struct portmap_conf *)conf)->snat = true;
+}
+
+static void portmap_conf_clear(void *conf)
+{
+	free(((struct portmap_conf *)conf)->dnat);
+}
+
+/* ---- deciding: mappings to intents */
+
+static int mapping_check(struct mapping *m, size_t i, struct err *e)
+{
+	char path[64];
+
+	(void)str_copyf(path, sizeof path, "/runtimeConfig/portMappings/%zu", i);
+	if (!m->map.host_port || !m->map.container_port)
+		return err_conf(e, path, "expected hostPort and containerPort, 1..65535");
+	if (!m->map.count)
+		m->map.count = 1;
+	if (m->map.host_port + m->map.count - 1 > 65535 || m->map.container_port + m->map.count - 1 > 65535)
+		return err_conf(e, path, "range %u ends beyond port 65535", m->map.count);
+	m->map.proto = IPPROTO_TCP;
+	if (m->protocol && *m->protocol && proto_parse(m->protocol, &m->map.proto) < 0)
+		return err_conf(e, path, "protocol: expected tcp, udp or sctp, got \"%.40s\"", m->protocol);
+	return 0;
+}
+
+static int backend_check(const char *b, struct err *e)
+{
+	if (!b || !*b || !strcmp(b, "nftables"))
+		return 0;
+	if (!strcmp(b, "iptables"))
+		return err_code(e, -EOPNOTSUPP, CNI_E_FIELD, "/backend: \"iptables\" is not supported by this version; leave the "
+				"key out or say \"nftables\"");
+	return err_conf(e, "/backend", "expected \"nftables\" or \"iptables\", got \"%.40s\"", b);
+}
+
+static int by_port(const void *a, const void *b)
+{
+	const struct port_map *x = &((const struct mapping *)a)->map, *y = &((const struct mapping *)b)->map;
+	int c = ip_cmp(&x->host_ip, &y->host_ip);
+
+	if (x->proto != y->proto)
+		return x->proto < y->proto ? -1 : 1;
+	return c ? c : (int)x->host_port - (int)y->host_port;
+}
+
+static bool one_to_one_next(const struct port_map *a, const struct port_map *b)
+{
+	return a->proto == b->proto && ip_eq(&a->host_ip, &b->host_ip) && a->host_port == a->container_port &&
+	       b->host_port == b->container_port && b->count == 1 && a->host_port + a->count == b->host_port;
+}
+
+/* Long runs of "port N to port N" are merged, so that a thousand ports cost one element. Sorts; returns the new count. */
+static size_t merge_runs(struct mapping *m, size_t n)
+{
+	size_t out = 0;
+
+	qsort(m, n, sizeof *m, by_port);
+	for (size_t i = 0; i < n; ) {
+		struct port_map run = m[i].map;
+		size_t k = i + 1;
+
+		while (k < n && one_to_one_next(&run, &m[k].map)) {
+			run.count++;
+			k++;
+		}
+		if (k - i >= RUN_MIN) {
+			m[out] = m[i];
+			m[out++].map = run;
+			i = k;
+		} else {
+			m[out++] = m[i++];
+		}
+	}
+	return out;
+}
+
+static int portmap_conf_check(void *conf, struct cni_op *op, struct err *e)
+{
+	struct portmap_conf *c = conf;
+	int r = backend_check(c->backend, e);
+
+	(void)op;
+	for (size_t i = 0; r == 0 && i < c->runtime.nmaps; i++)
+		r = mapping_check(&c->runtime.maps[i], i, e);
+	if (r == 0 && c->runtime.nmaps)
+		c->runtime.nmaps = merge_runs(c->runtime.maps, c->runtime.nmaps);
+	return r;
+}
+
+/* The first address of each family on the container's interface. */
+static const struct cni_ip *first_ip(const struct cni_op *op, const struct cni_result *res, uint8_t family)
+{
+	for (size_t i = 0; i < res->nips; i++)
+		if (res->ips[i].address.addr.family == family && common_ip_is_mine(op, res, &res->ips[i]))
+			return &res->ips[i];
+	return NULL;
+}
+
+static int make_plan(struct cni_op *op, const struct cni_result *res, struct fw_plan *p, struct err *e)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	struct portmap_conf *c = op->conf;
+
+	free(c->dnat);
+	c->ndnat = 0;
+	c->dnat = calloc(2 * c->runtime.nmaps + 1, sizeof *c->dnat);
+	if (!c->dnat)
+		return err_set(e, -ENOMEM, "plan port mappings");
+	for (size_t f = 0; f < ARRAY_LEN(families); f++) {
+		const struct cni_ip *ip = first_ip(op, res, families[f]);
+
+		for (size_t i = 0; ip && i < c->runtime.nmaps; i++) {
+			struct fw_dnat d = { .map = c->runtime.maps[i].map, .to = ip->address, .snat = c->snat, .masq_all = c->masq_all };
+
+			if (ip_is_set(&d.map.host_ip) && d.map.host_ip.family != families[f])
+				continue;
+			if (ip_is_any(&d.map.host_ip))
+				d.map.host_ip = (struct ip_addr){ 0 };
+			c->dnat[c->ndnat++] = d;
+		}
+	}
+	*p = (struct fw_plan){ .owner = common_owner(op), .dnat = c->dnat, .ndnat = c->ndnat };
+	return 0;
+}
+
+/* ---- doing */
+
+static bool has_maps(const struct cni_op *op)
+{
+	return ((const struct portmap_conf *)op->conf)->runtime.nmaps > 0;
+}
+
+static int dnat_add(struct cni_op *op, struct err *e)
+{
+	cleanup_fw struct fw *fw = NULL;
+	struct fw_plan p;
+	int r = make_plan(op, &op->res, &p, e);
+
+	if (r < 0 || !p.ndnat)
+		return r;
+	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+		return r;
+	return txn_fw_add(op->txn, fw, &p, e);
+}
+
+static int dnat_del(struct cni_op *op, struct err *e)
+{
+	cleanup_fw struct fw *fw = NULL;
+	struct fw_owner owner = common_owner(op);
+	struct fw_plan hint = { 0 };
+	int r = op->has_prev && has_maps(op) ? make_plan(op, &op->prev, &hint, e) : 0;
+
+	if (r < 0)
+		return r;
+	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+		return r == -EOPNOTSUPP ? 0 : r;
+	return fw_del(fw, &owner, FW_DNAT, hint.ndnat ? &hint : NULL, e);
+}
+
+static int dnat_check(struct cni_op *op, struct err *e)
+{
+	cleanup_fw struct fw *fw = NULL;
+	struct fw_plan p;
+	int r = make_plan(op, &op->prev, &p, e);
+
+	if (r < 0 || !p.ndnat)
+		return r;
+	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+		return r;
+	r = fw_check(fw, &p, e);
+	if (r < 0 && e && !e->code)
+		e->code = CNI_E_CHECK;
+	return r;
+}
+
+static int dnat_gc(struct cni_op *op, struct err *e)
+{
+	cleanup_free struct fw_owner *valid = common_valid_owners(op);
+	cleanup_fw struct fw *fw = NULL;
+	int r;
+
+	if (!valid)
+		return err_set(e, -ENOMEM, "collect port mappings");
+	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+		return r == -EOPNOTSUPP ? 0 : r;
+	return fw_gc(fw, op->cc->name, valid, op->cc->nvalid, FW_DNAT, e);
+}
+
+struct way {
+	const struct ip_addr *to;
+	uint32_t oif;
+	uint8_t len;
+};
+
+/* The most specific route that leads to the container. */
+static int nearest(const struct route *r, void *arg)
+{
+	struct way *w = arg;
+
+	if (r->type == RTN_UNICAST && r->oif && (r->dst.len >= w->len || !w->oif) && ip_prefix_contains(&r->dst, w->to)) {
+		w->oif = r->oif;
+		w->len = r->dst.len;
+	}
+	return 0;
+}
+
+static bool wants_localhost(const struct cni_op *op)
+{
+	return has_maps(op) && ((const struct portmap_conf *)op->conf)->snat && first_ip(op, &op->res, AF_INET);
+}
+
+/*
+ * Connections to 127.0.0.1 leave through the interface that leads to the container, which the kernel allows with route_localnet only.
+ * The guard chain, made in the same firewall transaction before this, drops what others send to 127.0.0.0/8.
+ */
+static int localnet_add(struct cni_op *op, struct err *e)
+{
+	struct way w = { .to = &first_ip(op, &op->res, AF_INET)->address.addr };
+	char sysctl[96];
+	struct link l;
+	int r;
+
+	if ((r = route_each(op->host, AF_INET, nearest, &w, e)) < 0 || !w.oif)
+		return r;
+	if ((r = link_get_index(op->host, w.oif, &l, e)) < 0)
+		return r;
+	(void)str_copyf(sysctl, sizeof sysctl, "net/ipv4/conf/%s/route_localnet", l.name);
+	return common_shared_sysctl(op, sysctl, "1", e);
+}
+
+static int flush(struct cni_op *op, struct err *e)
+{
+	const struct portmap_conf *c = op->conf;
+	struct port_map *maps = calloc(c->runtime.nmaps + 1, sizeof *maps);
+	int r4, r6;
+
+	if (!maps)
+		return err_set(e, -ENOMEM, "flush connections");
+	for (size_t i = 0; i < c->runtime.nmaps; i++)
+		maps[i] = c->runtime.maps[i].map;
+	r4 = conntrack_flush(AF_INET, maps, c->runtime.nmaps, e);
+	r6 = conntrack_flush(AF_INET6, maps, c->runtime.nmaps, r4 < 0 ? NULL : e);
+	free(maps);
+	return r4 < 0 ? r4 : r6;
+}
+
+static const struct cni_step portmap_steps[] = {
+	/* DEL runs backward: first the elements go, then the entries that follow them */
+	{ "conntrack", has_maps, NULL, flush, NULL, NULL, NULL },
+	{ "dnat", NULL, dnat_add, dnat_del, dnat_check, dnat_gc, common_masq_status },
+	{ "localnet", wants_localhost, localnet_add, NULL, NULL, NULL, NULL },
+	{ "conntrack", has_maps, flush, NULL, NULL, NULL, NULL },
+	{ 0 }
+};
+
+const struct cni_plugin cni_plugin_portmap = {
+	.name = "portmap", .about = "publishes container ports on the host",
+	.flags = CNI_CHAINED | CNI_NO_NETNS, .min = CNI_V_0_3_0, .fields = portmap_fields,
+	.conf_size = sizeof(struct portmap_conf), .conf_init = portmap_conf_init, .conf_check = portmap_conf_check,
+	.conf_clear = portmap_conf_clear, .steps = portmap_steps,
+};
