@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/fw/nft.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/base/vec.h"
+#include "netlib/fw/holder.h"
+#include "netlib/fw/nftmsg.h"
+#include "netlib/fw/nftstate.h"
+
+static void nft_close(struct fw *fw)
+{
+	struct nft *nft = (struct nft *)fw;
+
+	if (nft->deleted)
+		fw_hold_socket(nft->nl.fd);
+	nl_close(&nft->nl);
+	free(nft);
+}
+
+int nft_commit(struct nft *nft, struct nft_batch *b, const uint32_t *gen, struct err *e)
+{
+	int r = nft_batch_send(&nft->nl, b, gen, e);
+
+	nft->deleted |= b->deletions && r == 0;
+	return r;
+}
+
+/* Who is looked for. */
+struct search {
+	char owner[FW_OWNER_MAX];	/* one owner; or, for gc: */
+	const char *network;
+	char (*valid)[FW_OWNER_MAX];
+	size_t nvalid;
+	unsigned parts;
+};
+
+static bool keep_owner(const struct nft_found *f, const void *arg)
+{
+	const struct search *s = arg;
+
+	return !strcmp(f->owner, s->owner);
+}
+
+static bool keep_stale(const struct nft_found *f, const void *arg)
+{
+	const struct search *s = arg;
+
+	if (!fw_owner_in_network(f->owner, s->network))
+		return false;
+	for (size_t i = 0; i < s->nvalid; i++)
+		if (!strcmp(f->owner, s->valid[i]))
+			return false;
+	return true;
+}
+
+/* Everything in our sets that keep wants. */
+static int list_all(struct nft *nft, unsigned parts, nft_keep_fn *keep, const void *arg, struct nft_founds *out, struct err *e)
+{
+	cleanup_free struct fw_set *sets = NULL;
+	size_t n = 0;
+	int r = nft_sets_list(&nft->nl, &sets, &n, e);
+
+	for (size_t i = 0; i < n && r >= 0; i++)
+		if (fw_shapes[sets[i].kind].part & parts)
+			r = nft_elems_list(&nft->nl, &sets[i], keep, arg, out, e);
+	return r < 0 ? r : 0;
+}
+
+/* 1 when every element of the hint is there and the owner's: then they are what is to be deleted. */
+static int take_hint(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct nft_founds *out, struct err *e)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < hint->n; i++) {
+		struct nft_found f;
+
+		if (!(fw_shapes[hint->elem[i].set.kind].part & s->parts))
+			continue;
+		int r = nft_elem_get(&nft->nl, &hint->elem[i], &f, e);
+		if (r <= 0)
+			return r;
+		if (!keep_owner(&f, s))
+			return 0;
+		struct nft_found *slot = vec_add(&out->f, &out->n);
+		if (!slot)
+			return err_set(e, -ENOMEM, "look for firewall elements");
+		*slot = f;
+		n++;
+	}
+	return n > 0;
+}
+
+static int find(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct nft_founds *out, struct err *e)
+{
+	int r = take_hint(nft, s, hint, out, e);
+
+	if (r != 0)
+		return r;
+	out->n = 0;
+	return list_all(nft, s->parts, s->network ? keep_stale : keep_owner, s, out, e);
+}
+
+/* One attempt: what is read and what is deleted belong to the same generation. 0, NFT_MOVED, or negative. */
+static int remove_once(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct err *e)
+{
+	cleanup_founds struct nft_founds found = NFT_FOUNDS_INIT;
+	cleanup_batch struct nft_batch b = NFT_BATCH_INIT;
+	uint32_t gen = 0;
+	int r;
+
+	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 || (r = find(nft, s, hint, &found, e)) < 0)
+		return r == -EAGAIN ? NFT_MOVED : r;
+	for (size_t i = 0; i < found.n; i++)
+		nft_elem_del(&b, &found.f[i].x, i);
+	return nft_commit(nft, &b, &gen, e);
+}
+
+static int remove_found(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct err *e)
+{
+	struct fw_retry t = FW_RETRY_INIT;
+	cleanup_fd int lock = -1;
+	int r = fw_lock(&lock, e);
+
+	while (r == 0) {
+		struct err why = ERR_INIT;
+
+		r = remove_once(nft, s, hint, &why);
+		if (r == -EOPNOTSUPP)	/* no nf_tables: nothing can be there */
+			return 0;
+		if (r < 0)
+			err_keep_first(e, &why);
+		if (r != NFT_MOVED)
+			return r;
+		r = fw_retry_wait(&t, "remove an attachment's firewall elements", e);
+	}
+	return r;
+}
+
+static int nft_del(struct fw *fw, const struct fw_owner *owner, unsigned parts, const struct fw_plan *hint, struct err *e)
+{
+	cleanup_elems struct fw_elems expected = FW_ELEMS_INIT;
+	struct search s = { .parts = parts };
+
+	fw_owner_text(s.owner, owner);
+	if (hint)	/* a hint that cannot be understood is none */
+		(void)fw_plan_elements(hint, &expected, NULL);
+	return remove_found((struct nft *)fw, &s, &expected, e);
+}
+
+static bool set_in_use(const struct nft_founds *l, const struct fw_set *set)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (fw_set_eq(&l->f[i].x.set, set))
+			return true;
+	return false;
+}
+
+/* Sets by prefix that hold nothing, and their rules: subnets come and go, furniture must not pile up. */
+static int trim_once(struct nft *nft, struct err *e)
+{
+	cleanup_founds struct nft_founds all = NFT_FOUNDS_INIT;
+	cleanup_batch struct nft_batch b = NFT_BATCH_INIT;
+	cleanup_state struct nft_state state = NFT_STATE_INIT;
+	uint32_t gen = 0;
+	int r;
+
+	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 || (r = nft_state_read(&nft->nl, &state, e)) < 0 ||
+	    (r = list_all(nft, FW_MASQ | FW_DNAT, NULL, NULL, &all, e)) < 0)
+		return r == -EAGAIN ? NFT_MOVED : r;
+	for (size_t i = 0; i < state.nset; i++)
+		if (fw_shapes[state.set[i].kind].by_prefix && !set_in_use(&all, &state.set[i]) &&
+		    (r = nft_state_drop_set(&state, &state.set[i], &b, e)) < 0)
+			return r;
+	return nft_commit(nft, &b, &gen, e);
+}
+
+static int nft_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid, unsigned parts, struct err *e)
+{
+	struct nft *nft = (struct nft *)fw;
+	struct search s = { .network = network, .nvalid = nvalid, .parts = parts };
+	const struct fw_elems none = FW_ELEMS_INIT;
+	struct fw_retry t = FW_RETRY_INIT;
+	cleanup_free char (*texts)[FW_OWNER_MAX] = calloc(nvalid ? nvalid : 1, sizeof *texts);
+
+	if (!texts)
+		return err_set(e, -ENOMEM, "collect firewall elements of network %s", network);
+	for (size_t i = 0; i < nvalid; i++)
+		fw_owner_text(texts[i], &valid[i]);
+	s.valid = texts;
+	int r = remove_found(nft, &s, &none, e);
+	while (r == 0) {
+		struct err why = ERR_INIT;
+		cleanup_fd int lock = -1;
+
+		if ((r = fw_lock(&lock, e)) < 0)
+			return r;
+		r = trim_once(nft, &why);
+		if (r == -EOPNOTSUPP)
+			return 0;
+		if (r < 0)
+			err_keep_first(e, &why);
+		if (r != NFT_MOVED)
+			return r;
+		r = fw_retry_wait(&t, "remove unused sets of table inet " NFT_TABLE, e);
+	}
+	return r;
+}
+
+static int sweep_once(struct nft *nft, bool *removed, struct err *e)
+{
+	cleanup_founds struct nft_founds all = NFT_FOUNDS_INIT;
+	cleanup_batch struct nft_batch b = NFT_BATCH_INIT;
+	cleanup_state struct nft_state state = NFT_STATE_INIT;
+	bool foreign = false;
+	uint32_t gen = 0;
+	int r;
+
+	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 || (r = nft_state_read(&nft->nl, &state, e)) < 0 ||
+	    (r = list_all(nft, FW_MASQ | FW_DNAT, NULL, NULL, &all, e)) < 0 ||
+	    (r = nft_state_has_foreign_rules(&state, &foreign, e)) < 0)
+		return r == -EAGAIN ? NFT_MOVED : r;
+	if (!state.table || all.n || foreign)
+		return 0;
+	nft_table_del(&b);
+	r = nft_commit(nft, &b, &gen, e);
+	*removed = r == 0;
+	return r;
+}
+
+static int nft_sweep(struct fw *fw, struct err *e)
+{
+	struct fw_retry t = FW_RETRY_INIT;
+	cleanup_fd int lock = -1;
+	bool removed = false;
+	int r = fw_lock(&lock, e);
+
+	while (r == 0) {
+		struct err why = ERR_INIT;
+
+		r = sweep_once((struct nft *)fw, &removed, &why);
+		if (r == -EOPNOTSUPP)
+			return 0;
+		if (r < 0)
+			err_keep_first(e, &why);
+		if (r != NFT_MOVED)
+			return r < 0 ? r : removed;
+		r = fw_retry_wait(&t, "remove table inet " NFT_TABLE, e);
+	}
+	return r;
+}
+
+static int nft_each(struct fw *fw, int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg,
+		    struct err *e)
+{
+	cleanup_founds struct nft_founds all = NFT_FOUNDS_INIT;
+	char words[FW_ELEM_WORDS_MAX];
+	int r = list_all((struct nft *)fw, FW_MASQ | FW_DNAT, NULL, NULL, &all, e);
+
+	for (size_t i = 0; i < all.n && r == 0; i++)
+		r = fn(fw_owner_names(all.f[i].owner), fw_elem_what(&all.f[i].x), fw_elem_words(&all.f[i].x, words), arg);
+	return r;
+}
+
+static const struct fw_ops nft_ops = {
+	.name = "nftables", .close = nft_close, .add = nft_add, .del = nft_del, .check = nft_check, .gc = nft_gc,
+	.sweep = nft_sweep, .each = nft_each,
+};
+
+int nft_open(struct fw **out, struct err *e)
+{
+	struct nft *nft = calloc(1, sizeof *nft);
+	int r;
+
+	if (!nft)
+		return err_set(e, -ENOMEM, "open nftables");
+	nft->fw.ops = &nft_ops;
+	if ((r = nl_open(&nft->nl, NETLINK_NETFILTER, -1, "host", e)) < 0) {
+		free(nft);
+		return r;
+	}
+	*out = &nft->fw;
+	return 0;
+}

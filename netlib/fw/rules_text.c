@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Names and texts of sets, elements and rules. The commands are in nft's language, so that nft itself can check them. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/str.h"
+#include "netlib/fw/fw.h"
+#include "netlib/fw/rules.h"
+#include "netlib/ip/port.h"
+
+static const char *ip_word(uint8_t family)
+{
+	return family == AF_INET6 ? "ip6" : "ip";
+}
+
+static const char *addr_type(uint8_t family)
+{
+	return family == AF_INET6 ? "ipv6_addr" : "ipv4_addr";
+}
+
+/* nft's names have no ':' in them. */
+static void swap_char(char *s, char from, char to)
+{
+	for (; *s; s++)
+		if (*s == from)
+			*s = to;
+}
+
+void fw_set_name(const struct fw_set *s, char name[FW_NAME_MAX])
+{
+	const char *base = fw_shapes[s->kind].name;
+	char digit = s->family == AF_INET6 ? '6' : '4', ip[IP_TEXT_MAX];
+	const char *percent = strchr(base, '%');
+
+	if (percent) {
+		(void)snprintf(name, FW_NAME_MAX, "%.*s%c%s", (int)(percent - base), base, digit, percent + 2);
+	} else if (!s->near.len) {
+		(void)snprintf(name, FW_NAME_MAX, "%sall%c", base, digit);
+	} else {
+		(void)snprintf(name, FW_NAME_MAX, "%s%s-%u", base, ip_text(&s->near.addr, ip), s->near.len);
+		swap_char(name, ':', '_');
+	}
+}
+
+static int parse_near(const char *text, struct fw_set *s)
+{
+	char buf[FW_NAME_MAX];
+	uint64_t len;
+
+	if (!strcmp(text, "all4") || !strcmp(text, "all6")) {
+		s->family = text[3] == '6' ? AF_INET6 : AF_INET;
+		s->near = (struct ip_prefix){ .addr.family = s->family };
+		return 0;
+	}
+	if (str_copyf(buf, sizeof buf, "%s", text) < 0)
+		return -EINVAL;
+	char *dash = strrchr(buf, '-');
+	if (!dash)
+		return -EINVAL;
+	*dash++ = 0;
+	swap_char(buf, '_', ':');
+	if (ip_parse(buf, &s->near.addr) < 0 || str_u64(dash, ip_bits(&s->near.addr), &len) < 0)
+		return -EINVAL;
+	s->near.len = (uint8_t)len;
+	s->family = s->near.addr.family;
+	return 0;
+}
+
+int fw_set_parse(const char *name, struct fw_set *out)
+{
+	char again[FW_NAME_MAX];
+
+	for (size_t i = 0; i < FW_BASE_SETS; i++) {
+		fw_set_name(&fw_base_sets[i], again);
+		if (!strcmp(name, again)) {
+			*out = fw_base_sets[i];
+			return 0;
+		}
+	}
+	for (enum fw_kind k = 0; k < FW_KINDS; k++) {
+		struct fw_set s = { .kind = k };
+
+		if (!fw_shapes[k].by_prefix || !str_starts(name, fw_shapes[k].name) ||
+		    parse_near(name + strlen(fw_shapes[k].name), &s) < 0)
+			continue;
+		fw_set_name(&s, again);
+		if (!strcmp(name, again)) {
+			*out = s;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int host_words(const struct fw_elem *x, char *buf, size_t size)
+{
+	char ip[IP_TEXT_MAX];
+
+	if (!ip_is_set(&x->ip))
+		return 0;
+	return snprintf(buf, size, x->ip.family == AF_INET6 ? "[%s]:" : "%s:", ip_text(&x->ip, ip));
+}
+
+const char *fw_elem_key_words(const struct fw_elem *x, char buf[FW_KEY_WORDS_MAX])
+{
+	if (!fw_shapes[x->set.kind].port)
+		return ip_text(&x->ip, buf);
+	int n = host_words(x, buf, FW_KEY_WORDS_MAX);
+	n += snprintf(buf + n, FW_KEY_WORDS_MAX - (size_t)n, "%u", x->port);
+	if (x->last != x->port)
+		n += snprintf(buf + n, FW_KEY_WORDS_MAX - (size_t)n, "-%u", x->last);
+	(void)snprintf(buf + n, FW_KEY_WORDS_MAX - (size_t)n, "/%s", proto_name(x->proto));
+	return buf;
+}
+
+const char *fw_elem_words(const struct fw_elem *x, char buf[FW_ELEM_WORDS_MAX])
+{
+	const struct fw_shape *s = &fw_shapes[x->set.kind];
+	char key[FW_KEY_WORDS_MAX], ip[IP_TEXT_MAX];
+
+	(void)fw_elem_key_words(x, key);
+	if (s->to_port)
+		(void)snprintf(buf, FW_ELEM_WORDS_MAX, x->to.family == AF_INET6 ? "%s to [%s]:%u" : "%s to %s:%u", key,
+			       ip_text(&x->to, ip), x->to_port);
+	else if (s->to)
+		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s to %s", key, ip_text(&x->to, ip));
+	else if (s->port && !x->set.near.len)
+		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s from anywhere", key);
+	else
+		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s %s %s", key, s->port ? "from" : "leaving",
+			       ip_prefix_text(&x->set.near, ip));
+	return buf;
+}
+
+const char *fw_elem_what(const struct fw_elem *x)
+{
+	return x->set.kind == FW_KIND_MASQ ? "masquerade" : fw_shapes[x->set.kind].to ? "dnat" : "hairpin";
+}
+
+/* How a packet's key is written in a rule. */
+static void packet_key(struct str *s, const struct fw_set *set)
+{
+	const struct fw_shape *shape = &fw_shapes[set->kind];
+
+	if (!shape->port)
+		str_addf(s, "%s saddr", ip_word(set->family));
+	else
+		str_addf(s, "%s%smeta l4proto . th dport", shape->host ? ip_word(set->family) : "", shape->host ? " daddr . " : "");
+}
+
+static void op_text(struct str *s, const struct fw_op *o)
+{
+	char ip[IP_TEXT_MAX], name[FW_NAME_MAX];
+	const char *word = ip_word(o->prefix.addr.family);
+
+	switch (o->type) {
+	case FW_OP_END:
+		break;
+	case FW_OP_FAMILY:
+		str_addf(s, " meta nfproto %s", o->family == AF_INET6 ? "ipv6" : "ipv4");
+		break;
+	case FW_OP_SADDR:
+		str_addf(s, " %s saddr %s", word, ip_prefix_text(&o->prefix, ip));
+		break;
+	case FW_OP_DADDR:
+		str_addf(s, " %s daddr %s", word, ip_prefix_text(&o->prefix, ip));
+		break;
+	case FW_OP_NOT_DADDR:
+		str_addf(s, " %s daddr != %s", word, ip_prefix_text(&o->prefix, ip));
+		break;
+	case FW_OP_LOCAL:
+		str_add(s, " fib daddr type local");
+		break;
+	case FW_OP_NOT_LO:
+		str_add(s, " iif != \"lo\"");
+		break;
+	case FW_OP_MARKED:
+		str_addf(s, " meta mark & 0x%08x == 0x%08x", FW_MARK, FW_MARK);
+		break;
+	case FW_OP_IN:
+		fw_set_name(&o->set, name);
+		str_addc(s, ' ');
+		packet_key(s, &o->set);
+		str_addf(s, " @%s", name);
+		break;
+	case FW_OP_SET_MARK:
+		str_addf(s, " meta mark set meta mark | 0x%08x", FW_MARK);
+		break;
+	case FW_OP_MASQ:
+		str_add(s, " masquerade");
+		break;
+	case FW_OP_DNAT:
+		fw_set_name(&o->set, name);
+		str_addf(s, " dnat %s to ", ip_word(o->family));
+		packet_key(s, &o->set);
+		str_addf(s, " map @%s", name);
+		break;
+	case FW_OP_DROP:
+		str_add(s, " drop");
+		break;
+	case FW_OP_RETURN:
+		str_add(s, " return");
+		break;
+	case FW_OP_JUMP:
+		str_addf(s, " jump %s", fw_chains[o->chain].name);
+		break;
+	}
+}
+
+void fw_rule_text(struct str *s, const struct fw_rule *r)
+{
+	str_addf(s, "add rule inet naru %s", fw_chains[r->chain].name);
+	for (size_t i = 0; i < FW_OPS_MAX && r->op[i].type != FW_OP_END; i++)
+		op_text(s, &r->op[i]);
+	str_addc(s, '\n');
+}
+
+static void set_text(struct str *s, const struct fw_set *set)
+{
+	const struct fw_shape *shape = &fw_shapes[set->kind];
+	char name[FW_NAME_MAX];
+
+	fw_set_name(set, name);
+	str_addf(s, "add %s inet naru %s { type ", shape->to ? "map" : "set", name);
+	if (shape->host || !shape->port)
+		str_add(s, addr_type(set->family));
+	if (shape->port)
+		str_addf(s, "%sinet_proto . inet_service", shape->host ? " . " : "");
+	if (shape->to)
+		str_addf(s, " : %s%s", addr_type(set->family), shape->to_port ? " . inet_service" : "");
+	str_addf(s, ";%s }\n", shape->interval ? " flags interval;" : "");
+}
+
+void fw_elem_text(struct str *s, const struct fw_elem *x, const char *owner)
+{
+	const struct fw_shape *shape = &fw_shapes[x->set.kind];
+	char name[FW_NAME_MAX], ip[IP_TEXT_MAX];
+
+	fw_set_name(&x->set, name);
+	str_addf(s, "add element inet naru %s { ", name);
+	if (!shape->port || ip_is_set(&x->ip))
+		str_add(s, ip_text(&x->ip, ip));
+	else if (shape->host)
+		str_add(s, x->set.family == AF_INET6 ? "::/0" : "0.0.0.0/0");
+	if (shape->port)
+		str_addf(s, "%s%s . %u", shape->host ? " . " : "", proto_name(x->proto), x->port);
+	if (x->last != x->port)
+		str_addf(s, "-%u", x->last);
+	str_addf(s, " comment \"%s\"", owner);
+	if (shape->to)
+		str_addf(s, " : %s", ip_text(&x->to, ip));
+	if (shape->to_port)
+		str_addf(s, " . %u", x->to_port);
+	str_add(s, " }\n");
+}
+
+void fw_base_text(struct str *s)
+{
+	str_add(s, "add table inet naru\n");
+	for (size_t i = 0; i < FW_BASE_SETS; i++)
+		set_text(s, &fw_base_sets[i]);
+	for (size_t i = 0; i < FW_CHAINS; i++) {
+		str_addf(s, "add chain inet naru %s", fw_chains[i].name);
+		if (fw_chains[i].type)
+			str_addf(s, " { type %s; }", fw_chains[i].hook_text);
+		str_addc(s, '\n');
+	}
+	for (size_t i = 0; i < FW_BASE_RULES; i++)
+		fw_rule_text(s, &fw_base_rules[i]);
+}
+
+void fw_plan_text(struct str *s, const struct fw_elems *l, const char *owner)
+{
+	struct fw_rule rules[FW_SET_RULES_MAX];
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct fw_set *set = &l->elem[i].set;
+		size_t k = 0;
+
+		while (k < i && !fw_set_eq(&l->elem[k].set, set))
+			k++;
+		if (k < i || !fw_shapes[set->kind].by_prefix)
+			continue;
+		set_text(s, set);
+		size_t n = fw_set_rules(set, rules);
+		for (k = 0; k < n; k++)
+			fw_rule_text(s, &rules[k]);
+	}
+	for (size_t i = 0; i < l->n; i++)
+		fw_elem_text(s, &l->elem[i], owner);
+}
