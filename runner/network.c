@@ -14,6 +14,7 @@
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
 #include "netlib/base/str.h"
+#include "netlib/cni/exec.h"
 #include "netlib/net/link.h"
 #include "netlib/net/netns.h"
 #include "netlib/nl/nl.h"
@@ -224,7 +225,13 @@ static int gc_one(struct network *n, const char *const *ids, struct err *e)
 int network_gc(const char *const *ids, struct err *e)
 {
 	cleanup_network struct network n = NETWORK_INIT;
+	char found[4096];
 	int r = network_open(&n, NETWORK_DEFAULT, e);
 
-	return r < 0 ? r : gc_one(&n, ids, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n.list.nplugins; i++)
+		if (cni_find(n.list.plugins[i].type, n.path, found, NULL) < 0)
+			return 0;	/* a machine that never had the plugins has no attachments either */
+	return gc_one(&n, ids, e);
 }

@@ -49,8 +49,8 @@ int network_attach(struct network *n, struct txn *t, const char *run_dir, const 
 char *network_builtin_text(bool ipv6);
 
 /*
- * Takes away what attachments left that belong to no container in ids (NULL-terminated): DEL for cached attachments, GC of each
- * plugin, for the built-in network and every one in the directory.
+ * Takes away what attachments to the default network left that belong to no container in ids (NULL-terminated): DEL for cached ones,
+ * then GC of each plugin. Networks from files may have other users; their attachments are in the containers' journals.
  */
 int network_gc(const char *const *ids, struct err *e);
 

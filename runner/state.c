@@ -54,15 +54,16 @@ static int open_below(const char *base, const char *name, bool create, int *out,
 	return *out < 0 ? *out : 0;
 }
 
-int state_open(struct state *s, bool create, struct err *e)
+int state_open(struct state *s, enum state_access access, struct err *e)
 {
+	bool create = access == STATE_CREATE;
 	int r;
 
 	if ((r = path_from_env("NARU_ROOT", "/var/lib/naru", s->root, e)) < 0 ||
 	    (r = path_from_env("NARU_RUN", "/run/naru", s->run, e)) < 0 ||
 	    (r = open_below(s->root, "containers", create, &s->containers, e)) < 0 ||
 	    (r = open_below(s->root, "names", create, &s->names, e)) < 0 ||
-	    (r = open_below(s->run, "containers", create, &s->live, e)) < 0)
+	    (r = open_below(s->run, "containers", create || (access == STATE_CHANGE && s->containers >= 0), &s->live, e)) < 0)
 		return r;
 	return 0;
 }

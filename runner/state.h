@@ -30,7 +30,7 @@ struct json_object;
 #define STATE_PATH_MAX 512
 #define CTR_PATH_MAX (STATE_PATH_MAX + ID_LEN + 64)	/* of anything below */
 
-/* Directories, opened once (created when missing and create is asked for). */
+/* Directories, opened once. */
 struct state {
 	char root[STATE_PATH_MAX], run[STATE_PATH_MAX];	/* absolute */
 	int containers, names;		/* ROOT/containers, ROOT/names; -1: not there */
@@ -40,8 +40,12 @@ struct state {
 #define STATE_INIT { .containers = -1, .names = -1, .live = -1 }
 #define cleanup_state __attribute__((cleanup(state_close)))
 
-/* Reads NARU_ROOT and NARU_RUN. Without create, missing directories are left -1: nothing is there. */
-int state_open(struct state *s, bool create, struct err *e);
+/*
+ * Reads NARU_ROOT and NARU_RUN. STATE_READ: what is missing stays -1, nothing is there. STATE_CHANGE: the same on a machine
+ * without containers, else RUN is made when a reboot has taken it. STATE_CREATE makes everything.
+ */
+enum state_access { STATE_READ, STATE_CHANGE, STATE_CREATE };
+int state_open(struct state *s, enum state_access access, struct err *e);
 void state_close(struct state *s);
 
 enum ctr_status { CTR_EXITED, CTR_RUNNING };

@@ -76,6 +76,12 @@ void json_set_bool(struct json_object *o, const char *key, bool b)
 	json_set(o, key, json_new_bool(b));
 }
 
+void json_set_null(struct json_object *o, const char *key)
+{
+	if (o)
+		(void)json_object_object_add(o, key, NULL);
+}
+
 void json_del(struct json_object *o, const char *key)
 {
 	json_object_object_del(o, key);

@@ -28,6 +28,7 @@ void json_set(struct json_object *o, const char *key, struct json_object *v);
 void json_set_str(struct json_object *o, const char *key, const char *text);
 void json_set_int(struct json_object *o, const char *key, int64_t n);
 void json_set_bool(struct json_object *o, const char *key, bool b);
+void json_set_null(struct json_object *o, const char *key);
 void json_del(struct json_object *o, const char *key);
 void json_append(struct json_object *array, struct json_object *v);
 

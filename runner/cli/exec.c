@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/base/str.h"
+#include "netlib/base/vec.h"
+#include "runner/cli/cli.h"
+#include "runner/engine/engine.h"
+#include "runner/engine/monitor.h"
+#include "runner/spec.h"
+#include "runner/state.h"
+#include "runner/user.h"
+
+#define EXIT_NARU 125
+
+struct exec_opts {
+	const char **env;
+	size_t nenv;
+	const char *workdir, *user;
+	bool detach;
+};
+
+static const struct opt options[] = {
+	OPT_LIST('e', "env", struct exec_opts, env, nenv, "NAME=VALUE", "set a variable"),
+	OPT_TEXT('w', "workdir", struct exec_opts, workdir, "DIR", "directory to start in"),
+	OPT_TEXT('u', "user", struct exec_opts, user, "USER[:GROUP]", "who the command runs as"),
+	OPT_FLAG('d', "detach", struct exec_opts, detach, "do not wait for its end"),
+	OPT_REFUSED('i', "interactive", NULL, "standard input is always handed on, and there is no terminal yet"),
+	OPT_REFUSED('t', "tty", NULL, "there is no terminal for containers yet"),
+	OPT_REFUSED(0, "privileged", NULL, "commands keep the container's capabilities and filters"),
+	OPT_REFUSED(0, "env-file", "FILE", "use -e NAME=VALUE"),
+	OPT_END
+};
+
+static int check_env(const struct exec_opts *o, struct err *e)
+{
+	for (size_t i = 0; i < o->nenv; i++)
+		if (!strchr(o->env[i], '=') || *o->env[i] == '=')
+			return err_say(e, -EINVAL, "-e: expected NAME=VALUE, got \"%s\"", o->env[i]);
+	return 0;
+}
+
+/* The container's root as it is now, with what was written since the start. */
+static int find_user(const struct ctr *c, const char *text, struct engine_exec *x, struct err *e)
+{
+	char root[64];
+	const char *roots[] = { root };
+	struct user *u = calloc(1, sizeof *u);
+	int r;
+
+	if (!u)
+		return err_set(e, -ENOMEM, "-u %s", text);
+	(void)snprintf(root, sizeof root, "/proc/%lld/root", (long long)c->live.pid);
+	if ((r = user_resolve(text, roots, 1, u, e)) == 0) {
+		x->user_given = true;
+		x->uid = u->uid;
+		x->gid = u->gid;
+	}
+	free(u);
+	return r;
+}
+
+static int wait_for(struct engine_proc *p, struct err *e)
+{
+	struct monitor m = { .proc = p, .out = -1, .err = -1, .log = -1, .tee_out = -1, .tee_err = -1, .forward_signals = true };
+
+	return monitor_run(&m, e);
+}
+
+static int start(const struct exec_opts *o, struct engine_exec *x, struct err *e)
+{
+	cleanup_engine_proc struct engine_proc p = ENGINE_PROC_INIT;
+	cleanup_fd int null = -1;
+	int r;
+
+	if (o->detach) {
+		if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0)
+			return err_set(e, -errno, "open /dev/null");
+		x->stdio[0] = x->stdio[1] = x->stdio[2] = null;
+	}
+	if ((r = engine_exec(x, &p, e)) < 0 || (r = engine_begin(&p, e)) < 0) {
+		int code = engine_exit_code(r, e);
+
+		engine_proc_stop(&p);
+		return code;
+	}
+	return o->detach ? 0 : wait_for(&p, e);
+}
+
+static int run(void *opts, const struct operands *args, struct err *e)
+{
+	struct exec_opts *o = opts;
+	cleanup_state struct state st = STATE_INIT;
+	cleanup_spec struct spec spec = SPEC_INIT;
+	cleanup_ctr struct ctr c = CTR_INIT;
+	char bundle[CTR_PATH_MAX];
+	int r;
+
+	if ((r = check_env(o, e)) < 0 || (r = state_open(&st, STATE_READ, e)) < 0 || (r = ctr_find(&c, &st, args->v[0], e)) < 0)
+		return r;
+	if (c.status != CTR_RUNNING)
+		return err_say(e, -ESRCH, "container %s is not running", args->v[0]);
+	if ((r = spec_load(&spec, ctr_bundle_path(&st, &c.rec, bundle), e)) < 0)
+		return r;
+	if (o->nenv && !vec_add(&o->env, &o->nenv))	/* the terminator */
+		return err_set(e, -ENOMEM, "-e");
+	struct engine_exec x = {
+		.init = (pid_t)c.live.pid, .start_time = c.live.start_time, .spec = &spec, .cgroup = c.live.cgroup,
+		.args = (const char *const *)args->v + 1, .env = o->env, .cwd = o->workdir, .stdio = { 0, 1, 2 },
+	};
+	if (o->user && (r = find_user(&c, o->user, &x, e)) < 0)
+		return r;
+	return start(o, &x, e);
+}
+
+static const char *missing(size_t have)
+{
+	return have ? "a command to run in the container" : "a container, by name or id, and a command";
+}
+
+const struct verb verb_exec = {
+	.name = "exec", .group = GROUP_CONTAINERS, .about = "Run a command in a running container",
+	.synopsis = "[OPTION]... CONTAINER COMMAND [ARG]...", .opts = options,
+	.examples = "  naru exec web ps\n  naru exec -u nobody -w /tmp web sh -c 'id; pwd'\n", .command = true, .min = 2, .max = SIZE_MAX,
+	.missing = missing, .failure = EXIT_NARU, .size = sizeof(struct exec_opts), .run = run,
+};
