@@ -112,16 +112,20 @@ int file_mkdirs(const char *path, mode_t mode, struct err *e)
 
 	if ((r = str_copyf(buf, sizeof buf, "%s", path)) < 0)
 		return err_set(e, r, "create directory %s", path);
-	if (mkdir(buf, mode) == 0 || errno == EEXIST)
-		return 0;
-	for (char *p = buf + 1; (p = strchr(p, '/')); p++) {
+	/* from the end backward to what exists, then forward again: no call for what is there */
+	char *end = buf + strlen(buf), *p = end;
+	while (mkdir(buf, mode) < 0) {
+		if (errno == EEXIST)
+			break;
+		if (errno != ENOENT || !(p = strrchr(buf + 1, '/')))
+			return err_set(e, -errno, "create directory %s", buf);
 		*p = 0;
+	}
+	while ((p = memchr(buf, 0, (size_t)(end - buf)))) {
+		*p = '/';
 		if (mkdir(buf, mode) < 0 && errno != EEXIST)
 			return err_set(e, -errno, "create directory %s", buf);
-		*p = '/';
 	}
-	if (mkdir(buf, mode) < 0 && errno != EEXIST)
-		return err_set(e, -errno, "create directory %s", buf);
 	return 0;
 }
 

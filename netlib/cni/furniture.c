@@ -33,7 +33,8 @@ static int notes_dir(bool create, struct err *e)
 	if ((r = netns_self(&self, e)) < 0 || (r = netns_identify(self, &id, e)) < 0)
 		return r;
 	(void)snprintf(path, sizeof path, NOTES_DIR "/%llu", (unsigned long long)id.ino);
-	if (create && (r = file_mkdirs(path, 0700, e)) < 0)
+	r = file_open_dir(AT_FDCWD, path, e);
+	if (r != -ENOENT || !create || (r = file_mkdirs(path, 0700, e)) < 0)
 		return r;
 	return file_open_dir(AT_FDCWD, path, e);
 }
