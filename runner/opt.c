@@ -62,7 +62,7 @@ unsigned opt_distance(const char *a, const char *b)
 const char *opt_nearest(const char *word, const char *const *words)
 {
 	size_t len = strlen(word), begins = 0;
-	unsigned limit = len <= 3 ? 1 : NEAR, best = limit + 1;
+	unsigned limit = len <= 5 ? 1 : NEAR, best = limit + 1;	/* "bogus" is not meant to be "logs" */
 	const char *near = NULL, *longer = NULL;
 
 	for (; *words; words++) {

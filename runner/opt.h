@@ -84,7 +84,7 @@ void opt_help(const struct verb *v, struct str *out);
 unsigned opt_distance(const char *a, const char *b);
 
 /*
- * The word that was meant: the nearest of words (NULL-terminated) within two edits (one for words up to three letters) or
+ * The word that was meant: the nearest of words (NULL-terminated) within two edits (one for words up to five letters) or
  * the only one it is a beginning of. NULL when nothing is near.
  */
 const char *opt_nearest(const char *word, const char *const *words);

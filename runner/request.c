@@ -249,6 +249,51 @@ static int set_cwd(struct request *rq, const struct run_opts *o, struct err *e)
 	return rq->cwd[0] == '/' ? 0 : err_say(e, -EINVAL, "-w: expected an absolute path, got \"%s\"", rq->cwd);
 }
 
+/* --- JSON holds nothing but UTF-8, and all of this goes into documents --- */
+
+static bool is_utf8(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	while (*p) {
+		unsigned more = *p < 0x80 ? 0 : *p >= 0xc2 && *p < 0xe0 ? 1 : (*p & 0xf0) == 0xe0 ? 2 : *p >= 0xf0 && *p < 0xf5 ? 3 : 4;
+		uint32_t c = more ? *p & (0x3f >> more) : *p;
+
+		if (more == 4)
+			return false;
+		for (p++; more--; p++) {
+			if ((*p & 0xc0) != 0x80)
+				return false;
+			c = c << 6 | (*p & 0x3f);
+		}
+		if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+			return false;
+	}
+	return true;
+}
+
+static int check_texts(const struct request *rq, struct err *e)
+{
+	const struct ctr_record *rec = &rq->rec;
+	const struct {
+		const char *what;
+		const char **v;
+		size_t n;
+	} lists[] = {
+		{ "the command", rq->args, rq->nargs ? rq->nargs - 1 : 0 }, { "-e", rec->env, rec->nenv },
+		{ "-v", rec->binds, rec->nbinds },			     { "--entrypoint", rec->entrypoint, rec->nentrypoint },
+		{ "--rootfs", rec->lowers, rec->nlowers },
+		{ "-w", (const char *[]){ rq->cwd }, 1 },		     { "-u", (const char *[]){ rec->user }, 1 },
+		{ "--network", (const char *[]){ rec->network }, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		for (size_t k = 0; k < lists[i].n; k++)
+			if (!is_utf8(lists[i].v[k]))
+				return err_say(e, -EILSEQ, "%s: expected UTF-8, got bytes that are not", lists[i].what);
+	return 0;
+}
+
 int request_build(struct request *rq, const struct run_opts *o, const struct operands *args, struct err *e)
 {
 	size_t skip = o->rootfs ? 0 : 1;	/* the image's name */
@@ -266,7 +311,7 @@ int request_build(struct request *rq, const struct run_opts *o, const struct ope
 	    (r = set_command(rq, o, args->v + skip, args->n - skip, e)) < 0 || (r = set_user(rq, o, e)) < 0 ||
 	    (r = set_env(rq, o, e)) < 0 || (r = set_cwd(rq, o, e)) < 0)
 		return r;
-	return 0;
+	return check_texts(rq, e);
 }
 
 void request_clear(struct request *rq)
