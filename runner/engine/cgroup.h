@@ -25,18 +25,23 @@ struct cgroup {
 	unsigned v1;		/* version 1 hierarchies to join: bits of the table in cgroup.c */
 };
 
+const char *cgroup_parent(void);	/* NARU_CGROUP_PARENT or "naru" */
+
 #define CGROUP_INIT { .dir = -1 }
 #define cleanup_cgroup __attribute__((cleanup(cgroup_clear)))
 
+#define CGROUP_NO_DEVICES 1	/* a positive outcome: access to devices cannot be controlled here */
+
 /*
  * Makes the directories of container id and writes the limits. Recorded in t before the act. path is the spec's cgroupsPath or NULL.
- * -ENOTSUP saying which controller is missing when a limit cannot be had; without limits a machine without cgroups is fine.
+ * -ENOTSUP saying which controller is missing when a limit cannot be had; without limits a machine without cgroups is fine (then
+ * path is ""). CGROUP_NO_DEVICES when the container must not be given CAP_MKNOD.
  */
 int cgroup_create(struct txn *t, const char *id, const char *path, const struct spec_resources *res, struct cgroup *out,
 		  struct err *e);
 void cgroup_clear(struct cgroup *c);	/* closes */
 
-/* Puts a process into the version 1 hierarchies (and into the version 2 one when into_v2: no CLONE_INTO_CGROUP was used). */
+/* Puts a process (0: the caller) into the version 1 hierarchies (and into the version 2 one when into_v2: no CLONE_INTO_CGROUP was used). */
 int cgroup_attach(const struct cgroup *c, pid_t pid, bool into_v2, struct err *e);
 
 /* For exec: the directories of an existing group. Absent ones are left out. */
@@ -46,6 +51,8 @@ int cgroup_open(const char *path, struct cgroup *out, struct err *e);
 int cgroup_kill_all(const char *path, struct err *e);
 /* Kills what is left, removes the directories in every hierarchy; waits a bounded time for the last process to go. */
 int cgroup_remove(const char *path, struct err *e);
+/* Removes the parent that all groups share once it is empty, for gc. 1 when it is in use. */
+int cgroup_remove_parent(struct err *e);
 int cgroup_freeze(const char *path, bool frozen, struct err *e);
 
 struct cgroup_stat {
@@ -61,5 +68,13 @@ int cgroup_stat(const char *path, struct cgroup_stat *out, struct err *e);
 int cgroup_pids(const char *path, pid_t **pids, size_t *n, struct err *e);
 
 extern const struct undo_op cgroup_undo_remove;
+
+/* Where the container's view of its control groups comes from: see rootfs.c. */
+struct cgroup_view {
+	bool v2_only;		/* one version 2 mount on /sys/fs/cgroup; else a tmpfs with `unified` and the names below */
+	const char *names[8];	/* version 1 hierarchies the container has a group in; NULL-terminated */
+};
+
+void cgroup_view(const struct cgroup *c, struct cgroup_view *out);
 
 #endif

@@ -35,7 +35,8 @@ struct engine_start {
 	struct engine_rootfs rootfs;	/* mounted on root.path (created when missing); nlowers 0: root.path itself is the root */
 	int netns_fd;			/* joined when the spec asks for a network namespace without a path; -1: a new one, lo up */
 	int stdio[3];			/* become 0, 1, 2 of the container; may be the caller's own. Not closed */
-	const char *explain;		/* not NULL: stop before the phase of this name with -ECANCELED (tests) */
+	bool overlap;			/* do not wait for the child: its errors come from engine_begin instead */
+	const char *stop_before;	/* not NULL: fail with -ECANCELED in front of the phase of this name (tests) */
 };
 
 /* A process in a container, waiting for engine_begin or running. */
@@ -101,6 +102,9 @@ int engine_signal(pid_t pid, uint64_t start_time, int signal);
 
 /* "cgroup remove", "process kill": for txn.ops, NULL-terminated. */
 extern const struct undo_op *const engine_undo_ops[];
+
+/* Processors whose thermal_throttle directory docker masks: spec_request.cpus_thermal. */
+unsigned engine_cpus_thermal(void);
 
 /* The phases in order, for --explain: NULL after the last. */
 const char *engine_phase_name(unsigned i);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NARU_ENGINE_IDENTITY_H
+#define NARU_ENGINE_IDENTITY_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "runner/engine/caps.h"
+
+struct err;
+struct spec;
+
+/* Who the process is and what it may do. For the child, after it stands in its root; nothing is allocated. */
+struct identity {
+	const struct spec *spec;
+	struct caps caps;
+	const struct sock_fprog *filter;	/* NULL: none */
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t ngroups;
+	const char *cwd;
+	const int *stdio;		/* given to the user when they are pipes */
+	bool clean_env;			/* HOME is missing: see identity_home */
+};
+
+/* Notes gather what the host could not give: one sentence each, cut when full. */
+struct notes {
+	char text[512];
+};
+
+void note_add(struct notes *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Resource limits, oom_score_adj through the /proc of the container (a descriptor). */
+int identity_limits(const struct spec *s, int proc, struct notes *n, struct err *e);
+
+/* Working directory, seccomp, capabilities, user, in the order that lets each of them happen. */
+int identity_apply(const struct identity *id, struct notes *n, struct err *e);
+
+/* "HOME=..." of uid by the container's /etc/passwd, else "HOME=/". root is a descriptor of the container's root. */
+void identity_home(int root, uid_t uid, char *out, size_t size);
+
+#endif
