@@ -57,11 +57,10 @@ int furniture_sysctl(const char *name, const char *value, struct err *e)
 	cleanup_fd int dir = notes_dir(true, e);
 	if (dir < 0)
 		return dir;
-	cleanup_fd int fd = openat(dir, note, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0 && errno != EEXIST)
-		return err_set(e, -errno, "note the old value of sysctl %s", name);
-	if (fd >= 0 && write(fd, old, strlen(old)) != (ssize_t)strlen(old))
-		return err_set(e, -EIO, "note the old value of sysctl %s", name);
+	/* whole or not at all: a note without its value would forget the old one */
+	r = file_create_at(dir, note, 0600, old, strlen(old), e);
+	if (r < 0 && r != -EEXIST)
+		return err_wrap(e, "note the old value of sysctl %s", name), r;
 	return sysctl_write(name, value, e);
 }
 
@@ -125,8 +124,7 @@ static int restore_sysctls(unsigned *removed, struct err *e)
 			continue;
 		(void)str_copyf(name, sizeof name, "%s", ent->d_name);
 		dots_for_slashes(name, '.', '/');
-		/* an empty note was cut off before the value was written, hence before the sysctl was */
-		if (*old && sysctl_write(name, old, &one) < 0 && one.no != ENOENT) {
+		if (sysctl_write(name, old, &one) < 0 && one.no != ENOENT) {
 			err_keep_first(&first, &one);
 			continue;
 		}
