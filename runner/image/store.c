@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "runner/image/ref.h"
 #include "runner/opt.h"
 
+#define LOCK_WAIT_MS 10000
 #define SHOWN_MAX 8	/* names in "images here: ..." */
 
 const char *image_root(void)
@@ -305,4 +307,132 @@ int image_lookup(const char *root, const char *text, struct image *out, struct e
 		out->name = NULL;
 	}
 	return 0;
+}
+
+/* ---------------------------------------------------------------- what dead writers left */
+
+int image_lock(const char *root, struct err *e)
+{
+	char path[4096];
+	int r;
+
+	if ((r = str_copyf(path, sizeof path, "%s/images/lock", root ?: image_root())) < 0)
+		return err_set(e, r, "lock the image store");
+	cleanup_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set(e, -errno, "open %s", path);
+	r = file_lock(fd, LOCK_WAIT_MS, path, e);
+	return r < 0 ? r : take_fd(fd);
+}
+
+/* A writer holds a lock on its temporary directory as long as it lives. */
+static bool is_dead_temp(int layers, const char *name)
+{
+	cleanup_fd int fd = str_starts(name, ".tmp-") ? openat(layers, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
+struct sweep {
+	char (*used)[IMAGE_ID_SIZE];
+	size_t n;
+	size_t removed;
+};
+
+static int by_id(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static bool is_used(const struct sweep *s, const char *name)
+{
+	return s->n && bsearch(name, s->used, s->n, sizeof *s->used, by_id);
+}
+
+static int mark(struct sweep *s, const char *hex, struct err *e)
+{
+	char(*slot)[IMAGE_ID_SIZE] = vec_add(&s->used, &s->n);
+
+	if (!slot)
+		return err_set(e, -ENOMEM, "list what is used");
+	memcpy(*slot, hex, strlen(hex) + 1);
+	return 0;
+}
+
+static int mark_all(const char *root, struct sweep *s, struct err *e)
+{
+	cleanup_images struct image_list l = { 0 };
+	int r = image_list(root, &l, e);
+
+	for (size_t k = 0; r == 0 && k < l.n; k++) {
+		cleanup_image struct image i = IMAGE_INIT;
+
+		if ((r = image_open(root, &l.v[k], &i, e)) < 0 || (r = mark(s, i.manifest, e)) < 0 || (r = mark(s, i.id, e)) < 0)
+			return r;
+		for (size_t j = 0; r == 0 && j < i.nlayers; j++)
+			r = mark(s, i.diff_ids[j], e);
+	}
+	if (r == 0 && s->n)
+		qsort(s->used, s->n, sizeof *s->used, by_id);
+	return r;
+}
+
+/* Removes what is_used does not know below dir; with temps_only just the temporary directories of dead writers. */
+static int sweep_dir(int dir, struct sweep *s, bool temps_only, struct err *e)
+{
+	cleanup_fd int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d)
+		return err_set(e, -errno, "read the image store");
+	(void)take_fd(fd);
+	for (struct dirent *ent; (ent = readdir(d)); ) {
+		const char *name = ent->d_name;
+		bool temp = *name == '.';
+
+		if (temps_only || temp ? !is_dead_temp(dir, name) : is_used(s, name))
+			continue;
+		int r = file_remove_tree(dir, name, e);
+		if (r < 0)
+			return err_wrap(e, "clean the image store");
+		s->removed++;
+	}
+	return 0;
+}
+
+int image_gc_temps(int layers, size_t *removed, struct err *e)
+{
+	struct sweep s = { 0 };
+	int r = sweep_dir(layers, &s, true, e);
+
+	if (removed)
+		*removed = s.removed;
+	return r;
+}
+
+int image_gc(const char *root, size_t *removed, struct err *e)
+{
+	static const char *const dirs[] = { "layers", "blobs/sha256" };
+	struct sweep s = { 0 };
+	struct err why = ERR_INIT;
+	cleanup_fd int lock = image_lock(root, &why);
+	int r = lock < 0 && lock != -ENOENT ? lock : 0;
+
+	if (r == 0 && lock >= 0)
+		r = mark_all(root, &s, &why);
+	char path[4096];
+	if (lock >= 0 && str_copyf(path, sizeof path, "%s/images/.index.json.new", root ?: image_root()) == 0)
+		(void)unlink(path);
+	for (size_t i = 0; r == 0 && lock >= 0 && i < ARRAY_LEN(dirs); i++) {
+		(void)str_copyf(path, sizeof path, "%s/images/%s", root ?: image_root(), dirs[i]);
+		cleanup_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (dir >= 0)
+			r = sweep_dir(dir, &s, false, &why);
+	}
+	free(s.used);
+	if (r < 0 && e)
+		*e = why;
+	if (r == 0 && removed)
+		*removed = s.removed;
+	return r;
 }

@@ -81,4 +81,15 @@ int image_list(const char *root, struct image_list *out, struct err *e);
 /* Reads what an entry means; as image_lookup without the search. */
 int image_open(const char *root, const struct image_entry *entry, struct image *out, struct err *e);
 
+/* Locks the store for a change; the descriptor is the lock. -ENOENT when there is no store. */
+int image_lock(const char *root, struct err *e);
+
+/*
+ * Removes what writers that died left: temporary layers nobody holds, and layers and blobs that no image in the index uses. *removed
+ * (may be NULL) counts them. An absent store is clean.
+ */
+int image_gc(const char *root, size_t *removed, struct err *e);
+/* The temporary layers alone, with the lock held: what a new writer does first. */
+int image_gc_temps(int layers, size_t *removed, struct err *e);
+
 #endif
