@@ -61,7 +61,7 @@ static const struct opt options[] = {
 
 static const char examples[] =
 	"  naru run --rm busybox:1 echo hello\n"
-	"  naru run -d --name web -p 8080:80 -v /srv/www:/www:ro busybox:1 httpd -f -h /www\n";
+	"  naru run -d --name web -p 8080:80 -v /srv:/www:ro busybox:1 httpd -fh /www\n";
 
 /* Where the container's output goes, and what of it is ours. */
 struct streams {
