@@ -103,7 +103,7 @@ static int undo_leases(const struct undo *u, struct txn *t, struct err *e)
 	if (!container || !ifname)
 		return err_say(e, -EINVAL, "release \"%s\": expected container/ifname", u->b);
 	const struct lease_owner o = { container, ifname };
-	if ((r = store_open(&s, dir, network, false, e)))
+	if ((r = store_open(&s, dir, network, false, e)) || (r = store_lock(&s, e)) < 0)
 		return r < 0 ? r : 0;
 	for (char *word; r == 0 && (word = strtok_r(NULL, " ", &save)); )
 		r = undo_one(&s, &o, word, e);
@@ -280,13 +280,17 @@ static int lease_add(struct cni_op *op, struct err *e)
 
 	if (!v || !undo)
 		return err_set(e, -ENOMEM, "choose addresses");
-	if ((r = store_open(&s, c->ipam.data_dir, op->cc->name, true, e)) < 0)
+	if ((r = store_open(&s, c->ipam.data_dir, op->cc->name, true, e)) < 0 || (r = store_draft(&s, &p.owner, e)) < 0 ||
+	    (r = store_lock(&s, e)) < 0)
 		return r;
 	r = choose_all(&p, v, undo, e);
 	if (r == 0)
 		r = reserve(op, &p, v, undo, e);
 	free(p.had);
-	return r < 0 ? r : fill_result(op, c, v, e);
+	store_unlock(&s);
+	if (r < 0 || (r = store_sync(&s, e)) < 0)
+		return r;
+	return fill_result(op, c, v, e);
 }
 
 /* ---- DEL, CHECK, GC, STATUS */
@@ -298,7 +302,7 @@ static int lease_del(struct cni_op *op, struct err *e)
 	const struct lease_owner o = owner_of(op);
 	int r = store_open(&s, c->ipam.data_dir, op->cc->name, false, e);
 
-	if (r)
+	if (r || (r = store_lock(&s, e)) < 0)
 		return r < 0 ? r : 0;
 	if ((r = store_release(&s, &o, e)) == 0)
 		store_seal(&s);
@@ -378,7 +382,7 @@ static int lease_gc(struct cni_op *op, struct err *e)
 
 	if (!v)
 		return err_set(e, -ENOMEM, "collect reservations");
-	if ((r = store_open(&s, c->ipam.data_dir, op->cc->name, false, e)))
+	if ((r = store_open(&s, c->ipam.data_dir, op->cc->name, false, e)) || (r = store_lock(&s, e)) < 0)
 		return r < 0 ? r : 0;
 	for (size_t i = 0; i < n; i++)
 		v[i] = (struct cni_attachment){ op->cc->valid[i].container ?: "", op->cc->valid[i].ifname ?: "" };

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,7 +30,7 @@
 
 void store_close(struct store *s)
 {
-	int fds[] = { s->lock, s->ix.dir, s->ix.net };
+	const int fds[] = { s->draft, s->lock, s->ix.dir, s->ix.net };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
@@ -95,24 +96,35 @@ static int lock_file(struct store *s, int64_t deadline_us, struct err *e)
 
 int store_open(struct store *s, const char *data_dir, const char *network, bool create, struct err *e)
 {
-	int64_t deadline_us = trace_clock_us() + STORE_LOCK_MS * INT64_C(1000);
 	int r = open_dirs(s, data_dir, network, create, true, e);
 
-	if (r)
-		return r;
-	if ((r = boot_id(s->ix.boot, e)) < 0 || (r = lock_file(s, deadline_us, e)) < 0)
+	return r ? r : boot_id(s->ix.boot, e);
+}
+
+int store_lock(struct store *s, struct err *e)
+{
+	int64_t deadline_us = trace_clock_us() + STORE_LOCK_MS * INT64_C(1000);
+	int r = lock_file(s, deadline_us, e);
+
+	if (r < 0)
 		return r;
 	int64_t left_us = deadline_us - trace_clock_us();
 	if ((r = file_lock(s->ix.net, left_us > 0 ? (int)(left_us / 1000) : 0, s->path, e)) < 0)
 		return r;
-	s->complete = index_sealed(&s->ix);
-	if (s->complete)
-		return 0;
-	if ((r = index_rebuild(&s->ix, e)) < 0)
-		return err_wrap(e, "reservations in %s", s->path);
-	index_seal(&s->ix);
+	if (!index_sealed(&s->ix)) {
+		if ((r = index_rebuild(&s->ix, e)) < 0)
+			return err_wrap(e, "reservations in %s", s->path);
+		index_seal(&s->ix);
+	}
 	s->complete = true;
 	return 0;
+}
+
+void store_unlock(struct store *s)
+{
+	(void)flock(s->ix.net, LOCK_UN);
+	(void)close(take_fd(s->lock));
+	s->complete = false;
 }
 
 void store_seal(struct store *s)
@@ -278,49 +290,68 @@ int store_find_free(const struct store *s, const struct range_set *set, const st
 
 /* ---- changing ---- */
 
-struct draft {
-	int fd;
-	bool named;	/* ".new" in the index directory, on file systems that have no unnamed files */
-};
-
-static void draft_drop(const struct store *s, struct draft *d)
+static int write_draft(int fd, const struct lease_owner *o)
 {
-	(void)close(d->fd);
-	if (d->named)
-		(void)unlinkat(s->ix.dir, DRAFT_NAME, 0);
+	char text[LEASE_TEXT_MAX];
+	size_t len = lease_text(o, text);
+	int r = fd_write_all(fd, text, len);
+
+	return r == 0 && fsync(fd) < 0 ? -errno : r;
 }
 
-/* A written and synced file that has no place among the reservations yet. */
-static int draft_write(const struct store *s, const char *text, size_t len, struct draft *d)
+int store_draft(struct store *s, const struct lease_owner *o, struct err *e)
 {
 	cleanup_fd int fd = openat(s->ix.net, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, LEASE_MODE);
 
-	d->named = fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
-	if (d->named)
-		fd = openat(s->ix.dir, DRAFT_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, LEASE_MODE);
-	if (fd < 0)
-		return -errno;
-	int r = fd_write_all(fd, text, len);
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	if (r == 0)
-		d->fd = take_fd(fd);
-	else if (d->named)
-		(void)unlinkat(s->ix.dir, DRAFT_NAME, 0);
-	return r;
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
+		return 0;	/* a file system without unnamed files: see link_named */
+	int r = fd < 0 ? -errno : write_draft(fd, o);
+	if (r < 0)
+		return err_set(e, r, "write a reservation in %s", s->path);
+	s->draft = take_fd(fd);
+	return 0;
 }
 
-static int draft_link(const struct store *s, const struct draft *d, const char *name)
+typedef int link_fn(const struct store *s, const char *name);
+
+static int link_unnamed(const struct store *s, const char *name)
 {
 	char path[40];
-	int r;
 
-	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", d->fd);
-	if (d->named)
-		r = linkat(s->ix.dir, DRAFT_NAME, s->ix.net, name, 0);
+	(void)snprintf(path, sizeof path, "/proc/self/fd/%d", s->draft);
+	return linkat(AT_FDCWD, path, s->ix.net, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
+static int link_named(const struct store *s, const char *name)
+{
+	return linkat(s->ix.dir, DRAFT_NAME, s->ix.net, name, 0) < 0 ? -errno : 0;
+}
+
+static int link_all(const struct store *s, link_fn *give_name, const struct ip_addr *v, size_t n, struct err *e)
+{
+	char name[IP_TEXT_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		int r = give_name(s, ip_text(&v[i], name));
+
+		if (r < 0)
+			return err_set(e, r, "reserve %s in %s", name, s->path);
+	}
+	return 0;
+}
+
+/* Where there are no unnamed files: one in the index directory, under the lock. */
+static int claim_named(const struct store *s, const struct lease_owner *o, const struct ip_addr *v, size_t n, struct err *e)
+{
+	cleanup_fd int fd = openat(s->ix.dir, DRAFT_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, LEASE_MODE);
+	int r = fd < 0 ? -errno : write_draft(fd, o);
+
+	if (r < 0)
+		r = err_set(e, r, "write a reservation in %s", s->path);
 	else
-		r = linkat(AT_FDCWD, path, s->ix.net, name, AT_SYMLINK_FOLLOW);
-	return r < 0 ? -errno : 0;
+		r = link_all(s, link_named, v, n, e);
+	(void)unlinkat(s->ix.dir, DRAFT_NAME, 0);
+	return r;
 }
 
 static int put_entry(struct store *s, const struct lease_owner *o, const struct ip_addr *v, size_t n, const struct ip_addr *had,
@@ -338,26 +369,18 @@ static int put_entry(struct store *s, const struct lease_owner *o, const struct 
 	return index_put(&s->ix, key, all, n + nhad, s->ix.boot, e);
 }
 
+/* All addresses of an owner hold the same text: one file with several names, written and synced once. */
 int store_claim(struct store *s, const struct lease_owner *o, const struct ip_addr *v, size_t n, const struct ip_addr *had,
 		size_t nhad, struct err *e)
 {
-	char text[LEASE_TEXT_MAX], name[IP_TEXT_MAX];
-	size_t len = lease_text(o, text);
-	struct draft d = { .fd = -1 };
-	int r = draft_write(s, text, len, &d);
+	if (put_entry(s, o, v, n, had, nhad, e) < 0)
+		return err_wrap(e, "reservations in %s", s->path);
+	return s->draft >= 0 ? link_all(s, link_unnamed, v, n, e) : claim_named(s, o, v, n, e);
+}
 
-	if (r < 0)
-		return err_set(e, r, "write a reservation in %s", s->path);
-	/* all addresses of an owner hold the same text: one file with several names, written and synced once */
-	if ((r = put_entry(s, o, v, n, had, nhad, e)) < 0)
-		r = err_wrap(e, "reservations in %s", s->path);
-	for (size_t i = 0; i < n && r == 0; i++)
-		if ((r = draft_link(s, &d, ip_text(&v[i], name))) < 0)
-			r = err_set(e, r, "reserve %s in %s", name, s->path);
-	if (r == 0 && fsync(s->ix.net) < 0)
-		r = err_set(e, -errno, "sync %s", s->path);
-	draft_drop(s, &d);
-	return r;
+int store_sync(struct store *s, struct err *e)
+{
+	return fsync(s->ix.net) < 0 ? err_set(e, -errno, "sync %s", s->path) : 0;
 }
 
 /* A marker that can be written: what is no regular file there (a link, a pipe) is replaced. */

@@ -28,11 +28,12 @@ struct err;
 struct store {
 	char *path;		/* <dataDir>/<network>, for errors */
 	int lock;
+	int draft;		/* a reservation written beforehand, or -1 */
 	struct index ix;	/* its directories are ours; dir is -1 until locked */
 	bool complete;		/* locked, and the index tells everything */
 };
 
-#define STORE_INIT { .lock = -1, .ix = { .net = -1, .dir = -1 } }
+#define STORE_INIT { .lock = -1, .draft = -1, .ix = { .net = -1, .dir = -1 } }
 #define cleanup_store __attribute__((cleanup(store_close)))
 
 /*
@@ -41,12 +42,16 @@ struct store {
  */
 int store_look(struct store *s, const char *data_dir, const char *network, struct err *e);
 
-/*
- * Opens and locks it. create: directories are made; otherwise 1 when there are none. The lock is waited for at most STORE_LOCK_MS;
- * then -EAGAIN, CNI code 11, naming the holder. The index is brought up to date when somebody else has changed the directory.
- */
+/* Opens it for changes: 0; create makes directories, otherwise 1 when there are none. */
 int store_open(struct store *s, const char *data_dir, const char *network, bool create, struct err *e);
 void store_close(struct store *s);	/* unlocks */
+
+/*
+ * Waits for the lock for at most STORE_LOCK_MS; then -EAGAIN, CNI code 11, naming the holder. The index is brought up to date when
+ * somebody else has changed the directory.
+ */
+int store_lock(struct store *s, struct err *e);
+void store_unlock(struct store *s);
 
 /* ---- looking; with or without lock ---- */
 
@@ -65,6 +70,11 @@ struct ip_addr store_last(const struct store *s, size_t n);
 int store_find_free(const struct store *s, const struct range_set *set, const struct ip_addr *last, struct ip_addr *out,
 		    struct err *e);
 /* ---- changing; locked ---- */
+
+/* Before the lock: writes and syncs what store_claim will link, so that nobody waits for the disk. May be left out. */
+int store_draft(struct store *s, const struct lease_owner *o, struct err *e);
+/* After the lock: claims are on stable storage. */
+int store_sync(struct store *s, struct err *e);
 
 /*
  * Reserves n free addresses for o, which had some already (nhad, mostly 0). The index entry comes first, so that after a kill at
