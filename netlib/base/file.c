@@ -15,6 +15,7 @@
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
 #include "netlib/base/str.h"
+#include "netlib/base/trace.h"
 
 #define TREE_DEPTH_MAX 256
 
@@ -160,19 +161,21 @@ static int lock_holder(int fd)
 
 int file_lock(int fd, int timeout_ms, const char *what, struct err *e)
 {
-	for (int64_t waited_us = 0;; ) {
+	int64_t start_us = trace_clock_us();
+
+	for (;;) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return 0;
 		if (errno == EINTR)
 			continue;
 		if (errno != EWOULDBLOCK)
 			return err_set(e, -errno, "lock %s", what);
+		int64_t waited_us = trace_clock_us() - start_us;
 		if (waited_us >= timeout_ms * INT64_C(1000))
 			break;
 		/* flock has no wait with a deadline: short naps, longer as it goes on */
 		int nap_us = waited_us < 10000 ? 200 : waited_us < 100000 ? 1000 : 10000;
 		(void)nanosleep(&(struct timespec){ .tv_nsec = nap_us * 1000L }, NULL);
-		waited_us += nap_us;
 	}
 	return err_code(e, -EAGAIN, 11, "lock %s: still held by process %d after %d ms; try again later", what,
 			lock_holder(fd), timeout_ms);
