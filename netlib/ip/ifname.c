@@ -1,23 +1,48 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "netlib/ip/ifname.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "netlib/base/cleanup.h"
 #include "netlib/base/str.h"
+
+/* Unicode's White_Space beyond ASCII, in UTF-8. */
+static bool is_space(const char *p, unsigned n)
+{
+	static const char *const spaces[] = {
+		"\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007",
+		"\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(spaces); i++)
+		if (strlen(spaces[i]) == n && !memcmp(p, spaces[i], n))
+			return true;
+	return false;
+}
 
 const char *ifname_problem(const char *name)
 {
+	unsigned n;
+
 	if (!*name)
 		return "is empty";
 	if (strlen(name) >= IFNAME_MAX)
 		return "is longer than 15 characters";
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return "is . or ..";
-	for (const unsigned char *p = (const unsigned char *)name; *p; p++)
-		if (strchr("/:%", *p) || *p <= ' ' || *p == 0x7f || (*p == 0xc2 && (p[1] == 0x85 || p[1] == 0xa0)))
+	if (!strcmp(name, "all") || !strcmp(name, "default"))	/* /proc/sys/net/ipv6/conf/all is every interface */
+		return "is what the kernel calls the settings of all interfaces, hence refused by it";
+	if (!strcmp(name, "all") || !strcmp(name, "default"))
+		return "is reserved by the kernel for the settings of every interface";
+	for (const char *p = name; *p; p += n) {
+		if (!(n = utf8_len(p, strlen(p))))
+			return "is not valid UTF-8";
+		if (strchr("/:%", *p) || (n == 1 && (*p <= ' ' || *p == 0x7f)) || is_space(p, n))
 			return "contains a character that interface names cannot have ('/', ':', '%' or white space)";
+	}
 	return NULL;
 }
 

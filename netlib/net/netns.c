@@ -34,8 +34,9 @@ int netns_open(const char *path, int *fd, struct err *e)
 	if ((unsigned long)fs.f_type != NSFS_MAGIC) {
 		struct stat st;
 
-		/* what `ip netns add` leaves when only the mount went away: an empty plain file */
-		if (fstat(look, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+		/* what `ip netns add` leaves when only the mount went away: an empty plain file (all of /proc looks empty) */
+		if ((unsigned long)fs.f_type != PROC_SUPER_MAGIC && fstat(look, &st) == 0 && S_ISREG(st.st_mode) &&
+		    st.st_size == 0)
 			return NETNS_GONE;
 		return err_code(e, -EINVAL, 7, "%s is not a network namespace: expected a file of nsfs "
 				"(/proc/PID/ns/net or a bind mount of one)", path);

@@ -51,6 +51,12 @@ const char *call_refused(const char *who, const struct lab_result *r, int code, 
 void call_compare(const char *before, unsigned flags, const char *except,
 		  const char *const *netns);
 
+/*
+ * The host without what attachments share: bridges, veths, firewall, leases, notes, forwarding. The
+ * uplink of lab_outside stays.
+ */
+void call_reset_host(void);
+
 /* The value at a path of a JSON text, short-lived; fails the test when it is not there. */
 const char *at(const char *json, const char *path);
 
