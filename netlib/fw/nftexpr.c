@@ -323,6 +323,22 @@ static bool attrs_within(const struct nlattr *want, const struct nlattr *have)
 	return true;
 }
 
+/*
+ * nft puts a conversion of one byte's order, which does nothing, before looking up a protocol in a set with intervals; we do not. A rule
+ * that went through nft (saved and restored) is still ours.
+ */
+static bool does_nothing(const struct nlattr *expr)
+{
+	size_t len, name_len;
+	const char *p = attr_data(expr, &len);
+	const struct nlattr *name = find_attr(p, len, NFTA_EXPR_NAME);
+
+	if (!name)
+		return false;
+	p = attr_data(name, &name_len);
+	return name_len == sizeof "byteorder" && !memcmp(p, "byteorder", name_len);
+}
+
 bool nft_exprs_match(const void *want, size_t want_len, const void *have, size_t have_len)
 {
 	const char *w = (const char *)want + NLA_HDRLEN, *h = have;
@@ -331,7 +347,9 @@ bool nft_exprs_match(const void *want, size_t want_len, const void *have, size_t
 
 	do {
 		a = next_attr(&w, &wl);
-		b = next_attr(&h, &hl);
+		do
+			b = next_attr(&h, &hl);
+		while (b && does_nothing(b));
 		if (a && b && !attrs_within(a, b))
 			return false;
 	} while (a && b);

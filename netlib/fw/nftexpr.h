@@ -13,7 +13,7 @@ void *nft_exprs(const struct fw_rule *r, size_t *len);
 
 /*
  * The expressions a kernel holds (have: payload of its NFTA_RULE_EXPRESSIONS) are those of nft_exprs: as many, and everything
- * written is there. Kernels add attributes of their own, which do not matter.
+ * written is there. Attributes that kernels add, and byte order conversions that nft adds, do not matter.
  */
 bool nft_exprs_match(const void *want, size_t want_len, const void *have, size_t have_len);
 
