@@ -262,20 +262,13 @@ static int child_enter(struct birth *b, struct err *e) { return rootfs_enter(&b-
 static int child_identity(struct birth *b, struct err *e)
 {
 	const struct spec_process *p = &b->spec->process;
-	static char home[512];
 	const struct identity id = {
 		.spec = b->spec, .caps = b->caps, .filter = b->filter.len ? &b->filter : NULL, .uid = p->user.uid,
 		.gid = p->user.gid, .groups = p->user.groups, .ngroups = p->user.ngroups, .cwd = p->cwd,
 	};
-	const char **v = b->env;
 	int r;
 
-	while (*v && strncmp(*v, "HOME=", 5))
-		v++;
-	if (!*v) {
-		identity_home(b->root.root, id.uid, home, sizeof home);
-		*v = home;
-	}
+	identity_home(b->root.root, id.uid, b->env);
 	if (p->caps.unknown)
 		note_add(&b->notes, "capability %s is not known", p->caps.unknown);
 	if ((r = command_stdio(b->s->stdio)) < 0)

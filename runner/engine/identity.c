@@ -60,7 +60,7 @@ int identity_limits(const struct spec *s, int proc, struct notes *n, struct err 
 		note_add(n, "resource limit %d could not be raised above %llu", p->rlimits[i].resource,
 			 (unsigned long long)have.rlim_max);
 	}
-	if (!p->oom_score_given)
+	if (!p->oom_score_given || proc < 0)
 		return 0;
 	(void)snprintf(text, sizeof text, "%d", p->oom_score_adj);
 	r = file_poke_at(proc, "self/oom_score_adj", text);
@@ -166,14 +166,18 @@ static const char *home_in(char *line, uid_t uid)
 	return end > field[2] && !*end && n == uid && *field[5] == '/' ? field[5] : NULL;
 }
 
-void identity_home(int root, uid_t uid, char *out, size_t size)
+void identity_home(int root, uid_t uid, const char **env)
 {
-	static char text[PASSWD_MAX];
-	cleanup_fd int fd = inroot_open(root, "/etc/passwd", O_RDONLY | O_NONBLOCK);
+	static char text[PASSWD_MAX], out[512];
+	cleanup_fd int fd = -1;
 	const char *home = NULL;
 	struct stat st;
 	ssize_t n;
 
+	for (; *env; env++)
+		if (!strncmp(*env, "HOME=", 5))
+			return;
+	fd = inroot_open(root, "/etc/passwd", O_RDONLY | O_NONBLOCK);
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (n = read(fd, text, sizeof text - 1)) > 0) {
 		text[n] = '\0';
 		for (char *line = text, *next; line && !home; line = next) {
@@ -183,6 +187,7 @@ void identity_home(int root, uid_t uid, char *out, size_t size)
 			home = home_in(line, uid);
 		}
 	}
-	if (!home || snprintf(out, size, "HOME=%s", home) >= (int)size)
-		(void)snprintf(out, size, "HOME=%s", uid ? "/" : "/root");
+	if (!home || snprintf(out, sizeof out, "HOME=%s", home) >= (int)sizeof out)
+		(void)snprintf(out, sizeof out, "HOME=%s", uid ? "/" : "/root");
+	*env = out;
 }

@@ -22,8 +22,6 @@ struct identity {
 	const gid_t *groups;
 	size_t ngroups;
 	const char *cwd;
-	const int *stdio;		/* given to the user when they are pipes */
-	bool clean_env;			/* HOME is missing: see identity_home */
 };
 
 /* Notes gather what the host could not give: one sentence each, cut when full. */
@@ -33,13 +31,19 @@ struct notes {
 
 void note_add(struct notes *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Resource limits, oom_score_adj through the /proc of the container (a descriptor). */
+/* Resource limits, and oom_score_adj through the /proc of the container (a descriptor; -1: not set). */
 int identity_limits(const struct spec *s, int proc, struct notes *n, struct err *e);
 
-/* Working directory, seccomp, capabilities, user, in the order that lets each of them happen. */
+/*
+ * Working directory, seccomp, capabilities, user, in the order that lets each of them happen. Pipes that are the standard
+ * descriptors are given to the user.
+ */
 int identity_apply(const struct identity *id, struct notes *n, struct err *e);
 
-/* "HOME=..." of uid by the container's /etc/passwd, else "HOME=/". root is a descriptor of the container's root. */
-void identity_home(int root, uid_t uid, char *out, size_t size);
+/*
+ * Fills the first free slot of env, which ends with two NULLs, with HOME when it has none: of uid by the container's /etc/passwd,
+ * else "/root" or "/". root is a descriptor of the container's root.
+ */
+void identity_home(int root, uid_t uid, const char **env);
 
 #endif

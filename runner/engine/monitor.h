@@ -20,12 +20,13 @@ struct monitor {
 	int out, err;			/* read ends of the container's stdout and stderr pipes; -1: not ours. Closed */
 	int log;			/* log file, O_APPEND; -1: no log */
 	int tee_out, tee_err;		/* where to show it; -1: nowhere */
-	bool forward_signals;		/* TERM INT HUP QUIT USR1 USR2 WINCH sent to us go to the container */
+	bool forward_signals;		/* TERM INT HUP QUIT USR1 USR2 CONT WINCH sent to us go to the container; a third INT or TERM kills it */
+
 	/*
 	 * Called once, when the process has ended and its output is written: code is 0..255 (128 + signal). Records it (the caller
 	 * replaces its state document atomically). May be NULL.
 	 */
-	int (*ended)(void *arg, int code, bool by_signal, struct err *e);
+	int (*ended)(void *arg, int code, struct err *e);
 	void *arg;
 	uint64_t dropped;		/* out: lines that did not reach the log */
 };
@@ -38,7 +39,7 @@ int monitor_run(struct monitor *m, struct err *e);
 
 /*
  * Leaves the caller's session: for the child that becomes the monitor of `run -d`. New session, directory /, SIGHUP ignored,
- * descriptors 0..2 on /dev/null; ready (or -1) is left open for reporting the start.
+ * descriptors 0..2 on /dev/null; all others stay as they are.
  */
 int monitor_detach(struct err *e);
 
