@@ -62,7 +62,7 @@ static int delegate(struct cni_op *op, enum cni_verb verb, struct cni_result *ou
 {
 	int r = resolve(op, e);
 
-	return r < 0 ? r : cni_delegate(op->ipam, verb, op->env, op->cc->text, op->cc->len, op->cc->version, out, e);
+	return r < 0 ? r : cni_delegate(op->ipam, verb, op->env, op->cc->text, op->cc->len, op->cc->version, NULL, out, e);
 }
 
 static int undo_ipam(const struct undo *u, struct txn *t, struct err *e)
@@ -80,15 +80,12 @@ int common_ipam_add(struct cni_op *op, struct err *e)
 
 	if ((r = resolve(op, e)) < 0)
 		return r;
-	if (!txn_reserve(op->txn, &op_ipam_del, UNDO_HOST, NULL, op->cc->ipam_type, NULL, e))
+	/* in process its own records are ours; an executed one is undone by its DEL, also when it failed (it may have got half-way) */
+	if (!op->ipam->builtin && !txn_reserve(op->txn, &op_ipam_del, UNDO_HOST, NULL, op->cc->ipam_type, NULL, e))
 		return -EIO;
-	r = delegate(op, CNI_ADD, &got, e);
-	if (r < 0) {
-		/* in process it has undone itself, and a duplicate must not release the first one's lease; an executed one gets its DEL */
-		if (op->ipam->builtin)
-			txn_drop(op->txn);
+	r = cni_delegate(op->ipam, CNI_ADD, op->env, op->cc->text, op->cc->len, op->cc->version, op->txn, &got, e);
+	if (r < 0)
 		return r;
-	}
 	for (size_t i = 0; i < got.nifaces; i++)	/* IPAM results have none; whatever came is not ours to report */
 		free(got.ifaces[i].name), free(got.ifaces[i].sandbox), free(got.ifaces[i].socket_path), free(got.ifaces[i].pci_id);
 	free(got.ifaces);

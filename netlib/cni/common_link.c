@@ -130,12 +130,32 @@ int common_veth_del_deferred(struct cni_op *op, struct err *e)
 	_exit(link_del(op->host, l.index, NULL) < 0);
 }
 
+/*
+ * A namespace's path may have been recycled: what bears the interface's name there is another attachment's when its MAC is not the one
+ * that ADD reported, or when its peer's alias names somebody else.
+ */
+static bool is_anothers(const struct cni_op *op, const struct link *l)
+{
+	char alias[LINK_ALIAS_MAX];
+	struct link peer;
+
+	for (size_t i = 0; op->has_prev && i < op->prev.nifaces; i++) {
+		const struct cni_iface *f = &op->prev.ifaces[i];
+
+		if (f->sandbox && *f->sandbox && !strcmp(f->name, op->env->ifname) && f->mac.set && !mac_eq(&f->mac, &l->mac))
+			return true;
+	}
+	common_alias(op, alias, sizeof alias);
+	return l->peer && link_get_index(op->host, l->peer, &peer, NULL) == 0 && str_starts(peer.alias, "naru:") &&
+	       strcmp(peer.alias, alias);
+}
+
 /* Links of other makers (the Go plugins, before an upgrade) have random host names: take the container's end, if it is a veth. */
 int common_container_del(struct cni_op *op, struct err *e)
 {
 	struct link l;
 
-	if (!op->cont || link_get(op->cont, op->env->ifname, &l, NULL) < 0 || strcmp(l.kind, "veth"))
+	if (!op->cont || link_get(op->cont, op->env->ifname, &l, NULL) < 0 || strcmp(l.kind, "veth") || is_anothers(op, &l))
 		return 0;
 	return link_del(op->cont, l.index, e);
 }

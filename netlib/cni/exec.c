@@ -203,7 +203,7 @@ static int take_result(const char *path, const char *text, enum cni_version vers
 }
 
 int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct cni_env *env, const char *text, size_t len,
-		 enum cni_version version, struct cni_result *out, struct err *e)
+		 enum cni_version version, struct txn *txn, struct cni_result *out, struct err *e)
 {
 	cleanup_free char *answer = NULL;
 	struct cni_env inner = *env;
@@ -211,7 +211,7 @@ int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct c
 
 	inner.verb = verb;
 	if (to->builtin)
-		return cni_run(to->builtin, &inner, text, len, verb == CNI_ADD ? out : NULL, NULL, e);
+		return cni_run(to->builtin, &inner, text, len, txn, verb == CNI_ADD ? out : NULL, e);
 	r = cni_exec(to->path, verb, &inner, text, len, &answer, e);
 	if (r < 0 || verb != CNI_ADD)
 		return r;

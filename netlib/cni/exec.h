@@ -10,6 +10,7 @@
 
 struct cni_plugin;
 struct err;
+struct txn;
 
 /* Plugins linked into this executable; defined by main_one.c / main_all.c (NULL-terminated). */
 extern const struct cni_plugin *const cni_builtin[];
@@ -33,10 +34,10 @@ int cni_resolve(const char *type, const char *path, struct cni_target *out, stru
 
 /*
  * Runs a delegate as the specification says: same environment with CNI_COMMAND replaced, text on stdin; in process when it is built
- * in. ADD decodes the result into *out (of the request's version). A plugin's error document becomes *e, its code kept.
+ * in, its ADD then inside txn (may be NULL; an executed one has its own). ADD decodes the result into *out (of the request's version). A plugin's error document becomes *e, its code kept.
  */
 int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct cni_env *env, const char *text, size_t len,
-		 enum cni_version version, struct cni_result *out, struct err *e);
+		 enum cni_version version, struct txn *txn, struct cni_result *out, struct err *e);
 
 /* Runs the executable with an explicit environment; never in process. stdout is handed back raw. For chains (libcni's side). */
 int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, const char *text, size_t len, char **out, struct err *e);

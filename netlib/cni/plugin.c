@@ -140,6 +140,8 @@ typedef int deliver_fn(const struct cni_result *r, enum cni_version v, bool ipam
 
 static int run_add(struct cni_op *op, deliver_fn *deliver, struct err *e)
 {
+	if (op->txn)	/* the caller's: nothing to deliver, and the caller commits */
+		return steps_run(op, CNI_ADD, e);
 	cleanup_txn struct txn t = TXN_INIT;
 	int r;
 
@@ -171,10 +173,10 @@ static int run_verb(struct cni_op *op, deliver_fn *deliver, struct err *e)
 	return op->env->verb == CNI_ADD ? run_add(op, deliver, e) : steps_run(op, op->env->verb, e);
 }
 
-static int run_conf(const struct cni_plugin *p, const struct cni_env *env, struct cni_conf *cc, struct cni_result *out,
-		    deliver_fn *deliver, struct err *e)
+static int run_conf(const struct cni_plugin *p, const struct cni_env *env, struct cni_conf *cc, struct txn *txn,
+		    struct cni_result *out, deliver_fn *deliver, struct err *e)
 {
-	struct cni_op op = { .plugin = p, .env = env, .cc = cc, .netns = -1 };
+	struct cni_op op = { .plugin = p, .env = env, .cc = cc, .netns = -1, .txn = txn };
 	int r;
 
 	if ((r = cni_version_parse(cc->version_text, p->min, &cc->version, e)) == 0 &&
@@ -195,8 +197,8 @@ static int run_conf(const struct cni_plugin *p, const struct cni_env *env, struc
 	return r;
 }
 
-int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len, struct cni_result *out,
-	    deliver_fn *deliver, struct err *e)
+int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len, struct txn *txn,
+	    struct cni_result *out, struct err *e)
 {
 	cleanup_conf struct cni_conf cc = { 0 };
 	char *copy = malloc(len + 1);
@@ -208,7 +210,7 @@ int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *t
 	copy[len] = 0;
 	if ((r = cni_conf_parse(&cc, copy, len, e)) < 0)
 		return r;
-	return run_conf(p, env, &cc, out, deliver, e);
+	return run_conf(p, env, &cc, txn, out, NULL, e);
 }
 
 /* ---- the process around it */
@@ -287,7 +289,7 @@ static int run_main(const struct cni_plugin *p, struct cni_conf *cc, struct err 
 		*e = unknown;
 		return -unknown.no;
 	}
-	return run_conf(p, &env, cc, NULL, print_result, e);
+	return run_conf(p, &env, cc, NULL, NULL, print_result, e);
 }
 
 int cni_main(const struct cni_plugin *p)

@@ -73,10 +73,11 @@ int cni_main(const struct cni_plugin *p);
 
 /*
  * Runs one operation in process on an already read document: what cni_main does after reading, and how an interface plugin runs a
- * built-in IPAM plugin. text is copied. With CNI_ADD the change is committed only when deliver (may be NULL) accepted the result.
+ * built-in IPAM plugin. text is copied. ADD happens inside txn when one is given (its records are the caller's then, to commit or to
+ * roll back), else in a transaction of its own. out (may be NULL) gets the result of ADD.
  */
-int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len, struct cni_result *out,
-	    int (*deliver)(const struct cni_result *r, enum cni_version v, bool ipam, struct err *e), struct err *e);
+int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len, struct txn *txn,
+	    struct cni_result *out, struct err *e);
 
 /* Helpers for CHECK rows: an error with code CNI_E_CHECK. Returns -EBADMSG. */
 int cni_check_fail(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
