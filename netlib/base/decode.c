@@ -15,6 +15,7 @@
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/jsonlex.h"
 #include "netlib/base/str.h"
 
 #define PATH_MAX_JSON 256
@@ -50,75 +51,26 @@ void doc_free(struct doc *d)
 	*d = (struct doc)DOC_INIT;
 }
 
-/* json-c keeps "\u0000" inside strings and keys; C strings would silently end there. */
-static int refuse_nul(const char *text, size_t len, struct err *e)
-{
-	bool in = false;
-
-	for (size_t i = 0; i < len; i++) {
-		if (!text[i])
-			return err_code(e, -EINVAL, CODE_DECODE, "invalid JSON at offset %zu: NUL byte", i);
-		if (text[i] == '"')
-			in = !in;
-		if (!in || text[i] != '\\')
-			continue;
-		if (i + 5 < len && !strncmp(text + i + 1, "u0000", 5))
-			return err_code(e, -EINVAL, CODE_DECODE,
-					"invalid JSON at offset %zu: \\u0000 is not accepted in strings", i);
-		i++;
-	}
-	return 0;
-}
-
-/* json-c accepts these in strict mode too: NaN, Infinity, and any letter case of true, false and null. */
-static int refuse_words(const char *text, size_t len, struct err *e)
-{
-	static const char *const words[] = { "true", "false", "null" };
-	bool in = false;
-
-	for (size_t i = 0; i < len; i++) {
-		if (in && text[i] == '\\') {
-			i++;
-			continue;
-		}
-		if (text[i] == '"')
-			in = !in;
-		char c = text[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (in || !letter)
-			continue;
-		char before = i ? text[i - 1] : ' ';
-		if (c == 'e' || c == 'E') {	/* exponent of a number */
-			if (before >= '0' && before <= '9')
-				continue;
-		}
-		size_t k = 0;
-		while (k < ARRAY_LEN(words) && strncmp(text + i, words[k], strlen(words[k])))
-			k++;
-		if (k == ARRAY_LEN(words))
-			return err_code(e, -EINVAL, CODE_DECODE,
-					"invalid JSON at offset %zu: unexpected character '%c'", i, c);
-		i += strlen(words[k]) - 1;
-	}
-	return 0;
-}
-
 int doc_parse(struct doc *d, const char *text, size_t len, struct err *e)
 {
 	if (len > DOC_BYTES_MAX)
 		return err_code(e, -EFBIG, CODE_DECODE, "JSON document of %zu bytes; at most %d are accepted", len, DOC_BYTES_MAX);
-	int r = refuse_nul(text, len, e);
-	if (r == 0)
-		r = refuse_words(text, len, e);
+	int r = json_lex(text, len, e);
 	if (r < 0)
 		return r;
 	struct json_tokener *t = json_tokener_new_ex(DOC_DEPTH_MAX);
 	if (!t)
 		return err_set(e, -ENOMEM, "parse JSON");
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
 	struct json_object *root = json_tokener_parse_ex(t, text, (int)len);
 	enum json_tokener_error te = json_tokener_get_error(t);
 	size_t at = json_tokener_get_parse_end(t);
+	if (te == json_tokener_continue) {	/* a number or a word at the top ends with the blank after it */
+		root = json_tokener_parse_ex(t, " ", 1);
+		if (json_tokener_get_error(t) == json_tokener_success)
+			te = json_tokener_success;
+		at = len;
+	}
 	json_tokener_free(t);
 	if (te == json_tokener_continue)
 		return err_code(e, -EINVAL, CODE_DECODE, "invalid JSON at offset %zu: the document ends too early", len);
@@ -327,14 +279,12 @@ int decode(struct doc *d, struct json_object *o, const struct field *fields, voi
 
 struct json_object *json_get(struct json_object *o, const char *key)
 {
-	struct json_object *found = NULL, *exact = NULL;
+	struct json_object *found = NULL;
 
 	if (!json_object_is_type(o, json_type_object))
 		return NULL;
-	if (json_object_object_get_ex(o, key, &exact))
-		return exact;
 	json_object_object_foreach(o, k, v) {
-		if (!strcasecmp(k, key))
+		if (v && !strcasecmp(k, key))
 			found = v;
 	}
 	return found;

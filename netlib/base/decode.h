@@ -84,7 +84,7 @@ int decode(struct doc *d, struct json_object *o, const struct field *fields, voi
 int decode_array(struct doc *d, struct json_object *v, const struct field *fields, size_t size, void **out, size_t *n,
 		 const char *path, struct err *e);
 
-/* Reading without a table. json_get matches as the table does; NULL for absent and for null. */
+/* Reading without a table. json_get matches as a table with this one key does; NULL for absent and for null. */
 struct json_object *json_get(struct json_object *o, const char *key);
 const char *json_text(struct json_object *v);			/* NULL unless a string */
 bool json_is_array(struct json_object *v);

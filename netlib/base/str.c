@@ -115,6 +115,24 @@ bool str_starts(const char *s, const char *prefix)
 	return strncmp(s, prefix, strlen(prefix)) == 0;
 }
 
+unsigned utf8_len(const char *s, size_t n)
+{
+	/* the smallest code point that needs that many bytes: less is an overlong form */
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	unsigned char c = n ? (unsigned char)*s : 0xff;
+	unsigned len = c < 0x80 ? 1 : c >> 5 == 6 ? 2 : c >> 4 == 14 ? 3 : c >> 3 == 30 ? 4 : 0;
+	uint32_t v = len == 1 ? c : c & (0x7fU >> len);
+
+	if (len > n)
+		return 0;
+	for (unsigned i = 1; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		v = v << 6 | (s[i] & 0x3f);
+	}
+	return len && v >= least[len] && v <= 0x10ffff && (v < 0xd800 || v > 0xdfff) ? len : 0;
+}
+
 int str_u64(const char *s, uint64_t max, uint64_t *out)
 {
 	uint64_t v = 0;

@@ -34,6 +34,9 @@ int str_copyf(char *buf, size_t size, const char *fmt, ...) __attribute__((forma
 
 bool str_starts(const char *s, const char *prefix);
 
+/* Bytes of the UTF-8 sequence that s begins with (1..4; s has n bytes), or 0: overlong forms and surrogates are none. */
+unsigned utf8_len(const char *s, size_t n);
+
 /* Whole decimal number without sign, blanks or leading "+": 0 or -EINVAL / -ERANGE (above max). */
 int str_u64(const char *s, uint64_t max, uint64_t *out);
 
