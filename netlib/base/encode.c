@@ -95,13 +95,14 @@ void json_append(struct json_object *array, struct json_object *v)
 		json_put(v);
 }
 
-/* Go's encoder escapes <, > and & too, and writes U+2028 and U+2029 as escapes. */
+/* Go's encoder escapes <, > and & too, writes U+2028 and U+2029 as escapes, and puts \ufffd for a byte that is no UTF-8. */
 static void print_string(struct str *s, const char *p, size_t n)
 {
 	str_addc(s, '"');
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0, len; i < n; i += len ? len : 1) {
 		unsigned char c = (unsigned char)p[i];
 
+		len = utf8_len(p + i, n - i);
 		if (c == '"' || c == '\\')
 			str_addf(s, "\\%c", c);
 		else if (c == '\n')
@@ -110,14 +111,14 @@ static void print_string(struct str *s, const char *p, size_t n)
 			str_add(s, "\\r");
 		else if (c == '\t')
 			str_add(s, "\\t");
-		else if (c < 0x20 || c == '<' || c == '>' || c == '&' || c == 0x7f)
-			c == 0x7f ? str_addc(s, (char)c) : str_addf(s, "\\u%04x", c);
-		else if (c == 0xe2 && i + 2 < n && (unsigned char)p[i + 1] == 0x80 &&
-			 ((unsigned char)p[i + 2] | 1) == 0xa9) {
+		else if (c < 0x20 || c == '<' || c == '>' || c == '&')
+			str_addf(s, "\\u%04x", c);
+		else if (len == 3 && !memcmp(p + i, "\xe2\x80", 2) && ((unsigned char)p[i + 2] | 1) == 0xa9)
 			str_addf(s, "\\u202%x", p[i + 2] & 0xf);
-			i += 2;
-		} else
-			str_addc(s, (char)c);
+		else if (len)
+			str_add_n(s, p + i, len);
+		else
+			str_add(s, "\\ufffd");
 	}
 	str_addc(s, '"');
 }
