@@ -22,7 +22,8 @@ static void append(char *buf, size_t size, const char *sep, const char *text)
 {
 	size_t at = strlen(buf);
 
-	(void)snprintf(buf + at, size - at, "%s%s", sep, text);
+	if ((size_t)snprintf(buf + at, size - at, "%s%s", sep, text) >= size - at)
+		memcpy(buf + size - 4, "...", 4);
 }
 
 int err_set(struct err *e, int r, const char *fmt, ...)
@@ -31,11 +32,12 @@ int err_set(struct err *e, int r, const char *fmt, ...)
 
 	if (!e)
 		return r;
+	const char *reason = strerror(-r);
 	*e = (struct err){ .no = -r };
 	va_start(ap, fmt);
-	fill(e->text, sizeof e->text, fmt, ap);
+	fill(e->text, sizeof e->text - strlen(reason) - 2, fmt, ap);	/* a long name must not push the reason out */
 	va_end(ap);
-	append(e->text, sizeof e->text, ": ", strerror(-r));
+	append(e->text, sizeof e->text, ": ", reason);
 	return r;
 }
 
