@@ -61,6 +61,13 @@ int ip_prefix_parse_field(const char *s, void *member)
 
 const char *ip_text(const struct ip_addr *a, char *buf)
 {
+	static const uint8_t zero[12];
+
+	/* inet_ntop writes the obsolete ::a.b.c.d, Go writes ::hhhh:hhhh */
+	if (a->family == AF_INET6 && !memcmp(a->b, zero, sizeof zero) && (a->b[12] || a->b[13])) {
+		(void)snprintf(buf, IP_TEXT_MAX, "::%x:%x", a->b[12] << 8 | a->b[13], a->b[14] << 8 | a->b[15]);
+		return buf;
+	}
 	if (!ip_is_set(a) || !inet_ntop(a->family, a->b, buf, IP_TEXT_MAX))
 		(void)snprintf(buf, IP_TEXT_MAX, "<nil>");
 	return buf;
@@ -113,10 +120,10 @@ bool ip_is_loopback(const struct ip_addr *a)
 struct ip_addr ip_add(const struct ip_addr *a, uint64_t n)
 {
 	struct ip_addr r = *a;
-	uint64_t carry = n;
+	uint64_t left = n;
 
-	for (unsigned i = ip_bytes(a); i-- && carry; ) {
-		carry += r.b[i];
+	for (unsigned i = ip_bytes(a), carry = 0; i-- && (left || carry); left >>= 8) {
+		carry += r.b[i] + (unsigned)(left & 0xff);
 		r.b[i] = (uint8_t)carry;
 		carry >>= 8;
 	}

@@ -35,8 +35,6 @@ const char *ifname_problem(const char *name)
 		return "is . or ..";
 	if (!strcmp(name, "all") || !strcmp(name, "default"))	/* /proc/sys/net/ipv6/conf/all is every interface */
 		return "is what the kernel calls the settings of all interfaces, hence refused by it";
-	if (!strcmp(name, "all") || !strcmp(name, "default"))
-		return "is reserved by the kernel for the settings of every interface";
 	for (const char *p = name; *p; p += n) {
 		if (!(n = utf8_len(p, strlen(p))))
 			return "is not valid UTF-8";

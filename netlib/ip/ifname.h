@@ -7,8 +7,9 @@
 #define IFNAME_MAX 16	/* with terminator */
 
 /*
- * CNI 1.1.0 and the kernel: 1 to 15 bytes; not "." or ".."; no '/', ':', '%' or white space. Returns NULL when good, else what is
- * wrong as half a sentence ("is empty", ...).
+ * CNI 1.1.0 and the kernel: 1 to 15 bytes of UTF-8; not "." or ".."; no '/', ':', '%' or Unicode white space; not "all" or "default",
+ * which name every interface and the next one under /proc/sys/net. Returns NULL when good, else what is wrong as half a sentence ("is
+ * empty", ...).
  */
 const char *ifname_problem(const char *name);
 
