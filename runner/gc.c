@@ -13,9 +13,12 @@
 #include "netlib/base/cleanup.h"
 #include "netlib/base/encode.h"
 #include "netlib/base/err.h"
+#include "netlib/base/str.h"
 #include "netlib/cni/furniture.h"
 #include "netlib/nl/nl.h"
 #include "runner/ctr_dir.h"
+#include "runner/engine/cgroup.h"
+#include "runner/engine/hier.h"
 #include "runner/life.h"
 #include "runner/network.h"
 #include "runner/state.h"
@@ -83,8 +86,38 @@ static int shared_things(struct err *e)
 	return r < 0 ? r : furniture_sweep(&host, &removed, e);
 }
 
-/* No container is attached meanwhile, so whoever is not in the list now has no right to an attachment. */
-static int networks(const struct state *s, struct err *e)
+/* Groups of containers that are nowhere, and then the parent, when it is empty. What is in use refuses to go. */
+static void groups(const struct state *s, const char *root, const char *parent)
+{
+	char path[STATE_PATH_MAX];
+
+	if (str_copyf(path, sizeof path, "%s/%s", root, parent) < 0)
+		return;
+	cleanup_dir DIR *d = opendir(path);
+	for (struct dirent *ent; d && (ent = readdir(d)); )
+		if (ent->d_type == DT_DIR && state_is_id(ent->d_name) &&
+		    faccessat(s->live, ent->d_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+		    str_copyf(path, sizeof path, "%s/%s", parent, ent->d_name) == 0)
+			(void)cgroup_remove(path, NULL);
+	if (str_copyf(path, sizeof path, "%s/%s", root, parent) == 0)
+		(void)rmdir(path);
+}
+
+static void all_groups(const struct state *s)
+{
+	cleanup_free char *devices = str_fmt("%s-devices", cgroup_parent());
+	struct hier h = hier_detect();
+	const char *root;
+
+	for_each_hier(i, &h, root) {
+		groups(s, root, cgroup_parent());
+		if (devices)
+			groups(s, root, devices);
+	}
+}
+
+/* No container is made meanwhile, so whoever is not in the list now has no right to an attachment. */
+static int unowned(const struct state *s, struct err *e)
 {
 	cleanup_free char (*ids)[ID_LEN + 1] = NULL;
 	struct err first = ERR_INIT, one = ERR_INIT;
@@ -104,6 +137,7 @@ static int networks(const struct state *s, struct err *e)
 			valid[k++] = ids[i];
 	if (network_gc(valid, &one) < 0)
 		err_keep_first(&first, &one);
+	all_groups(s);
 	one = (struct err)ERR_INIT;
 	if (shared_things(&one) < 0)
 		err_keep_first(&first, &one);
@@ -123,7 +157,7 @@ int gc_run(const struct state *s, struct json_object **report, struct err *e)
 		err_keep_first(&first, &one);
 	if ((names = state_names_sweep(s, &one)) < 0)
 		err_keep_first(&first, &one);
-	if (networks(s, &one) < 0)
+	if (unowned(s, &one) < 0)
 		err_keep_first(&first, &one);
 	*report = json_obj();
 	json_set(*report, "removed", removed);

@@ -164,7 +164,7 @@ static int exposed_key(const char *key, struct json_object *v, void *keys)
 	return 0;
 }
 
-static struct json_object *config_tree(const struct ctr *c)
+static struct json_object *config_tree(const struct ctr *c, struct json_object *config)
 {
 	struct json_object *o = json_obj();
 
@@ -184,7 +184,8 @@ static struct json_object *config_tree(const struct ctr *c)
 	json_set_bool(o, "Tty", false);
 	json_set_bool(o, "OpenStdin", !c->rec.detached);
 	json_set_bool(o, "StdinOnce", false);
-	set_list(o, "Env", c->rec.env, c->rec.nenv);
+	struct json_object *env = json_get(json_get(config, "process"), "env");
+	json_set(o, "Env", env ? json_ref(env) : json_arr());
 	set_list(o, "Cmd", c->rec.cmd, c->rec.ncmd);
 	json_set_str(o, "Image", c->rec.image);
 	json_set_null(o, "Volumes");
@@ -282,7 +283,7 @@ struct json_object *inspect_tree(const struct state *s, const struct ctr *c, str
 	json_set(o, "HostConfig", host_config(c, config));
 	json_set(o, "GraphDriver", graph_driver(s, c));
 	json_set(o, "Mounts", mounts_tree(c));
-	json_set(o, "Config", config_tree(c));
+	json_set(o, "Config", config_tree(c, config));
 	json_set(o, "NetworkSettings", network_settings(s, c));
 	return o;
 }

@@ -56,18 +56,15 @@ static int claim(struct life *l, const struct request *rq, struct err *e)
 
 /* --- the network --- */
 
-/* Until the attachment stands, gc must not look for ones that belong to nobody. */
 static int network_up(struct life *l, const struct request *rq, int *netns_fd, struct err *e)
 {
 	cleanup_network struct network n = NETWORK_INIT;
-	cleanup_fd int gate = -1;
 	char dir[CTR_PATH_MAX], path[CTR_PATH_MAX];
 	int r;
 
 	(void)ctr_run_path(l->state, l->dir.id, "", dir);
 	(void)ctr_run_path(l->state, l->dir.id, "netns", path);
-	if ((r = network_open(&n, l->rec.network, e)) < 0 || (r = state_gate(l->state, LOCK_SH, &gate, e)) < 0 ||
-	    (r = txn_netns_create(&l->txn, path, e)) < 0 ||
+	if ((r = network_open(&n, l->rec.network, e)) < 0 || (r = txn_netns_create(&l->txn, path, e)) < 0 ||
 	    (r = network_attach(&n, &l->txn, dir, rq->ports, rq->nports, &l->result, e)) < 0)
 		return r;
 	r = netns_open(path, netns_fd, e);
@@ -175,10 +172,11 @@ static int publish(struct life *l, struct err *e)
 static int make(struct life *l, const struct request *rq, const int stdio[3], struct err *e)
 {
 	cleanup_spec struct spec spec = SPEC_INIT;
-	cleanup_fd int netns_fd = -1;
+	cleanup_fd int netns_fd = -1, gate = -1;
 	int r;
 
-	if ((r = claim(l, rq, e)) < 0)
+	/* until everything stands, gc must not look for things that belong to nobody */
+	if ((r = state_gate(l->state, LOCK_SH, &gate, e)) < 0 || (r = claim(l, rq, e)) < 0)
 		return r;
 	journal_begin(&l->txn, &l->dir);
 	if (own_network(&l->rec) && ((r = network_up(l, rq, &netns_fd, e)) < 0 ||

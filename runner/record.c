@@ -27,7 +27,6 @@ static const struct field record_fields[] = {
 	FIELD_STRS("lowers", struct ctr_record, lowers, nlowers),
 	FIELD_STRS("entrypoint", struct ctr_record, entrypoint, nentrypoint),
 	FIELD_STRS("cmd", struct ctr_record, cmd, ncmd),
-	FIELD_STRS("env", struct ctr_record, env, nenv),
 	FIELD_STRS("ports", struct ctr_record, ports, nports),
 	FIELD_STRS("binds", struct ctr_record, binds, nbinds),
 	FIELD_STRS("exposed", struct ctr_record, exposed, nexposed),
@@ -98,9 +97,8 @@ struct json_object *record_encode(const struct ctr_record *r)
 		size_t n;
 	} lists[] = {
 		{ "lowers", r->lowers, r->nlowers }, { "entrypoint", r->entrypoint, r->nentrypoint },
-		{ "cmd", r->cmd, r->ncmd },	     { "env", r->env, r->nenv },
-		{ "ports", r->ports, r->nports },    { "binds", r->binds, r->nbinds },
-		{ "exposed", r->exposed, r->nexposed },
+		{ "cmd", r->cmd, r->ncmd },	     { "ports", r->ports, r->nports },
+		{ "binds", r->binds, r->nbinds },    { "exposed", r->exposed, r->nexposed },
 	};
 	const struct {
 		const char *key;

@@ -23,8 +23,8 @@ struct ctr_record {
 	const char *rootfs;		/* --rootfs, else NULL */
 	const char *network;		/* name, "none" or "host" */
 	const char *hostname, *user, *working_dir, *stop_signal;
-	const char **lowers, **entrypoint, **cmd, **env, **ports, **binds, **exposed;
-	size_t nlowers, nentrypoint, ncmd, nenv, nports, nbinds, nexposed;
+	const char **lowers, **entrypoint, **cmd, **ports, **binds, **exposed;
+	size_t nlowers, nentrypoint, ncmd, nports, nbinds, nexposed;
 	bool auto_remove, detached;
 	int64_t memory, nano_cpus, cpu_shares, pids_limit;	/* 0: not limited */
 };

@@ -154,13 +154,7 @@ static int set_env(struct request *rq, const struct run_opts *o, struct err *e)
 
 		r = home ? push(&rq->env, &rq->nenv, home, e) : no_memory(e);
 	}
-	rq->rec.env = rq->env;
-	rq->rec.nenv = rq->nenv;
-	if (r < 0)
-		return r;
-	r = push(&rq->env, &rq->nenv, NULL, e);
-	rq->rec.env = rq->env;
-	return r;
+	return r < 0 ? r : push(&rq->env, &rq->nenv, NULL, e);
 }
 
 /* --- ports, volumes, limits --- */
@@ -280,7 +274,7 @@ static int check_texts(const struct request *rq, struct err *e)
 		const char **v;
 		size_t n;
 	} lists[] = {
-		{ "the command", rq->args, rq->nargs ? rq->nargs - 1 : 0 }, { "-e", rec->env, rec->nenv },
+		{ "the command", rq->args, rq->nargs ? rq->nargs - 1 : 0 }, { "-e", rq->env, rq->nenv - 1 },
 		{ "-v", rec->binds, rec->nbinds },			     { "--entrypoint", rec->entrypoint, rec->nentrypoint },
 		{ "--rootfs", rec->lowers, rec->nlowers },
 		{ "-w", (const char *[]){ rq->cwd }, 1 },		     { "-u", (const char *[]){ rec->user }, 1 },

@@ -176,7 +176,7 @@ void ctr_clear(struct ctr *c)
 	*c = (struct ctr)CTR_INIT;
 }
 
-static bool is_id(const char *name)
+bool state_is_id(const char *name)
 {
 	return strlen(name) == ID_LEN && strspn(name, "0123456789abcdef") == ID_LEN;
 }
@@ -196,7 +196,7 @@ static int ids_of(int dir, char (**ids)[ID_LEN + 1], size_t *n, struct err *e)
 		return err_set(e, -errno, "list the containers");
 	(void)take_fd(fd);
 	for (struct dirent *ent; (ent = readdir(d)); ) {
-		if (!is_id(ent->d_name))
+		if (!state_is_id(ent->d_name))
 			continue;
 		char (*slot)[ID_LEN + 1] = vec_add(ids, n);
 		if (!slot)
@@ -289,7 +289,7 @@ static int name_target(const struct state *s, const char *name, char id[ID_LEN +
 	if (n != ID_LEN)
 		return -ENOENT;
 	target[n] = 0;
-	if (!is_id(target))
+	if (!state_is_id(target))
 		return -ENOENT;
 	memcpy(id, target, ID_LEN + 1);
 	return 0;

@@ -84,7 +84,7 @@ int ctrs_load(const struct state *s, struct ctr **v, size_t *n, struct err *e);
 void ctrs_free(struct ctr *v, size_t n);
 
 /*
- * RUN/lock: held shared (LOCK_SH) while a container is attached to its network, exclusively (LOCK_EX) while gc looks for attachments
+ * RUN/lock: held shared (LOCK_SH) while a container is made, exclusively (LOCK_EX) while gc looks for attachments and control groups
  * that belong to nobody. Held as long as *fd is open; waits at most ten seconds.
  */
 int state_gate(const struct state *s, int mode, int *fd, struct err *e);
@@ -104,6 +104,7 @@ const char *ctr_run_path(const struct state *s, const char *id, const char *name
 /* The directory of config.json. */
 const char *ctr_bundle_path(const struct state *s, const struct ctr_record *r, char buf[CTR_PATH_MAX]);
 
+bool state_is_id(const char *text);
 bool state_name_ok(const char *name);	/* [A-Za-z0-9][A-Za-z0-9_.-]*, 2..128, docker's rule */
 
 #endif

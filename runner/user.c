@@ -118,7 +118,7 @@ static void add_groups(char *group, const char *name, struct user *u)
 		if (n < 4 || number(f[2], &gid) < 0)
 			continue;
 		for (char *rest = f[3], *member; (member = strsep(&rest, ",")); )
-			if (!strcmp(member, name)) {
+			if (!strcmp(member, name) && gid != u->gid) {
 				u->groups[u->ngroups++] = gid;
 				break;
 			}
@@ -142,12 +142,14 @@ int user_resolve(const char *text, const char *const *roots, size_t nroots, stru
 		u.uid = id;
 	}
 	cleanup_free char *group = *given_group || *name ? read_inside(roots, nroots, "etc/group") : NULL;
+	u.groups[u.ngroups++] = u.gid;
 	if (*given_group) {
 		if (number(given_group, &id) == 0)
 			u.gid = id;
 		else if (!find_group(group, given_group, &u.gid))
 			return err_say(e, -ENOENT, "no group \"%s\" in the container's /etc/group; use a number below 4294967295",
 				       given_group);
+		u.groups[0] = u.gid;
 	} else if (*name) {
 		add_groups(group, name, &u);
 	}

@@ -13,7 +13,7 @@ struct err;
 struct user {
 	uid_t uid;
 	gid_t gid;
-	gid_t groups[USER_GROUPS_MAX];	/* additional ones, when the group was not given */
+	gid_t groups[USER_GROUPS_MAX];	/* gid and, when the group was not given, what /etc/group adds */
 	size_t ngroups;
 	char home[256];			/* "/" when nothing tells */
 };
