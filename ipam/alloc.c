@@ -25,7 +25,10 @@ void alloc_begin(struct alloc_iter *it, const struct range_set *set, const struc
 	}
 }
 
-/* Legs 1..n are the ranges beginning with the first, less what comes before last in it; leg n + 1 is exactly that. */
+/*
+ * Legs 1..n are the ranges beginning with the first, less what comes before last in it; leg n + 1
+ * is exactly that.
+ */
 static bool next_leg(struct alloc_iter *it)
 {
 	bool resumed = ip_is_set(&it->last);
@@ -84,8 +87,8 @@ static int cmp_addr(const void *a, const void *b)
 	return ip_cmp(a, b);
 }
 
-bool alloc_next_free(struct alloc_iter *it, const struct ip_addr *taken, size_t ntaken, struct ip_addr *out,
-		     const struct ip_range **range)
+bool alloc_next_free(struct alloc_iter *it, const struct ip_addr *taken, size_t ntaken,
+		     struct ip_addr *out, const struct ip_range **range)
 {
 	struct ip_addr a;
 	const struct ip_range *r;
@@ -110,12 +113,15 @@ static int refuse(const struct range_set *s, size_t i, const struct ip_addr *a, 
 	if (!range_set_excludes(s, r, a))
 		return 0;
 	if (ip_eq(a, &r->gateway))
-		return err_code(e, -EINVAL, CNI_E_CONFIG, "failed to allocate for range %zu: requested ip %s is subnet's gateway",
-				i, ip_text(a, text));
+		return err_code(
+			e, -EINVAL, CNI_E_CONFIG,
+			"failed to allocate for range %zu: requested ip %s is subnet's gateway", i,
+			ip_text(a, text));
 	range_set_text(s, &set);
-	return err_code(e, -EINVAL, CNI_E_CONFIG,
-			"failed to allocate for range %zu: requested IP address %s is excluded from range set %s", i,
-			ip_text(a, text), set.p);
+	return err_code(
+		e, -EINVAL, CNI_E_CONFIG,
+		"failed to allocate for range %zu: requested IP address %s is excluded from range set %s",
+		i, ip_text(a, text), set.p);
 }
 
 static bool seen(const struct ip_addr *v, size_t n, const struct ip_addr *a)
@@ -126,8 +132,8 @@ static bool seen(const struct ip_addr *v, size_t n, const struct ip_addr *a)
 	return false;
 }
 
-int alloc_assign(const struct range_set *sets, size_t nsets, const struct ip_addr *wanted, size_t nwanted, struct ip_addr *out,
-		 struct err *e)
+int alloc_assign(const struct range_set *sets, size_t nsets, const struct ip_addr *wanted,
+		 size_t nwanted, struct ip_addr *out, struct err *e)
 {
 	cleanup_str struct str left = STR_INIT;
 	char text[IP_TEXT_MAX];
@@ -138,7 +144,7 @@ int alloc_assign(const struct range_set *sets, size_t nsets, const struct ip_add
 	for (size_t w = 0; w < nwanted; w++) {
 		size_t i = 0;
 
-		if (seen(wanted, w, &wanted[w]))	/* the same address from two sources is one wish */
+		if (seen(wanted, w, &wanted[w])) /* the same address from two sources is one wish */
 			continue;
 		while (i < nsets && (ip_is_set(&out[i]) || !range_set_find(&sets[i], &wanted[w])))
 			i++;
@@ -151,6 +157,7 @@ int alloc_assign(const struct range_set *sets, size_t nsets, const struct ip_add
 		out[i] = wanted[w];
 	}
 	if (left.len)
-		return err_code(e, -EINVAL, CNI_E_CONFIG, "failed to allocate all requested IPs:%s", left.p);
+		return err_code(e, -EINVAL, CNI_E_CONFIG, "failed to allocate all requested IPs:%s",
+				left.p);
 	return 0;
 }

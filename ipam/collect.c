@@ -32,7 +32,8 @@ static int reclaim_entry(const char *key, void *arg)
 	if (index_get(&rc->s->ix, key, &en) != 1 || !is_stale(&rc->s->ix, &en) || en.many)
 		return 0;
 	for (size_t i = 0; i < en.n; i++) {
-		if (lease_read(rc->s->ix.net, ip_text(&en.v[i], name), &l) < 0 || l.state != LEASE_OWNED)
+		if (lease_read(rc->s->ix.net, ip_text(&en.v[i], name), &l) < 0 ||
+		    l.state != LEASE_OWNED)
 			continue;
 		index_key(&(struct lease_owner){ l.container, l.ifname }, owner);
 		if (!strcmp(owner, key) && unlinkat(rc->s->ix.net, name, 0) == 0)
@@ -92,7 +93,8 @@ static int sweep_lease(int dir, const char *name, void *arg)
 		return 0;
 	if ((r = lease_read(dir, name, &l)) < 0)
 		(void)err_set(&e, r, "read %s/%s", c->s->path, name);
-	else if (l.state == LEASE_EMPTY || (l.state == LEASE_OWNED && !c->keep(l.container, l.ifname, c->arg)))
+	else if (l.state == LEASE_EMPTY ||
+		 (l.state == LEASE_OWNED && !c->keep(l.container, l.ifname, c->arg)))
 		if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
 			(void)err_set(&e, -errno, "release %s in %s", name, c->s->path);
 	if (e.no)
@@ -100,8 +102,9 @@ static int sweep_lease(int dir, const char *name, void *arg)
 	return 0;
 }
 
-int collect_dead(struct store *s, bool (*keep)(const char *container, const char *ifname, const void *arg), const void *arg,
-		  struct err *e)
+int collect_dead(struct store *s,
+		 bool (*keep)(const char *container, const char *ifname, const void *arg),
+		 const void *arg, struct err *e)
 {
 	struct sweep c = { .s = s, .keep = keep, .arg = arg };
 	struct err again = ERR_INIT;
@@ -141,7 +144,8 @@ static int rank_age(int dir, const char *name, void *arg)
 	return 0;
 }
 
-int collect_oldest(const struct store *s, const struct range_set *set, struct old_lease *v, size_t max, size_t *n, struct err *e)
+int collect_oldest(const struct store *s, const struct range_set *set, struct old_lease *v,
+		   size_t max, size_t *n, struct err *e)
 {
 	struct oldest o = { .set = set, .v = v, .max = max };
 	int r = scan_dir(s->ix.net, rank_age, &o, e);

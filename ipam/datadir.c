@@ -16,7 +16,7 @@
 #define LINKS_MAX 8
 #define DIR_MODE 0755
 #define OVERFLOW_UID 65534
-#define INIT_USER_NS_INO 0xEFFFFFFDu	/* fixed by the kernel (PROC_USER_INIT_INO) */
+#define INIT_USER_NS_INO 0xEFFFFFFDu /* fixed by the kernel (PROC_USER_INIT_INO) */
 
 /* Inside a user namespace the real root is not mapped and shows as the overflow id. */
 static bool in_user_namespace(void)
@@ -33,18 +33,25 @@ static bool owner_trusted(uid_t uid)
 
 static bool others_write(const struct stat *st)
 {
-	return st->st_mode & S_IWOTH || (st->st_mode & S_IWGRP && st->st_gid != 0 && st->st_gid != getegid());
+	return st->st_mode & S_IWOTH ||
+	       (st->st_mode & S_IWGRP && st->st_gid != 0 && st->st_gid != getegid());
 }
 
 static int check_trust(const struct stat *st, const char *path, bool passing, struct err *e)
 {
 	if (!owner_trusted(st->st_uid))
-		return err_code(e, -EPERM, CNI_E_CONFIG, "%s belongs to user %u; reservations are kept only where nobody but "
-				"root can write: give it to root or choose another \"dataDir\"", path, st->st_uid);
+		return err_code(
+			e, -EPERM, CNI_E_CONFIG,
+			"%s belongs to user %u; reservations are kept only where nobody but "
+			"root can write: give it to root or choose another \"dataDir\"",
+			path, st->st_uid);
 	if (S_ISLNK(st->st_mode) || (passing && st->st_mode & S_ISVTX) || !others_write(st))
 		return 0;
-	return err_code(e, -EPERM, CNI_E_CONFIG, "%s has mode %04o; reservations are kept only where nobody but root can write: "
-			"run \"chmod go-w\" on it or choose another \"dataDir\"", path, st->st_mode & 07777);
+	return err_code(
+		e, -EPERM, CNI_E_CONFIG,
+		"%s has mode %04o; reservations are kept only where nobody but root can write: "
+		"run \"chmod go-w\" on it or choose another \"dataDir\"",
+		path, st->st_mode & 07777);
 }
 
 /* A walk down from the root: what is still ahead, and how many links were followed. */
@@ -90,7 +97,8 @@ static int open_root(struct err *e)
 }
 
 /*
- * One component. Returns 1 when there is more to do, 0 at the end, negative on failure; *at is replaced by the directory entered.
+ * One component. Returns 1 when there is more to do, 0 at the end, negative on failure; *at is
+ * replaced by the directory entered.
  */
 static int walk_step(struct walk *w, int *at, const char *path, bool create, struct err *e)
 {
@@ -134,7 +142,8 @@ int datadir_open(const char *path, bool create, struct err *e)
 	int r;
 
 	if (*path != '/')
-		return err_code(e, -EINVAL, CNI_E_CONFIG, "dataDir \"%s\": expected an absolute path", path);
+		return err_code(e, -EINVAL, CNI_E_CONFIG,
+				"dataDir \"%s\": expected an absolute path", path);
 	if (str_copyf(w.rest, sizeof w.rest, "%s", path) < 0)
 		return err_set(e, -ENAMETOOLONG, "open %.80s", path);
 	cleanup_fd int at = open_root(e);

@@ -14,15 +14,16 @@
 #include "netlib/cni/plugin.h"
 
 #define POINTER_MAX 96
-#define WANTED_MAX 256		/* addresses asked for in one list */
+#define WANTED_MAX 256 /* addresses asked for in one list */
 
 /* ---- keys */
 
 typedef int text_fn(const char *s, void *elem);
 
 /* An array of texts, each read by parse into an element of size bytes. */
-static int decode_texts(struct doc *d, struct json_object *v, size_t max, size_t size, text_fn *parse, const char *expect,
-			void **out, size_t *n, const char *path, struct err *e)
+static int decode_texts(struct doc *d, struct json_object *v, size_t max, size_t size,
+			text_fn *parse, const char *expect, void **out, size_t *n, const char *path,
+			struct err *e)
 {
 	char got[128];
 
@@ -53,11 +54,12 @@ static int span_field(const char *s, void *elem)
 	return span_parse(s, elem);
 }
 
-static int decode_exclude(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_exclude(struct doc *d, struct json_object *v, void *member, const char *path,
+			  struct err *e)
 {
 	struct ip_spans *s = member;
-	int r = decode_texts(d, v, DOC_ELEMENTS_MAX, sizeof *s->v, span_field, "an address or a network", (void **)&s->v, &s->n,
-			     path, e);
+	int r = decode_texts(d, v, DOC_ELEMENTS_MAX, sizeof *s->v, span_field,
+			     "an address or a network", (void **)&s->v, &s->n, path, e);
 
 	if (r == 0)
 		spans_tidy(s);
@@ -77,15 +79,18 @@ static int wanted_parse(const char *s, void *elem)
 	return 0;
 }
 
-static int decode_ips(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_ips(struct doc *d, struct json_object *v, void *member, const char *path,
+		      struct err *e)
 {
 	struct addr_list *l = member;
 
-	return decode_texts(d, v, WANTED_MAX, sizeof *l->v, wanted_parse, "an address", (void **)&l->v, &l->n, path, e);
+	return decode_texts(d, v, WANTED_MAX, sizeof *l->v, wanted_parse, "an address",
+			    (void **)&l->v, &l->n, path, e);
 }
 
 static const struct field range_fields[] = {
-	FIELD_TEXT("subnet", struct ip_range, subnet, ip_prefix_parse_field, "a network like 10.1.0.0/24"),
+	FIELD_TEXT("subnet", struct ip_range, subnet, ip_prefix_parse_field,
+		   "a network like 10.1.0.0/24"),
 	FIELD_TEXT("rangeStart", struct ip_range, start, ip_parse_field, "an address"),
 	FIELD_TEXT("rangeEnd", struct ip_range, end, ip_parse_field, "an address"),
 	FIELD_TEXT("gateway", struct ip_range, gateway, ip_parse_field, "an address"),
@@ -93,22 +98,25 @@ static const struct field range_fields[] = {
 	FIELD_END
 };
 
-static int decode_sets(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_sets(struct doc *d, struct json_object *v, void *member, const char *path,
+		       struct err *e)
 {
 	struct set_list *l = member;
 	char sub[POINTER_MAX];
 	size_t len = json_len(v);
 
 	if (!json_is_array(v) || len > DOC_ELEMENTS_MAX)
-		return err_conf(e, path, "expected array of at most %d arrays of ranges", DOC_ELEMENTS_MAX);
+		return err_conf(e, path, "expected array of at most %d arrays of ranges",
+				DOC_ELEMENTS_MAX);
 	struct range_set *sets = doc_alloc(d, len, sizeof *sets);
 	if (!sets)
 		return err_set(e, -ENOMEM, "decode %s", path);
 	for (size_t i = 0; i < len; i++) {
 		(void)snprintf(sub, sizeof sub, "%s/%zu", path, i);
 		if (!json_at(v, i))
-			continue;	/* null: an empty set, refused later */
-		int r = decode_array(d, json_at(v, i), range_fields, sizeof *sets->v, (void **)&sets[i].v, &sets[i].n, sub, e);
+			continue; /* null: an empty set, refused later */
+		int r = decode_array(d, json_at(v, i), range_fields, sizeof *sets->v,
+				     (void **)&sets[i].v, &sets[i].n, sub, e);
 		if (r < 0)
 			return r;
 	}
@@ -117,7 +125,8 @@ static int decode_sets(struct doc *d, struct json_object *v, void *member, const
 	return 0;
 }
 
-static int decode_routes(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_routes(struct doc *d, struct json_object *v, void *member, const char *path,
+			 struct err *e)
 {
 	struct route_list *l = member;
 	char sub[POINTER_MAX];
@@ -142,7 +151,8 @@ static int decode_routes(struct doc *d, struct json_object *v, void *member, con
 #define CONF struct host_local_conf
 static const struct field ipam_fields[] = {
 	FIELD_FN("ranges", CONF, ipam.sets, decode_sets),
-	FIELD_TEXT("subnet", CONF, ipam.one.subnet, ip_prefix_parse_field, "a network like 10.1.0.0/24"),
+	FIELD_TEXT("subnet", CONF, ipam.one.subnet, ip_prefix_parse_field,
+		   "a network like 10.1.0.0/24"),
 	FIELD_TEXT("rangeStart", CONF, ipam.one.start, ip_parse_field, "an address"),
 	FIELD_TEXT("rangeEnd", CONF, ipam.one.end, ip_parse_field, "an address"),
 	FIELD_TEXT("gateway", CONF, ipam.one.gateway, ip_parse_field, "an address"),
@@ -154,27 +164,24 @@ static const struct field ipam_fields[] = {
 };
 static const struct field runtime_fields[] = {
 	FIELD_FN("ipRanges", CONF, runtime.sets, decode_sets),
-	FIELD_FN("ips", CONF, runtime.ips, decode_ips),
-	FIELD_END
+	FIELD_FN("ips", CONF, runtime.ips, decode_ips), FIELD_END
 };
-static const struct field args_cni_fields[] = {
-	FIELD_FN("ips", CONF, args_ips, decode_ips),
-	FIELD_END
-};
+static const struct field args_cni_fields[] = { FIELD_FN("ips", CONF, args_ips, decode_ips),
+						FIELD_END };
 
-/* The inner tables count their offsets from the whole struct too, so an object is decoded in place: its own offset is 0. */
-#define OBJ_IN_PLACE(k, table) { .key = (k), .type = FIELD_T_OBJ, .off = 0, .sub = (table) }
-static const struct field args_fields[] = {
-	OBJ_IN_PLACE("cni", args_cni_fields),
-	FIELD_END
-};
-const struct field host_local_fields[] = {
-	FIELD_GIVEN("ipam", CONF, given),
-	OBJ_IN_PLACE("ipam", ipam_fields),
-	OBJ_IN_PLACE("runtimeConfig", runtime_fields),
-	OBJ_IN_PLACE("args", args_fields),
-	FIELD_END
-};
+/*
+ * The inner tables count their offsets from the whole struct too, so an object is decoded in place:
+ * its own offset is 0.
+ */
+#define OBJ_IN_PLACE(k, table) \
+	{ \
+		.key = (k), .type = FIELD_T_OBJ, .off = 0, .sub = (table) \
+	}
+static const struct field args_fields[] = { OBJ_IN_PLACE("cni", args_cni_fields), FIELD_END };
+const struct field host_local_fields[] = { FIELD_GIVEN("ipam", CONF, given),
+					   OBJ_IN_PLACE("ipam", ipam_fields),
+					   OBJ_IN_PLACE("runtimeConfig", runtime_fields),
+					   OBJ_IN_PLACE("args", args_fields), FIELD_END };
 #undef CONF
 
 /* ---- rules across keys */
@@ -184,7 +191,8 @@ static int join_sets(struct host_local_conf *c, struct doc *d, struct err *e)
 {
 	bool old = ip_is_set(&c->ipam.one.subnet.addr);
 	size_t n = 0;
-	struct range_set *sets = doc_alloc(d, c->runtime.sets.n + old + c->ipam.sets.n, sizeof *sets);
+	struct range_set *sets =
+		doc_alloc(d, c->runtime.sets.n + old + c->ipam.sets.n, sizeof *sets);
 
 	if (!sets)
 		return err_set(e, -ENOMEM, "join the ranges");
@@ -229,7 +237,8 @@ static int check_sets(struct host_local_conf *c, const struct cni_op *op, struct
 		*(s->v[0].start.family == AF_INET ? &v4 : &v6) += 1;
 	}
 	if ((v4 > 1 || v6 > 1) && op->cc->version < CNI_V_0_3_0)
-		return err_conf(e, "/ipam/ranges", "CNI version %s does not support more than 1 address per family",
+		return err_conf(e, "/ipam/ranges",
+				"CNI version %s does not support more than 1 address per family",
 				cni_version_names[op->cc->version]);
 	if (range_sets_check(c->sets.v, c->sets.n, &why) < 0)
 		return err_conf(e, "/ipam/ranges", "%s", why.text);
@@ -250,8 +259,10 @@ static int gather_wanted(struct host_local_conf *c, struct cni_op *op, struct er
 	    (r = cni_arg(op->env->args, "IP", text, sizeof text, e)) < 0)
 		return r;
 	if (r > 0 && *text && wanted_parse(text, &all[n++]) < 0)
-		return err_code(e, -EINVAL, CNI_E_ENV, "ARGS: error parsing value of pair \"IP=%s\": invalid IP address %s",
-				text, text);
+		return err_code(
+			e, -EINVAL, CNI_E_ENV,
+			"ARGS: error parsing value of pair \"IP=%s\": invalid IP address %s", text,
+			text);
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		for (size_t k = 0; k < lists[i]->n; k++)
 			all[n++] = lists[i]->v[k];
@@ -261,12 +272,16 @@ static int gather_wanted(struct host_local_conf *c, struct cni_op *op, struct er
 	return alloc_assign(c->sets.v, c->sets.n, all, n, c->want, e);
 }
 
-/* Such a network's directory would look like one of our own files to whoever keeps networks inside networks. */
+/*
+ * Such a network's directory would look like one of our own files to whoever keeps networks inside
+ * networks.
+ */
 static int check_name(const char *name, struct err *e)
 {
 	if (strcmp(name, "lock") && !str_starts(name, "last_reserved_ip."))
 		return 0;
-	return err_conf(e, "/name", "\"%s\" is a name of host-local's own files; choose another one", name);
+	return err_conf(e, "/name",
+			"\"%s\" is a name of host-local's own files; choose another one", name);
 }
 
 int host_local_conf_check(void *conf, struct cni_op *op, struct err *e)
@@ -278,7 +293,8 @@ int host_local_conf_check(void *conf, struct cni_op *op, struct err *e)
 	if (!c->given)
 		return err_conf(e, "/ipam", "IPAM config missing 'ipam' key");
 	if (c->ipam.data_dir && *c->ipam.data_dir && *c->ipam.data_dir != '/')
-		return err_conf(e, "/ipam/dataDir", "expected an absolute path, got \"%.200s\"", c->ipam.data_dir);
+		return err_conf(e, "/ipam/dataDir", "expected an absolute path, got \"%.200s\"",
+				c->ipam.data_dir);
 	if (verb == CNI_DEL || verb == CNI_GC)
 		return 0;
 	if ((r = check_name(op->cc->name, e)) < 0 || (r = join_sets(c, &op->cc->doc, e)) < 0 ||

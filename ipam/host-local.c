@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * host-local: addresses out of ranges, remembered in files on this host (CNI 1.1.0 section 4, "IPAM"). What it may hand out is decided
- * in host-local-conf.c, which address comes next in alloc.c; store.c keeps the reservations.
+ * host-local: addresses out of ranges, remembered in files on this host (CNI 1.1.0 section 4,
+ * "IPAM"). What it may hand out is decided in host-local-conf.c, which address comes next in
+ * alloc.c; store.c keeps the reservations.
  */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,11 +45,14 @@ static int resolv_add(struct cni_op *op, struct err *e)
 	return resolv_read(c->ipam.resolv_conf, &op->res.dns, e);
 }
 
-/* ---- the undo of ADD: "<container>/<ifname> <set>=<address>=<marker before>..." on the network directory */
+/*
+ * ---- the undo of ADD: "<container>/<ifname> <set>=<address>=<marker before>..." on the network
+ * directory
+ */
 
 struct undo_lease {
 	size_t set;
-	struct ip_addr addr, before;	/* before unset: there was no marker */
+	struct ip_addr addr, before; /* before unset: there was no marker */
 };
 
 static char *undo_text(const struct lease_owner *o, const struct undo_lease *v, size_t n)
@@ -66,7 +71,8 @@ static int undo_word(const char *word, struct undo_lease *out)
 {
 	char addr[IP_TEXT_MAX], before[IP_TEXT_MAX] = "";
 
-	if (sscanf(word, "%zu=%63[^=]=%63s", &out->set, addr, before) < 2 || ip_parse(addr, &out->addr) < 0)
+	if (sscanf(word, "%zu=%63[^=]=%63s", &out->set, addr, before) < 2 ||
+	    ip_parse(addr, &out->addr) < 0)
 		return -EINVAL;
 	out->before = (struct ip_addr){ 0 };
 	return *before ? ip_parse(before, &out->before) : 0;
@@ -79,8 +85,9 @@ static int undo_one(struct store *s, const struct lease_owner *o, const char *wo
 	if (undo_word(word, &l) < 0)
 		return err_say(e, -EINVAL, "release \"%s\": expected set=address=marker", word);
 	struct ip_addr now = store_last(s, l.set);
-	if (ip_eq(&now, &l.addr)) {	/* nobody has gone on from there */
-		int r = ip_is_set(&l.before) ? store_mark(s, l.set, &l.before, e) : store_unmark(s, l.set, e);
+	if (ip_eq(&now, &l.addr)) { /* nobody has gone on from there */
+		int r = ip_is_set(&l.before) ? store_mark(s, l.set, &l.before, e)
+					     : store_unmark(s, l.set, e);
 
 		if (r < 0)
 			return r;
@@ -105,7 +112,7 @@ static int undo_leases(const struct undo *u, struct txn *t, struct err *e)
 	const struct lease_owner o = { container, ifname };
 	if ((r = store_open(&s, dir, network, false, e)) || (r = store_lock(&s, e)) < 0)
 		return r < 0 ? r : 0;
-	for (char *word; r == 0 && (word = strtok_r(NULL, " ", &save)); )
+	for (char *word; r == 0 && (word = strtok_r(NULL, " ", &save));)
 		r = undo_one(&s, &o, word, e);
 	store_seal(&s);
 	return r;
@@ -119,7 +126,7 @@ struct pick {
 	struct store *s;
 	const struct host_local_conf *c;
 	struct lease_owner owner;
-	struct ip_addr *had;		/* what the owner has already; owned */
+	struct ip_addr *had; /* what the owner has already; owned */
 	size_t nhad;
 };
 
@@ -134,21 +141,28 @@ static int say_exhausted(struct pick *p, size_t i, struct err *e)
 	struct ip_addr a;
 	size_t n = 0, all = 0;
 
-	for (alloc_begin(&it, set, NULL); alloc_next(&it, &a, NULL); )
+	for (alloc_begin(&it, set, NULL); alloc_next(&it, &a, NULL);)
 		all++;
 	(void)collect_oldest(p->s, set, old, OLDEST_SHOWN, &n, NULL);
 	for (size_t k = 0; k < n; k++)
-		str_addf(&who, "%s %s (%.64s%s%s)", k ? "," : "", ip_text(&old[k].addr, addr), old[k].lease.container,
-			 *old[k].lease.ifname ? " " : "", old[k].lease.ifname);
+		str_addf(&who, "%s %s (%.64s%s%s)", k ? "," : "", ip_text(&old[k].addr, addr),
+			 old[k].lease.container, *old[k].lease.ifname ? " " : "",
+			 old[k].lease.ifname);
 	range_set_text(set, &text);
-	int r = err_code(e, -ENOSPC, CNI_E_EXHAUSTED, "failed to allocate for range %zu: no IP addresses available in range set: %s",
-			 i, text.p);
-	err_details(e, "all %zu addresses are reserved, 0 are free in %s; reserved longest:%s; those whose container is gone are "
-		    "given back by DEL or GC", all, p->s->path, who.len ? who.p : " unknown");
+	int r = err_code(
+		e, -ENOSPC, CNI_E_EXHAUSTED,
+		"failed to allocate for range %zu: no IP addresses available in range set: %s", i,
+		text.p);
+	err_details(
+		e,
+		"all %zu addresses are reserved, 0 are free in %s; reserved longest:%s; those whose container is gone are "
+		"given back by DEL or GC",
+		all, p->s->path, who.len ? who.p : " unknown");
 	return r;
 }
 
-static int choose_next(struct pick *p, size_t i, const struct ip_addr *last, struct ip_addr *out, struct err *e)
+static int choose_next(struct pick *p, size_t i, const struct ip_addr *last, struct ip_addr *out,
+		       struct err *e)
 {
 	const struct range_set *set = &p->c->sets.v[i];
 	size_t freed = 0;
@@ -162,7 +176,8 @@ static int choose_next(struct pick *p, size_t i, const struct ip_addr *last, str
 }
 
 /* An address asked for; one held by an owner of an earlier boot is taken over. */
-static int choose_wanted(struct pick *p, size_t i, const struct ip_addr *a, struct ip_addr *out, struct err *e)
+static int choose_wanted(struct pick *p, size_t i, const struct ip_addr *a, struct ip_addr *out,
+			 struct err *e)
 {
 	cleanup_str struct str set = STR_INIT;
 	char text[IP_TEXT_MAX];
@@ -179,12 +194,13 @@ static int choose_wanted(struct pick *p, size_t i, const struct ip_addr *a, stru
 		return 0;
 	}
 	range_set_text(&p->c->sets.v[i], &set);
-	r = err_code(e, -EADDRINUSE, CNI_E_IN_USE,
-		     "failed to allocate for range %zu: requested IP address %s is not available in range set %s", i,
-		     ip_text(a, text), set.p);
+	r = err_code(
+		e, -EADDRINUSE, CNI_E_IN_USE,
+		"failed to allocate for range %zu: requested IP address %s is not available in range set %s",
+		i, ip_text(a, text), set.p);
 	if (l.state == LEASE_OWNED)
-		err_details(e, "it is reserved for container %.100s%s%s in %s", l.container, *l.ifname ? ", interface " : "",
-			    l.ifname, p->s->path);
+		err_details(e, "it is reserved for container %.100s%s%s in %s", l.container,
+			    *l.ifname ? ", interface " : "", l.ifname, p->s->path);
 	else
 		err_details(e, "%s/%s is in the way", p->s->path, text);
 	return r;
@@ -196,9 +212,11 @@ static int check_duplicate(const struct pick *p, size_t i, struct err *e)
 
 	for (size_t k = 0; k < p->nhad; k++)
 		if (range_set_find(&p->c->sets.v[i], &p->had[k]))
-			return err_code(e, -EEXIST, CNI_E_IN_USE, "failed to allocate for range %zu: %s has been allocated to %s, "
-					"duplicate allocation is not allowed", i, ip_text(&p->had[k], text),
-					p->owner.container);
+			return err_code(
+				e, -EEXIST, CNI_E_IN_USE,
+				"failed to allocate for range %zu: %s has been allocated to %s, "
+				"duplicate allocation is not allowed",
+				i, ip_text(&p->had[k], text), p->owner.container);
 	return 0;
 }
 
@@ -210,7 +228,8 @@ static int choose_all(struct pick *p, struct ip_addr *out, struct undo_lease *un
 
 	if (r < 0)
 		return r;
-	if (p->nhad && collect_is_stale(p->s, p->owner.container, p->owner.ifname)) {	/* the same container, rebooted */
+	if (p->nhad && collect_is_stale(p->s, p->owner.container,
+					p->owner.ifname)) { /* the same container, rebooted */
 		p->nhad = 0;
 		if ((r = store_release(p->s, &p->owner, e)) < 0)
 			return r;
@@ -220,8 +239,8 @@ static int choose_all(struct pick *p, struct ip_addr *out, struct undo_lease *un
 		undo[i].before = store_last(p->s, i);
 		if ((r = check_duplicate(p, i, e)) < 0)
 			return r;
-		r = ip_is_set(&c->want[i]) ? choose_wanted(p, i, &c->want[i], &out[i], e) :
-					     choose_next(p, i, &undo[i].before, &out[i], e);
+		r = ip_is_set(&c->want[i]) ? choose_wanted(p, i, &c->want[i], &out[i], e)
+					   : choose_next(p, i, &undo[i].before, &out[i], e);
 		if (r < 0)
 			return r;
 		undo[i].addr = out[i];
@@ -229,7 +248,8 @@ static int choose_all(struct pick *p, struct ip_addr *out, struct undo_lease *un
 	return 0;
 }
 
-static int reserve(struct cni_op *op, struct pick *p, const struct ip_addr *v, const struct undo_lease *undo, struct err *e)
+static int reserve(struct cni_op *op, struct pick *p, const struct ip_addr *v,
+		   const struct undo_lease *undo, struct err *e)
 {
 	size_t n = p->c->sets.n;
 	cleanup_free char *text = undo_text(&p->owner, undo, n);
@@ -238,7 +258,7 @@ static int reserve(struct cni_op *op, struct pick *p, const struct ip_addr *v, c
 	if (!text)
 		return err_set(e, -ENOMEM, "record an undo");
 	if (!txn_reserve(op->txn, &lease_release, UNDO_HOST, NULL, p->s->path, text, e))
-		return -e->no;
+		return e ? -e->no : -EIO;
 	/* from here on a failure is undone by the record, also what was done in part */
 	if ((r = store_claim(p->s, &p->owner, v, n, p->had, p->nhad, e)) < 0)
 		return r;
@@ -249,7 +269,8 @@ static int reserve(struct cni_op *op, struct pick *p, const struct ip_addr *v, c
 	return 0;
 }
 
-static int fill_result(struct cni_op *op, const struct host_local_conf *c, const struct ip_addr *v, struct err *e)
+static int fill_result(struct cni_op *op, const struct host_local_conf *c, const struct ip_addr *v,
+		       struct err *e)
 {
 	for (size_t i = 0; i < c->sets.n; i++) {
 		const struct ip_range *r = range_set_find(&c->sets.v[i], &v[i]);
@@ -280,8 +301,8 @@ static int lease_add(struct cni_op *op, struct err *e)
 
 	if (!v || !undo)
 		return err_set(e, -ENOMEM, "choose addresses");
-	if ((r = store_open(&s, c->ipam.data_dir, op->cc->name, true, e)) < 0 || (r = store_draft(&s, &p.owner, e)) < 0 ||
-	    (r = store_lock(&s, e)) < 0)
+	if ((r = store_open(&s, c->ipam.data_dir, op->cc->name, true, e)) < 0 ||
+	    (r = store_draft(&s, &p.owner, e)) < 0 || (r = store_lock(&s, e)) < 0)
 		return r;
 	r = choose_all(&p, v, undo, e);
 	if (r == 0)
@@ -309,7 +330,22 @@ static int lease_del(struct cni_op *op, struct err *e)
 	return r;
 }
 
-static int check_one(const struct store *s, const struct lease_owner *o, const struct ip_addr *a, struct err *e)
+/* CNI code 102 in the reference's words, and what is wrong. */
+__attribute__((format(printf, 3, 4))) static int
+not_found(struct err *e, const struct lease_owner *o, const char *fmt, ...)
+{
+	char why[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(why, sizeof why, fmt, ap);
+	va_end(ap);
+	return cni_check_fail(e, "host-local: Failed to find address added by container %.100s: %s",
+			      o->container, why);
+}
+
+static int check_one(const struct store *s, const struct lease_owner *o, const struct ip_addr *a,
+		     struct err *e)
 {
 	char text[IP_TEXT_MAX];
 	struct lease l;
@@ -319,11 +355,23 @@ static int check_one(const struct store *s, const struct lease_owner *o, const s
 		return r;
 	ip_text(a, text);
 	if (l.state == LEASE_OWNED)
-		return cni_check_fail(e, "host-local: Failed to find address added by container %.100s: expected %s reserved for it in "
-				      "%s, found it reserved for %.100s %s", o->container, text, s->path, l.container, l.ifname);
-	return cni_check_fail(e, "host-local: Failed to find address added by container %.100s: expected %s reserved for it in %s, "
-			      "found %s", o->container, text, s->path,
-			      l.state == LEASE_ABSENT ? "no reservation" : "a file that names no owner");
+		return not_found(
+			e, o, "expected %s reserved for it in %s, found it reserved for %.64s %s",
+			text, s->path, l.container, l.ifname);
+	return not_found(e, o, "expected %s reserved for it in %s, found %s", text, s->path,
+			 l.state == LEASE_ABSENT ? "no reservation" : "a file that names no owner");
+}
+
+static int check_any(const struct store *s, const struct lease_owner *o, struct err *e)
+{
+	struct ip_addr *had = NULL;
+	size_t n = 0;
+	int r = store_owned(s, o, &had, &n, e);
+
+	free(had);
+	if (r < 0 || n)
+		return r;
+	return not_found(e, o, "expected a reservation in %s, found none", s->path);
 }
 
 /* Only looks: neither directory nor lock are made. */
@@ -332,22 +380,18 @@ static int lease_check(struct cni_op *op, struct err *e)
 	const struct host_local_conf *c = op->conf;
 	cleanup_store struct store s = STORE_INIT;
 	const struct lease_owner o = owner_of(op);
-	struct ip_addr *had = NULL;
-	size_t n = 0;
 	int r = store_look(&s, c->ipam.data_dir, op->cc->name, e);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; r == 0 && op->has_prev && i < op->prev.nips; i++)
-		if (check_one(&s, &o, &op->prev.ips[i].address.addr, e) < 0)
-			return -e->no;
-	if (r == 0 && op->has_prev && op->prev.nips)
-		return 0;
-	if (r == 0 && (r = store_owned(&s, &o, &had, &n, e)) < 0)
-		return r;
-	free(had);
-	return n ? 0 : cni_check_fail(e, "host-local: Failed to find address added by container %.100s: expected a reservation in %s, "
-				      "found none", o.container, s.path);
+	if (r > 0)
+		return not_found(e, &o, "expected a reservation in %s, found none", s.path);
+	if (!op->has_prev || !op->prev.nips)
+		return check_any(&s, &o, e);
+	for (size_t i = 0; i < op->prev.nips; i++)
+		if ((r = check_one(&s, &o, &op->prev.ips[i].address.addr, e)) < 0)
+			return r;
+	return 0;
 }
 
 /* Valid attachments in order, so that each reservation is looked up in them. */
@@ -361,7 +405,9 @@ static int by_owner(const void *a, const void *b)
 	const struct cni_attachment *x = a, *y = b;
 	int r = strcmp(x->container, y->container);
 
-	return r ? r : !*x->ifname || !*y->ifname ? 0 : strcmp(x->ifname, y->ifname);	/* "": any interface */
+	if (r || !*x->ifname || !*y->ifname) /* "": any interface */
+		return r;
+	return strcmp(x->ifname, y->ifname);
 }
 
 static bool is_valid(const char *container, const char *ifname, const void *arg)
@@ -382,10 +428,12 @@ static int lease_gc(struct cni_op *op, struct err *e)
 
 	if (!v)
 		return err_set(e, -ENOMEM, "collect reservations");
-	if ((r = store_open(&s, c->ipam.data_dir, op->cc->name, false, e)) || (r = store_lock(&s, e)) < 0)
+	if ((r = store_open(&s, c->ipam.data_dir, op->cc->name, false, e)) ||
+	    (r = store_lock(&s, e)) < 0)
 		return r < 0 ? r : 0;
 	for (size_t i = 0; i < n; i++)
-		v[i] = (struct cni_attachment){ op->cc->valid[i].container ?: "", op->cc->valid[i].ifname ?: "" };
+		v[i] = (struct cni_attachment){ op->cc->valid[i].container ?: "",
+						op->cc->valid[i].ifname ?: "" };
 	qsort(v, n, sizeof *v, by_owner);
 	r = collect_dead(&s, is_valid, &(struct valid){ v, n }, e);
 	if (r == 0)

@@ -16,7 +16,7 @@
 #include "netlib/base/str.h"
 #include "netlib/base/vec.h"
 
-#define TARGET_MAX 4095		/* of a symbolic link */
+#define TARGET_MAX 4095 /* of a symbolic link */
 #define BOOT_MARK " boot="
 #define MANY "*"
 
@@ -29,7 +29,8 @@ void index_entry_clear(struct index_entry *en)
 void index_key(const struct lease_owner *o, char key[INDEX_KEY_MAX])
 {
 	uint64_t a = hash_end(hash_part(hash_part(HASH_INIT, o->container), o->ifname));
-	uint64_t b = hash_end(hash_part(hash_part(hash_part(HASH_INIT, "naru"), o->ifname), o->container));
+	uint64_t b = hash_end(
+		hash_part(hash_part(hash_part(HASH_INIT, "naru"), o->ifname), o->container));
 
 	(void)snprintf(key, INDEX_KEY_MAX, "%016" PRIx64 "%016" PRIx64, a, b);
 }
@@ -49,7 +50,7 @@ static int entry_parse(char *text, struct index_entry *out)
 		if (!a)
 			return -ENOMEM;
 		if (ip_parse(p, a) < 0)
-			out->n--;	/* not ours; the reservations themselves will tell */
+			out->n--; /* not ours; the reservations themselves will tell */
 	}
 	return 1;
 }
@@ -61,7 +62,9 @@ int index_get(const struct index *ix, const char *key, struct index_entry *out)
 
 	*out = (struct index_entry){ 0 };
 	if (n < 0)
-		return errno == ENOENT ? 0 : errno == EINVAL ? 1 : -errno;	/* EINVAL: something else lies there */
+		return errno == ENOENT	 ? 0
+		       : errno == EINVAL ? 1
+					 : -errno; /* EINVAL: something else lies there */
 	text[n] = 0;
 	int r = entry_parse(text, out);
 	if (r < 0)
@@ -69,7 +72,8 @@ int index_get(const struct index *ix, const char *key, struct index_entry *out)
 	return r;
 }
 
-static void target_text(const struct ip_addr *v, size_t n, const char *boot, char text[TARGET_MAX + 1])
+static void target_text(const struct ip_addr *v, size_t n, const char *boot,
+			char text[TARGET_MAX + 1])
 {
 	size_t at = 0, room = TARGET_MAX - strlen(BOOT_MARK) - INDEX_BOOT_MAX - IP_TEXT_MAX - 1;
 	char one[IP_TEXT_MAX];
@@ -83,7 +87,8 @@ static void target_text(const struct ip_addr *v, size_t n, const char *boot, cha
 		(void)sprintf(text + at, BOOT_MARK "%s", boot);
 }
 
-int index_put(const struct index *ix, const char *key, const struct ip_addr *v, size_t n, const char *boot, struct err *e)
+int index_put(const struct index *ix, const char *key, const struct ip_addr *v, size_t n,
+	      const char *boot, struct err *e)
 {
 	char text[TARGET_MAX + 1];
 
@@ -98,19 +103,26 @@ int index_put(const struct index *ix, const char *key, const struct ip_addr *v, 
 	return err_set(e, -errno, "write the index entry %s", key);
 }
 
+/* Looks first: what changes nothing should not look like a change, to who counts them. */
 void index_drop(const struct index *ix, const char *key)
 {
-	(void)unlinkat(ix->dir, key, 0);
+	struct stat st;
+
+	if (fstatat(ix->dir, key, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		(void)unlinkat(ix->dir, key, 0);
 }
 
-/* The nanoseconds that only we would set, made from what would have to be the same for the index to be complete. */
+/*
+ * The nanoseconds that only we would set, made from what would have to be the same for the index to
+ * be complete.
+ */
 static long seal_ns(const struct index *ix, const struct stat *net, const struct stat *dir)
 {
 	char text[160];
 
-	(void)snprintf(text, sizeof text, "%s %ju %jd %ju %jd.%09ld", ix->boot, (uintmax_t)net->st_ino,
-		       (intmax_t)net->st_mtim.tv_sec, (uintmax_t)dir->st_ino, (intmax_t)dir->st_mtim.tv_sec,
-		       dir->st_mtim.tv_nsec);
+	(void)snprintf(text, sizeof text, "%s %ju %jd %ju %jd.%09ld", ix->boot,
+		       (uintmax_t)net->st_ino, (intmax_t)net->st_mtim.tv_sec,
+		       (uintmax_t)dir->st_ino, (intmax_t)dir->st_mtim.tv_sec, dir->st_mtim.tv_nsec);
 	return (long)(hash_end(hash_part(HASH_INIT, text)) % 1000000000u);
 }
 
@@ -118,20 +130,23 @@ bool index_sealed(const struct index *ix)
 {
 	struct stat net, dir;
 
-	return fstat(ix->net, &net) == 0 && fstat(ix->dir, &dir) == 0 && net.st_mtim.tv_nsec == seal_ns(ix, &net, &dir);
+	return fstat(ix->net, &net) == 0 && fstat(ix->dir, &dir) == 0 &&
+	       net.st_mtim.tv_nsec == seal_ns(ix, &net, &dir);
 }
 
 void index_seal(const struct index *ix)
 {
 	struct stat net, dir;
 
-	if (fstat(ix->net, &net) < 0 || fstat(ix->dir, &dir) < 0)
+	if (fstat(ix->net, &net) < 0 || fstat(ix->dir, &dir) < 0 ||
+	    net.st_mtim.tv_nsec == seal_ns(ix, &net, &dir))
 		return;
 	const struct timespec t[2] = {
 		{ .tv_nsec = UTIME_OMIT },
 		{ .tv_sec = net.st_mtim.tv_sec, .tv_nsec = seal_ns(ix, &net, &dir) },
 	};
-	(void)futimens(ix->net, t);	/* without a seal the next one looks at everything, which is right, only slower */
+	/* a failure is no harm: without a seal the next one looks at everything */
+	(void)futimens(ix->net, t);
 }
 
 struct each {
@@ -147,7 +162,8 @@ static int each_entry(int dir, const char *name, void *arg)
 	return strlen(name) == INDEX_KEY_MAX - 1 ? each->fn(name, each->arg) : 0;
 }
 
-int index_each(const struct index *ix, int (*fn)(const char *key, void *arg), void *arg, struct err *e)
+int index_each(const struct index *ix, int (*fn)(const char *key, void *arg), void *arg,
+	       struct err *e)
 {
 	struct each each = { fn, arg };
 
@@ -163,7 +179,7 @@ struct found {
 
 struct rebuild {
 	const struct index *ix;
-	struct found *v;	/* sorted once everything was read */
+	struct found *v; /* sorted once everything was read */
 	size_t n;
 	struct err *e;
 };
@@ -207,7 +223,9 @@ static bool entry_has(const struct index_entry *en, const struct ip_addr *a)
 	return false;
 }
 
-/* The entry of the n reservations at f, which have one owner: kept when right, else written anew. */
+/*
+ * The entry of the n reservations at f, which have one owner: kept when right, else written anew.
+ */
 static int refresh(struct rebuild *rb, const struct found *f, size_t n)
 {
 	cleanup_entry struct index_entry en = { 0 };
@@ -223,7 +241,10 @@ static int refresh(struct rebuild *rb, const struct found *f, size_t n)
 	}
 	if (covered && en.n == n && !en.many)
 		return 0;
-	/* one more, made by the reference, makes the owner as young as that one: not to be collected by boot */
+	/*
+	 * one more, made by the reference, makes the owner as young as that one: not to be
+	 * collected by boot
+	 */
 	return index_put(rb->ix, f->key, v, n, covered ? en.boot : "", rb->e);
 }
 
@@ -237,7 +258,7 @@ static int drop_stale(int dir, const char *name, void *arg)
 	const struct rebuild *rb = arg;
 
 	if (!rb->n || !bsearch(name, rb->v, rb->n, sizeof *rb->v, key_cmp))
-		(void)unlinkat(dir, name, 0);	/* fails on directories, which nobody makes here */
+		(void)unlinkat(dir, name, 0); /* fails on directories, which nobody makes here */
 	return 0;
 }
 
@@ -252,7 +273,7 @@ int index_rebuild(const struct index *ix, struct err *e)
 	if (rb.n)
 		qsort(rb.v, rb.n, sizeof *rb.v, by_key);
 	for (size_t i = 0, end; i < rb.n; i = end) {
-		for (end = i + 1; end < rb.n && !strcmp(v[end].key, v[i].key); )
+		for (end = i + 1; end < rb.n && !strcmp(v[end].key, v[i].key);)
 			end++;
 		if ((r = refresh(&rb, &v[i], end - i)) < 0)
 			return r;
@@ -265,7 +286,8 @@ int boot_id(char out[INDEX_BOOT_MAX], struct err *e)
 	cleanup_fd int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || read(fd, out, INDEX_BOOT_MAX - 1) != INDEX_BOOT_MAX - 1)
-		return err_set(e, fd < 0 || errno ? -errno : -EIO, "read /proc/sys/kernel/random/boot_id");
+		return err_set(e, fd < 0 || errno ? -errno : -EIO,
+			       "read /proc/sys/kernel/random/boot_id");
 	out[INDEX_BOOT_MAX - 1] = 0;
 	return 0;
 }

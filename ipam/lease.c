@@ -60,9 +60,11 @@ void lease_parse(const char *text, size_t len, struct lease *out)
 	if (!copy_word(out->container, sizeof out->container, text, first))
 		return;
 	if (brk) {
-		size_t skip = first + 2;	/* CR LF; something follows, since trailing blanks are gone */
+		size_t skip =
+			first + 2; /* CR LF; something follows, since trailing blanks are gone */
 
-		if (brk[1] != '\n' || !copy_word(out->ifname, sizeof out->ifname, text + skip, len - skip))
+		if (brk[1] != '\n' ||
+		    !copy_word(out->ifname, sizeof out->ifname, text + skip, len - skip))
 			return;
 	}
 	out->state = LEASE_OWNED;
@@ -86,7 +88,8 @@ int lease_read(int dir, const char *name, struct lease *out)
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size > (off_t)sizeof text)
 		return 0;
-	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	cleanup_fd int fd =
+		openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		out->state = errno == ENOENT ? LEASE_ABSENT : LEASE_FOREIGN;
 		return errno == ENOENT || errno == ELOOP ? 0 : -errno;

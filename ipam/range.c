@@ -77,7 +77,8 @@ const struct ip_span *spans_find(const struct ip_spans *s, const struct ip_addr 
 
 bool range_contains(const struct ip_range *r, const struct ip_addr *a)
 {
-	return ip_prefix_contains(&r->subnet, a) && ip_cmp(a, &r->start) >= 0 && ip_cmp(a, &r->end) <= 0;
+	return ip_prefix_contains(&r->subnet, a) && ip_cmp(a, &r->start) >= 0 &&
+	       ip_cmp(a, &r->end) <= 0;
 }
 
 static int check_subnet(const struct ip_prefix *subnet, struct err *e)
@@ -88,20 +89,24 @@ static int check_subnet(const struct ip_prefix *subnet, struct err *e)
 	if (!ip_is_set(&subnet->addr))
 		return err_say(e, -EINVAL, "\"subnet\" is missing");
 	if (subnet->len > ip_bits(&subnet->addr) - 2)
-		return err_say(e, -EINVAL, "Network %s too small to allocate from", ip_prefix_text(subnet, text));
+		return err_say(e, -EINVAL, "Network %s too small to allocate from",
+			       ip_prefix_text(subnet, text));
 	if (!ip_eq(&net, &subnet->addr))
-		return err_say(e, -EINVAL,
-			       "Network has host bits set. For a subnet mask of length %u the network address is %s",
-			       subnet->len, ip_text(&net, text));
+		return err_say(
+			e, -EINVAL,
+			"Network has host bits set. For a subnet mask of length %u the network address is %s",
+			subnet->len, ip_text(&net, text));
 	return 0;
 }
 
-static int check_end(const struct ip_prefix *subnet, const struct ip_addr *a, const char *name, struct err *e)
+static int check_end(const struct ip_prefix *subnet, const struct ip_addr *a, const char *name,
+		     struct err *e)
 {
 	char text[IP_TEXT_MAX], net[IP_TEXT_MAX];
 
 	if (!ip_prefix_contains(subnet, a))
-		return err_say(e, -EINVAL, "%s %s not in network %s", name, ip_text(a, text), ip_prefix_text(subnet, net));
+		return err_say(e, -EINVAL, "%s %s not in network %s", name, ip_text(a, text),
+			       ip_prefix_text(subnet, net));
 	return 0;
 }
 
@@ -123,21 +128,21 @@ int range_fill(struct ip_range *r, struct err *e)
 	if (!ip_is_set(&f.end))
 		f.end = last;
 	if (f.gateway.family != f.subnet.addr.family)
-		return err_say(e, -EINVAL, "gateway %s is not of the family of network %s", ip_text(&f.gateway, text),
-			       ip_prefix_text(&f.subnet, other));
+		return err_say(e, -EINVAL, "gateway %s is not of the family of network %s",
+			       ip_text(&f.gateway, text), ip_prefix_text(&f.subnet, other));
 	if ((rc = check_end(&f.subnet, &f.start, "RangeStart", e)) < 0 ||
 	    (rc = check_end(&f.subnet, &f.end, "RangeEnd", e)) < 0)
 		return rc;
 	if (ip_cmp(&f.start, &f.end) > 0)
-		return err_say(e, -EINVAL, "RangeStart %s is after RangeEnd %s", ip_text(&f.start, text),
-			       ip_text(&f.end, other));
+		return err_say(e, -EINVAL, "RangeStart %s is after RangeEnd %s",
+			       ip_text(&f.start, text), ip_text(&f.end, other));
 	*r = f;
 	return 0;
 }
 
 /* A range with the number to report it by. */
 struct tagged {
-	struct ip_span span;	/* first, so that by_lo serves */
+	struct ip_span span; /* first, so that by_lo serves */
 	size_t tag;
 };
 
@@ -145,13 +150,14 @@ struct tagged {
 static int find_overlap(struct tagged *v, size_t n, size_t *a, size_t *b)
 {
 	qsort(v, n, sizeof *v, by_lo);
-	for (size_t i = 1, reach = 0; i < n; i++) {	/* reach: the one that extends furthest so far */
+	for (size_t i = 1, reach = 0; i < n;
+	     i++) { /* reach: the one that extends furthest so far */
 		if (ip_cmp(&v[i].span.lo, &v[reach].span.hi) <= 0) {
 			*a = v[i].tag < v[reach].tag ? v[i].tag : v[reach].tag;
 			*b = v[i].tag < v[reach].tag ? v[reach].tag : v[i].tag;
 			return 1;
 		}
-		reach = i;	/* no overlap so far: the later one also ends later */
+		reach = i; /* no overlap so far: the later one also ends later */
 	}
 	return 0;
 }
@@ -203,9 +209,11 @@ const struct ip_range *range_set_find(const struct range_set *s, const struct ip
 	return NULL;
 }
 
-bool range_set_excludes(const struct range_set *s, const struct ip_range *r, const struct ip_addr *a)
+bool range_set_excludes(const struct range_set *s, const struct ip_range *r,
+			const struct ip_addr *a)
 {
-	return ip_eq(a, &r->gateway) || spans_find(&r->exclude, a) || (s->exclude && spans_find(s->exclude, a));
+	return ip_eq(a, &r->gateway) || spans_find(&r->exclude, a) ||
+	       (s->exclude && spans_find(s->exclude, a));
 }
 
 void range_set_text(const struct range_set *s, struct str *out)

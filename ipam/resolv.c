@@ -20,7 +20,7 @@
 /* Adds the words that are left (at most max of them) to a list. */
 static int add_words(char **save, size_t max, char ***v, size_t *n)
 {
-	for (char *word; max-- && (word = strtok_r(NULL, BLANKS, save)); ) {
+	for (char *word; max-- && (word = strtok_r(NULL, BLANKS, save));) {
 		char **slot = vec_add(v, n);
 
 		if (!slot || !(*slot = strdup(word)))
@@ -44,7 +44,7 @@ static int parse_line(char *line, struct cni_dns *out)
 	char *word = !strcmp(key, "domain") ? strtok_r(NULL, BLANKS, &save) : NULL;
 	if (!word)
 		return 0;
-	free(out->domain);	/* the last one counts */
+	free(out->domain); /* the last one counts */
 	out->domain = strdup(word);
 	return out->domain ? 0 : -ENOMEM;
 }
@@ -71,10 +71,12 @@ int resolv_read(const char *path, struct cni_dns *out, struct err *e)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(e, -errno, "resolvConf: open %s", path);
 	if (!S_ISREG(st.st_mode))
-		return err_code(e, -EINVAL, CNI_E_CONFIG, "resolvConf: %s is no regular file", path);
+		return err_code(e, -EINVAL, CNI_E_CONFIG, "resolvConf: %s is no regular file",
+				path);
 	int r = fd_read_all(fd, RESOLV_BYTES_MAX, -1, &text, NULL);
 	if (r == -EFBIG)
-		return err_code(e, r, CNI_E_CONFIG, "resolvConf: %s is larger than %d bytes", path, RESOLV_BYTES_MAX);
+		return err_code(e, r, CNI_E_CONFIG, "resolvConf: %s is larger than %d bytes", path,
+				RESOLV_BYTES_MAX);
 	if (r == 0)
 		r = resolv_parse(text, out);
 	return r < 0 ? err_set(e, r, "resolvConf: read %s", path) : 0;

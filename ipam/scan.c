@@ -19,7 +19,7 @@ int scan_dir(int dir, int (*fn)(int dir, const char *name, void *arg), void *arg
 	cleanup_dir DIR *d = fdopendir(fd);
 	if (!d)
 		return err_set(e, -errno, "read directory");
-	(void)take_fd(fd);	/* closed with d */
+	(void)take_fd(fd); /* closed with d */
 	for (;;) {
 		errno = 0;
 		struct dirent *ent = readdir(d);

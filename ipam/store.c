@@ -23,9 +23,10 @@
 
 #define INDEX_ROOT ".naru"
 #define LOCK_NAME "lock"
-#define LOCK_TRIES 100		/* each time somebody deletes the file we waited for */
-#define PROBES_MAX 64		/* candidates looked at one by one before the directory is listed */
+#define LOCK_TRIES 100 /* each time somebody deletes the file we waited for */
+#define PROBES_MAX 64  /* candidates looked at one by one before the directory is listed */
 #define LEASE_MODE 0600
+#define LOCK_MODE 0750 /* the reference's */
 #define DRAFT_NAME ".new"
 
 void store_close(struct store *s)
@@ -39,8 +40,12 @@ void store_close(struct store *s)
 	*s = (struct store)STORE_INIT;
 }
 
-/* The network directory and, with lock wanted, the index directory: 0, 1 when create is false and there is none. */
-static int open_dirs(struct store *s, const char *data_dir, const char *network, bool create, bool index, struct err *e)
+/*
+ * The network directory and, with lock wanted, the index directory: 0, 1 when create is false and
+ * there is none.
+ */
+static int open_dirs(struct store *s, const char *data_dir, const char *network, bool create,
+		     bool index, struct err *e)
 {
 	const char *root = data_dir && *data_dir ? data_dir : STORE_DATA_DIR;
 	struct err mine = ERR_INIT;
@@ -72,11 +77,25 @@ int store_look(struct store *s, const char *data_dir, const char *network, struc
 	return r ? r : boot_id(s->ix.boot, e);
 }
 
-/* The file, as the reference locks it. Whoever deleted it while we waited may have let another one in: begin again. */
+/* Creates only what is not there: opening an existing file is not a change. */
+static int open_or_create(int dir, const char *name, int flags, mode_t mode)
+{
+	int fd = openat(dir, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		fd = openat(dir, name,
+			    flags | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, mode);
+	return fd;
+}
+
+/*
+ * The file, as the reference locks it. Whoever deleted it while we waited may have let another one
+ * in: begin again.
+ */
 static int lock_file(struct store *s, int64_t deadline_us, struct err *e)
 {
 	for (int i = 0; i < LOCK_TRIES; i++) {
-		cleanup_fd int fd = openat(s->ix.net, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0750);
+		cleanup_fd int fd = open_or_create(s->ix.net, LOCK_NAME, O_RDWR, LOCK_MODE);
 		struct stat mine, now;
 
 		if (fd < 0)
@@ -85,16 +104,19 @@ static int lock_file(struct store *s, int64_t deadline_us, struct err *e)
 		int r = file_lock(fd, left_us > 0 ? (int)(left_us / 1000) : 0, s->path, e);
 		if (r < 0)
 			return r;
-		if (fstat(fd, &mine) == 0 && fstatat(s->ix.net, LOCK_NAME, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+		if (fstat(fd, &mine) == 0 &&
+		    fstatat(s->ix.net, LOCK_NAME, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    mine.st_ino == now.st_ino) {
 			s->lock = take_fd(fd);
 			return 0;
 		}
 	}
-	return err_say(e, -EAGAIN, "lock %s: the file \"" LOCK_NAME "\" is deleted again and again", s->path);
+	return err_say(e, -EAGAIN, "lock %s: the file \"" LOCK_NAME "\" is deleted again and again",
+		       s->path);
 }
 
-int store_open(struct store *s, const char *data_dir, const char *network, bool create, struct err *e)
+int store_open(struct store *s, const char *data_dir, const char *network, bool create,
+	       struct err *e)
 {
 	int r = open_dirs(s, data_dir, network, create, true, e);
 
@@ -154,7 +176,8 @@ static int add_if_owned(int dir, const char *name, void *arg)
 	struct ip_addr a;
 	struct lease l;
 
-	if (lease_name_parse(name, &a) < 0 || lease_read(dir, name, &l) < 0 || !lease_is_of(&l, o->owner))
+	if (lease_name_parse(name, &a) < 0 || lease_read(dir, name, &l) < 0 ||
+	    !lease_is_of(&l, o->owner))
 		return 0;
 	struct ip_addr *p = vec_add(&o->v, &o->n);
 	if (!p)
@@ -163,7 +186,10 @@ static int add_if_owned(int dir, const char *name, void *arg)
 	return 0;
 }
 
-/* What the index tells, each looked up: 0; 1 when it does not tell and everything has to be looked at. */
+/*
+ * What the index tells, each looked up: 0; 1 when it does not tell and everything has to be looked
+ * at.
+ */
 static int owned_by_index(const struct store *s, struct owned *o)
 {
 	const struct lease_owner whole = { o->owner->container, "" };
@@ -186,7 +212,8 @@ static int owned_by_index(const struct store *s, struct owned *o)
 	return r;
 }
 
-int store_owned(const struct store *s, const struct lease_owner *owner, struct ip_addr **v, size_t *n, struct err *e)
+int store_owned(const struct store *s, const struct lease_owner *owner, struct ip_addr **v,
+		size_t *n, struct err *e)
 {
 	struct owned o = { .owner = owner };
 	int r = owned_by_index(s, &o);
@@ -217,7 +244,8 @@ struct ip_addr store_last(const struct store *s, size_t n)
 
 	marker_name(n, name, sizeof name);
 	cleanup_free char *text = NULL;
-	if (file_read_at(s->ix.net, name, IP_TEXT_MAX, &text, NULL, NULL) == 0 && ip_parse(text, &a) < 0)
+	if (file_read_at(s->ix.net, name, IP_TEXT_MAX, &text, NULL, NULL) == 0 &&
+	    ip_parse(text, &a) < 0)
 		a = (struct ip_addr){ 0 };
 	return a;
 }
@@ -260,8 +288,8 @@ static int cmp_addr(const void *a, const void *b)
 	return ip_cmp(a, b);
 }
 
-int store_find_free(const struct store *s, const struct range_set *set, const struct ip_addr *last, struct ip_addr *out,
-		    struct err *e)
+int store_find_free(const struct store *s, const struct range_set *set, const struct ip_addr *last,
+		    struct ip_addr *out, struct err *e)
 {
 	struct alloc_iter it;
 	struct ip_addr a;
@@ -304,7 +332,7 @@ int store_draft(struct store *s, const struct lease_owner *o, struct err *e)
 	cleanup_fd int fd = openat(s->ix.net, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, LEASE_MODE);
 
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL))
-		return 0;	/* a file system without unnamed files: see link_named */
+		return 0; /* a file system without unnamed files: see link_named */
 	int r = fd < 0 ? -errno : write_draft(fd, o);
 	if (r < 0)
 		return err_set(e, r, "write a reservation in %s", s->path);
@@ -327,7 +355,8 @@ static int link_named(const struct store *s, const char *name)
 	return linkat(s->ix.dir, DRAFT_NAME, s->ix.net, name, 0) < 0 ? -errno : 0;
 }
 
-static int link_all(const struct store *s, link_fn *give_name, const struct ip_addr *v, size_t n, struct err *e)
+static int link_all(const struct store *s, link_fn *give_name, const struct ip_addr *v, size_t n,
+		    struct err *e)
 {
 	char name[IP_TEXT_MAX];
 
@@ -341,9 +370,12 @@ static int link_all(const struct store *s, link_fn *give_name, const struct ip_a
 }
 
 /* Where there are no unnamed files: one in the index directory, under the lock. */
-static int claim_named(const struct store *s, const struct lease_owner *o, const struct ip_addr *v, size_t n, struct err *e)
+static int claim_named(const struct store *s, const struct lease_owner *o, const struct ip_addr *v,
+		       size_t n, struct err *e)
 {
-	cleanup_fd int fd = openat(s->ix.dir, DRAFT_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, LEASE_MODE);
+	cleanup_fd int fd =
+		openat(s->ix.dir, DRAFT_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		       LEASE_MODE);
 	int r = fd < 0 ? -errno : write_draft(fd, o);
 
 	if (r < 0)
@@ -354,8 +386,8 @@ static int claim_named(const struct store *s, const struct lease_owner *o, const
 	return r;
 }
 
-static int put_entry(struct store *s, const struct lease_owner *o, const struct ip_addr *v, size_t n, const struct ip_addr *had,
-		     size_t nhad, struct err *e)
+static int put_entry(struct store *s, const struct lease_owner *o, const struct ip_addr *v,
+		     size_t n, const struct ip_addr *had, size_t nhad, struct err *e)
 {
 	cleanup_free struct ip_addr *all = calloc(n + nhad, sizeof *all);
 	char key[INDEX_KEY_MAX];
@@ -369,9 +401,12 @@ static int put_entry(struct store *s, const struct lease_owner *o, const struct 
 	return index_put(&s->ix, key, all, n + nhad, s->ix.boot, e);
 }
 
-/* All addresses of an owner hold the same text: one file with several names, written and synced once. */
-int store_claim(struct store *s, const struct lease_owner *o, const struct ip_addr *v, size_t n, const struct ip_addr *had,
-		size_t nhad, struct err *e)
+/*
+ * All addresses of an owner hold the same text: one file with several names, written and synced
+ * once.
+ */
+int store_claim(struct store *s, const struct lease_owner *o, const struct ip_addr *v, size_t n,
+		const struct ip_addr *had, size_t nhad, struct err *e)
 {
 	if (put_entry(s, o, v, n, had, nhad, e) < 0)
 		return err_wrap(e, "reservations in %s", s->path);
@@ -391,7 +426,7 @@ static int open_marker(const struct store *s, const char *name, off_t *size)
 	for (int i = 0; i < 2; i++) {
 		struct stat st;
 
-		fd = openat(s->ix.net, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, LEASE_MODE);
+		fd = open_or_create(s->ix.net, name, O_WRONLY, LEASE_MODE);
 		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 			*size = st.st_size;
 			return fd;
@@ -407,8 +442,8 @@ static int open_marker(const struct store *s, const char *name, off_t *size)
 }
 
 /*
- * Written in place and not synced: whatever a kill or a power cut makes of it, a marker only says where to begin looking, and one
- * that makes no sense is ignored by everybody.
+ * Written in place and not synced: whatever a kill or a power cut makes of it, a marker only says
+ * where to begin looking, and one that makes no sense is ignored by everybody.
  */
 int store_mark(struct store *s, size_t n, const struct ip_addr *a, struct err *e)
 {
@@ -445,11 +480,12 @@ static bool listed(const struct ip_addr *v, size_t n, const struct ip_addr *a)
 }
 
 /*
- * Removes what o has among v (some: only those in it). Files of the oldest form, which name no interface, go when there is none
- * that does, as the reference has it. What stays in v is what o keeps.
+ * Removes what o has among v (some: only those in it). Files of the oldest form, which name no
+ * interface, go when there is none that does, as the reference has it. What stays in v is what o
+ * keeps.
  */
-static int remove_owned(struct store *s, const struct lease_owner *o, struct ip_addr *v, size_t *n, const struct ip_addr *some,
-			size_t nsome, struct err *e)
+static int remove_owned(struct store *s, const struct lease_owner *o, struct ip_addr *v, size_t *n,
+			const struct ip_addr *some, size_t nsome, struct err *e)
 {
 	char name[IP_TEXT_MAX];
 	struct lease l;
@@ -457,7 +493,8 @@ static int remove_owned(struct store *s, const struct lease_owner *o, struct ip_
 	int r = 0;
 
 	for (size_t i = 0; i < *n; i++)
-		if (lease_read(s->ix.net, ip_text(&v[i], name), &l) == 0 && lease_is_of(&l, o) && l.ifname[0])
+		if (lease_read(s->ix.net, ip_text(&v[i], name), &l) == 0 && lease_is_of(&l, o) &&
+		    l.ifname[0])
 			exact++;
 	for (size_t i = 0; i < *n; i++) {
 		bool named = lease_read(s->ix.net, ip_text(&v[i], name), &l) == 0 && l.ifname[0];
@@ -475,7 +512,8 @@ static int remove_owned(struct store *s, const struct lease_owner *o, struct ip_
 	return r;
 }
 
-static int release(struct store *s, const struct lease_owner *o, const struct ip_addr *some, size_t nsome, struct err *e)
+static int release(struct store *s, const struct lease_owner *o, const struct ip_addr *some,
+		   size_t nsome, struct err *e)
 {
 	const struct lease_owner whole = { o->container, "" };
 	char key[INDEX_KEY_MAX];
@@ -499,13 +537,17 @@ static int release(struct store *s, const struct lease_owner *o, const struct ip
 	return r;
 }
 
-/* Not synced: a reservation that a power cut brings back is of an earlier boot then, and collected as such. */
+/*
+ * Not synced: a reservation that a power cut brings back is of an earlier boot then, and collected
+ * as such.
+ */
 int store_release(struct store *s, const struct lease_owner *o, struct err *e)
 {
 	return release(s, o, NULL, 0, e);
 }
 
-int store_release_some(struct store *s, const struct lease_owner *o, const struct ip_addr *v, size_t n, struct err *e)
+int store_release_some(struct store *s, const struct lease_owner *o, const struct ip_addr *v,
+		       size_t n, struct err *e)
 {
 	return release(s, o, v, n, e);
 }

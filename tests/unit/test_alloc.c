@@ -27,7 +27,10 @@ static struct ip_addr addr(const char *s)
 	return a;
 }
 
-/* A set out of texts like "10.1.0.0/24 10.1.0.5 10.1.0.9 10.1.0.1"; start, end and gateway may be left out. */
+/*
+ * A set out of texts like "10.1.0.0/24 10.1.0.5 10.1.0.9 10.1.0.1"; start, end and gateway may be
+ * left out.
+ */
 static void set_make(struct range_set *s, struct ip_range *v, const char *const *texts)
 {
 	*s = (struct range_set){ .v = v };
@@ -35,7 +38,8 @@ static void set_make(struct range_set *s, struct ip_range *v, const char *const 
 		char subnet[64] = "", start[64] = "", end[64] = "", gw[64] = "";
 
 		assert_true(sscanf(*texts, "%63s %63s %63s %63s", subnet, start, end, gw) >= 1);
-		v[s->n] = (struct ip_range){ .start = addr(*start ? start : NULL), .end = addr(*end ? end : NULL),
+		v[s->n] = (struct ip_range){ .start = addr(*start ? start : NULL),
+					     .end = addr(*end ? end : NULL),
 					     .gateway = addr(*gw ? gw : NULL) };
 		assert_int_equal(ip_prefix_parse(subnet, &v[s->n++].subnet), 0);
 	}
@@ -66,15 +70,21 @@ static void addresses_come_in_the_order_of_the_reference(void **state)
 		{ { "10.1.0.0/29" }, "10.1.0.1", "10.1.0.2 10.1.0.3 10.1.0.4 10.1.0.5 10.1.0.6" },
 		{ { "10.1.0.0/29" }, "10.9.0.3", "10.1.0.2 10.1.0.3 10.1.0.4 10.1.0.5 10.1.0.6" },
 		{ { "10.1.0.0/29" }, "fd00::1", "10.1.0.2 10.1.0.3 10.1.0.4 10.1.0.5 10.1.0.6" },
-		{ { "10.1.0.0/30", "10.2.0.0/30 10.2.0.1 10.2.0.2 10.2.0.2", "10.3.0.0/29 10.3.0.3 10.3.0.4" }, NULL,
+		{ { "10.1.0.0/30", "10.2.0.0/30 10.2.0.1 10.2.0.2 10.2.0.2",
+		    "10.3.0.0/29 10.3.0.3 10.3.0.4" },
+		  NULL,
 		  "10.1.0.2 10.2.0.1 10.3.0.3 10.3.0.4" },
-		{ { "10.1.0.0/30", "10.2.0.0/30 10.2.0.1 10.2.0.2 10.2.0.2", "10.3.0.0/29 10.3.0.3 10.3.0.4" }, "10.3.0.3",
+		{ { "10.1.0.0/30", "10.2.0.0/30 10.2.0.1 10.2.0.2 10.2.0.2",
+		    "10.3.0.0/29 10.3.0.3 10.3.0.4" },
+		  "10.3.0.3",
 		  "10.3.0.4 10.1.0.2 10.2.0.1 10.3.0.3" },
 		{ { "10.1.0.0/29 10.1.0.3 10.1.0.3" }, NULL, "10.1.0.3" },
 		{ { "10.1.0.0/29 10.1.0.3 10.1.0.3" }, "10.1.0.3", "10.1.0.3" },
 		{ { "10.1.0.0/29 10.1.0.3 10.1.0.3 10.1.0.3" }, NULL, "" },
 		{ { "10.1.0.0/29 10.1.0.3 10.1.0.3 10.1.0.3" }, "10.1.0.3", "" },
-		{ { "255.255.255.248/29 255.255.255.254 255.255.255.255" }, "255.255.255.254", "255.255.255.255 255.255.255.254" },
+		{ { "255.255.255.248/29 255.255.255.254 255.255.255.255" },
+		  "255.255.255.254",
+		  "255.255.255.255 255.255.255.254" },
 		{ { "fd00::/126" }, "fd00::2", "fd00::3 fd00::2" },
 	};
 
@@ -91,7 +101,8 @@ static void addresses_come_in_the_order_of_the_reference(void **state)
 
 static void excluded_addresses_are_left_out_in_one_step_however_many_they_are(void **state)
 {
-	static const char *const ranges[] = { "10.1.0.0/29", NULL }, *const wide[] = { "fd00::/64", NULL };
+	static const char *const ranges[] = { "10.1.0.0/29", NULL }, *const wide[] = { "fd00::/64",
+										       NULL };
 	struct ip_span own[1], all[1];
 	struct ip_spans shared = { all, 1 };
 	struct ip_range v[1];
@@ -111,7 +122,7 @@ static void excluded_addresses_are_left_out_in_one_step_however_many_they_are(vo
 	s.exclude = &shared;
 	cleanup_free char *first = order(&s, NULL, 1);
 	assert_string_equal(first, "fd00::8000:0:0:0");
-	assert_int_equal(span_parse("fd00::/32", &all[0]), 0);	/* more than everything */
+	assert_int_equal(span_parse("fd00::/32", &all[0]), 0); /* more than everything */
 	cleanup_free char *none = order(&s, "fd00::7", 100);
 	assert_string_equal(none, "");
 }
@@ -126,7 +137,8 @@ static void what_is_taken_is_passed_over(void **state)
 	static const char *const ranges[] = { "10.1.0.0/16", NULL };
 	enum { N = 65533 };
 	cleanup_free struct ip_addr *taken = calloc(N, sizeof *taken);
-	struct ip_addr a = addr("10.1.0.2"), got, last = addr("10.1.77.7"), hole = addr("10.1.77.6");
+	struct ip_addr a = addr("10.1.0.2"), got, last = addr("10.1.77.7"),
+		       hole = addr("10.1.77.6");
 	const struct ip_range *r;
 	struct alloc_iter it;
 	struct ip_range v[1];
@@ -149,7 +161,8 @@ static void what_is_taken_is_passed_over(void **state)
 
 static void requested_addresses_are_spread_over_the_sets(void **state)
 {
-	static const char *const four[] = { "10.1.0.0/24", NULL }, *const six[] = { "fd00::/64", NULL };
+	static const char *const four[] = { "10.1.0.0/24", NULL }, *const six[] = { "fd00::/64",
+										    NULL };
 	static const struct {
 		const char *want[4], *given[2], *error;
 	} cases[] = {
@@ -157,10 +170,17 @@ static void requested_addresses_are_spread_over_the_sets(void **state)
 		{ { "10.1.0.9" }, { "10.1.0.9" }, NULL },
 		{ { "fd00::9", "10.1.0.9" }, { "10.1.0.9", "fd00::9" }, NULL },
 		{ { "10.1.0.9", "10.1.0.9" }, { "10.1.0.9" }, NULL },
-		{ { "10.1.0.9", "10.1.0.10" }, { NULL }, "failed to allocate all requested IPs: 10.1.0.10" },
-		{ { "10.2.0.9", "fd00::9", "fd01::1" }, { NULL }, "failed to allocate all requested IPs: 10.2.0.9 fd01::1" },
-		{ { "10.1.0.1" }, { NULL }, "failed to allocate for range 0: requested ip 10.1.0.1 is subnet's gateway" },
-		{ { "fd00::7" }, { NULL },
+		{ { "10.1.0.9", "10.1.0.10" },
+		  { NULL },
+		  "failed to allocate all requested IPs: 10.1.0.10" },
+		{ { "10.2.0.9", "fd00::9", "fd01::1" },
+		  { NULL },
+		  "failed to allocate all requested IPs: 10.2.0.9 fd01::1" },
+		{ { "10.1.0.1" },
+		  { NULL },
+		  "failed to allocate for range 0: requested ip 10.1.0.1 is subnet's gateway" },
+		{ { "fd00::7" },
+		  { NULL },
 		  "failed to allocate for range 1: requested IP address fd00::7 is excluded from range set "
 		  "fd00::1-fd00::ffff:ffff:ffff:ffff" },
 	};
@@ -215,20 +235,25 @@ static void random_sets_agree_with_a_plain_model(void **state)
 		size_t n = 0, begin = 0, seen = 0;
 
 		for (size_t i = 0; i < s.n; i++) {
-			unsigned lo = (unsigned)rand_r(&seed) % 32, len = (unsigned)rand_r(&seed) % (32 - lo);
+			unsigned lo = (unsigned)rand_r(&seed) % 32,
+				 len = (unsigned)rand_r(&seed) % (32 - lo);
 			struct ip_addr base = { .family = 2, .b = { 10, 0, (uint8_t)i, 0 } };
 
-			v[i] = (struct ip_range){ .subnet = { base, 27 }, .start = ip_add(&base, lo),
+			v[i] = (struct ip_range){ .subnet = { base, 27 },
+						  .start = ip_add(&base, lo),
 						  .end = ip_add(&base, lo + len),
-						  .gateway = ip_add(&base, (unsigned)rand_r(&seed) % 32) };
+						  .gateway = ip_add(&base,
+								    (unsigned)rand_r(&seed) % 32) };
 			for (unsigned k = lo; k <= lo + len; k++)
 				row[n++] = ip_add(&base, k);
 		}
 		for (; exclude.n < 3 && rand_r(&seed) % 2; exclude.n++) {
-			struct ip_addr lo = { .family = 2, .b = { 10, 0, (uint8_t)(rand_r(&seed) % 3),
-								 (uint8_t)(rand_r(&seed) % 32) } };
+			struct ip_addr lo = { .family = 2,
+					      .b = { 10, 0, (uint8_t)(rand_r(&seed) % 3),
+						     (uint8_t)(rand_r(&seed) % 32) } };
 
-			skip[exclude.n] = (struct ip_span){ lo, ip_add(&lo, (unsigned)rand_r(&seed) % 9) };
+			skip[exclude.n] =
+				(struct ip_span){ lo, ip_add(&lo, (unsigned)rand_r(&seed) % 9) };
 		}
 		spans_tidy(&exclude);
 		if (rand_r(&seed) % 4) {
