@@ -106,9 +106,16 @@ static int find(struct nft *nft, const struct search *s, const struct fw_elems *
 	return list_all(nft, s->parts, s->network ? keep_stale : keep_owner, s, out, e);
 }
 
-/* One attempt: what is read and what is deleted belong to the same generation. 0, NFT_MOVED, or negative. */
+#define MORE 2		/* beside NFT_MOVED: something was deleted, look again */
+
+/*
+ * One attempt: what is read and what is deleted belong to the same generation. 0, MORE, NFT_MOVED, or negative. A hash table that
+ * the kernel enlarges while it is listed shows elements twice or not at all, without a new generation: what was shown twice fails the
+ * batch and is read again, what was not shown is found by listing until nothing is left.
+ */
 static int remove_once(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct err *e)
 {
+	bool listed = false;
 	cleanup_founds struct nft_founds found = NFT_FOUNDS_INIT;
 	cleanup_batch struct nft_batch b = NFT_BATCH_INIT;
 	uint32_t gen = 0;
@@ -116,9 +123,13 @@ static int remove_once(struct nft *nft, const struct search *s, const struct fw_
 
 	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 || (r = find(nft, s, hint, &found, e)) < 0)
 		return r == -EAGAIN ? NFT_MOVED : r;
+	listed = r == 0;
 	for (size_t i = 0; i < found.n; i++)
 		nft_elem_del(&b, &found.f[i].x, i);
-	return nft_commit(nft, &b, &gen, e);
+	r = nft_commit(nft, &b, &gen, e);
+	if (r == -ENOENT)
+		return NFT_MOVED;
+	return r == 0 && listed && found.n ? MORE : r;
 }
 
 static int remove_found(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct err *e)
@@ -135,9 +146,9 @@ static int remove_found(struct nft *nft, const struct search *s, const struct fw
 			return 0;
 		if (r < 0)
 			err_keep_first(e, &why);
-		if (r != NFT_MOVED)
+		if (r <= 0)
 			return r;
-		r = fw_retry_wait(&t, "remove an attachment's firewall elements", e);
+		r = r == MORE ? 0 : fw_retry_wait(&t, "remove an attachment's firewall elements", e);
 	}
 	return r;
 }

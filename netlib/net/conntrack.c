@@ -143,7 +143,10 @@ static void begin(struct nlmsg *m, uint16_t msg, int family)
 	nlmsg_begin(m, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | msg), 0, &g, sizeof g);
 }
 
-/* Lets the kernel leave out what cannot matter: by port when one is asked for, else by protocol when all have the same. */
+/*
+ * Lets the kernel leave out what cannot matter: by port when one is asked for, else by protocol when all have the same. Not by IPv6
+ * address: kernels (6.18 among them) compare those the wrong way round and leave out just the one asked for.
+ */
 static void put_filter(struct nlmsg *m, const struct flush *f)
 {
 	const struct port_map *first = NULL;
@@ -158,11 +161,11 @@ static void put_filter(struct nlmsg *m, const struct flush *f)
 	}
 	if (!first || !same_proto)
 		return;
-	bool ip = one && ip_is_set(&first->host_ip) && !ip_is_any(&first->host_ip);
+	bool ip = one && f->family == AF_INET && ip_is_set(&first->host_ip) && !ip_is_any(&first->host_ip);
 	nlmsg_nest(m, CTA_TUPLE_ORIG) {
 		if (ip)
 			nlmsg_nest(m, CTA_TUPLE_IP)
-				nlmsg_ip(m, f->family == AF_INET6 ? CTA_IP_V6_DST : CTA_IP_V4_DST, &first->host_ip);
+				nlmsg_ip(m, CTA_IP_V4_DST, &first->host_ip);
 		nlmsg_nest(m, CTA_TUPLE_PROTO) {
 			nlmsg_u8(m, CTA_PROTO_NUM, first->proto);
 			if (one)
