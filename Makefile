@@ -194,9 +194,12 @@ fuzz-run:
 	$(BUILD)/fuzz/$(TARGET) -max_total_time=$(or $(SECONDS),60) -rss_limit_mb=512 -timeout=2 tests/fuzz/corpus/$(TARGET)
 
 # ---------------------------------------------------------------- lint, bench, demo
-.PHONY: lint bench demo
+.PHONY: lint bench demo flags generated
 lint: deps-lint
 	$(Q)BUILD=$(BUILD) tests/lint/run
+# what the analysers of tests/lint/run need to know
+flags: ; @printf '%s\n' '$(subst ','\'',$(CPPFLAGS) $(CFLAGS))'
+generated: $(BUILD)/build-id.h $(BUILD)/gen/seccomp_default.h
 
 bench: deps-bench all
 	$(Q)BUILD=$(BUILD) tests/bench/run $(BENCH_ARGS)
@@ -208,7 +211,8 @@ demo: deps-demo all
 PKG_BUILD := gcc make libc6-dev libmnl-dev libnftnl-dev libjson-c-dev libarchive-dev libssl-dev
 PKG_CHECK := $(PKG_BUILD) libcmocka-dev libseccomp-dev iproute2 nftables busybox-static containernetworking-plugins conntrack \
 	socat zstd iptables strace
-PKG_LINT  := $(PKG_BUILD) libcmocka-dev libseccomp-dev clang clang-format clang-tidy cppcheck shellcheck mandoc
+PKG_LINT  := $(PKG_BUILD) libcmocka-dev libseccomp-dev clang clang-format-19 clang-tidy cppcheck shellcheck \
+	mandoc git
 PKG_BENCH := $(PKG_BUILD) containernetworking-plugins crun podman netavark iptables nftables iproute2 busybox-static
 PKG_DEMO  := $(PKG_BUILD) busybox-static iproute2 nftables
 .PHONY: deps-build deps-check deps-lint deps-bench deps-demo
