@@ -262,7 +262,7 @@ static int address_add(struct cni_op *op, struct err *e)
 
 static int address_check(struct cni_op *op, struct err *e)
 {
-	return common_address_check(op, "veth", e);
+	return common_address_check(op, "veth", ((const struct bridge_conf *)op->conf)->mtu, e);
 }
 
 struct others {

@@ -142,7 +142,7 @@ static int address_add(struct cni_op *op, struct err *e)
 
 static int address_check(struct cni_op *op, struct err *e)
 {
-	return common_address_check(op, "veth", e);
+	return common_address_check(op, "veth", ((const struct veth_conf *)op->conf)->mtu, e);
 }
 
 /* The way back: the gateway's address on the host end, and a host route to the container. */

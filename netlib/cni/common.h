@@ -50,8 +50,8 @@ int common_address_add(struct cni_op *op, uint32_t index, bool dad, struct err *
 /* The same with more address flags (IFA_F_NOPREFIXROUTE) and routes that come before the result's. */
 int common_address_add_with(struct cni_op *op, uint32_t index, bool dad, uint32_t flags, const struct route *extra, size_t nextra,
 			    struct err *e);
-/* CHECK: prevResult's interface, addresses and routes are in the container. */
-int common_address_check(struct cni_op *op, const char *kind, struct err *e);
+/* CHECK: prevResult's interface (of this MTU unless 0), addresses with the routes to their subnets, and routes are in the container. */
+int common_address_check(struct cni_op *op, const char *kind, uint32_t mtu, struct err *e);
 
 /* IPv4 / IPv6 forwarding on, where needed by the families of op->res. */
 int common_forwarding(struct cni_op *op, struct err *e);

@@ -390,7 +390,28 @@ static int check_iface(struct cni_op *op, const char *kind, struct link *l, stru
 	return 0;
 }
 
-int common_address_check(struct cni_op *op, const char *kind, struct err *e)
+static int check_addr(struct cni_op *op, uint32_t index, const struct ip_prefix *p, struct err *e)
+{
+	const struct route connected = { .dst = { ip_network(p), p->len }, .oif = index };
+	struct find_addr f = { .p = p };
+	struct find_route rt = { .want = &connected, .found = p->len == ip_bits(&p->addr) };
+	char text[IP_TEXT_MAX];
+	int r = addr_each(op->cont, p->addr.family, index, match_addr, &f, e);
+
+	if (r < 0)
+		return r;
+	if (!f.found)
+		return cni_check_fail(e, "interface %s: expected address %s, found it missing", op->env->ifname,
+				      ip_prefix_text(p, text));
+	if (!rt.found && (r = route_each(op->cont, p->addr.family, match_route, &rt, e)) < 0)
+		return r;
+	if (!rt.found)
+		return cni_check_fail(e, "interface %s: expected a route to its own subnet %s, found it missing", op->env->ifname,
+				      ip_prefix_text(&connected.dst, text));
+	return 0;
+}
+
+int common_address_check(struct cni_op *op, const char *kind, uint32_t mtu, struct err *e)
 {
 	char text[ROUTE_TEXT_MAX];
 	struct link l;
@@ -398,17 +419,12 @@ int common_address_check(struct cni_op *op, const char *kind, struct err *e)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < op->prev.nips; i++) {
-		struct find_addr f = { .p = &op->prev.ips[i].address };
-
-		if (!common_ip_is_mine(op, &op->prev, &op->prev.ips[i]))
-			continue;
-		if ((r = addr_each(op->cont, f.p->addr.family, l.index, match_addr, &f, e)) < 0)
+	if (mtu && l.mtu != mtu)
+		return cni_check_fail(e, "interface %s in the container: expected MTU %u, found %u", l.name, mtu, l.mtu);
+	for (size_t i = 0; i < op->prev.nips; i++)
+		if (common_ip_is_mine(op, &op->prev, &op->prev.ips[i]) &&
+		    (r = check_addr(op, l.index, &op->prev.ips[i].address, e)) < 0)
 			return r;
-		if (!f.found)
-			return cni_check_fail(e, "interface %s: expected address %s, found it missing", op->env->ifname,
-					      ip_prefix_text(f.p, text));
-	}
 	for (size_t i = 0; i < op->prev.nroutes; i++) {
 		struct route want = route_for(&op->prev, &op->prev.routes[i], l.index);
 		struct find_route f = { .want = &want };

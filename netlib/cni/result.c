@@ -312,6 +312,20 @@ static int decode_old_family(struct json_object *o, const char *key, struct cni_
 	return decode_list(fam, "routes", decode_route, res, sub, e);
 }
 
+/* An address of an interface that the result does not have would be passed over in silence. An IPAM result has no interfaces at all. */
+static int check_indexes(const struct cni_result *res, const char *path, struct err *e)
+{
+	char sub[POINTER_MAX];
+
+	for (size_t i = 0; res->nifaces && i < res->nips; i++) {
+		if (res->ips[i].interface < (int)res->nifaces)
+			continue;
+		(void)snprintf(sub, sizeof sub, "%s/ips/%zu/interface", path, i);
+		return err_conf(e, sub, "expected the index of one of %zu interfaces, got %d", res->nifaces, res->ips[i].interface);
+	}
+	return 0;
+}
+
 int cni_result_decode(struct json_object *o, enum cni_version v, struct cni_result *out, const char *path, struct err *e)
 {
 	cleanup_result struct cni_result res = { 0 };
@@ -325,7 +339,8 @@ int cni_result_decode(struct json_object *o, enum cni_version v, struct cni_resu
 			return r;
 	} else if ((r = decode_list(o, "interfaces", decode_iface, &res, path, e)) < 0 ||
 		   (r = decode_list(o, "ips", decode_ip, &res, path, e)) < 0 ||
-		   (r = decode_list(o, "routes", decode_route, &res, path, e)) < 0) {
+		   (r = decode_list(o, "routes", decode_route, &res, path, e)) < 0 ||
+		   (r = check_indexes(&res, path, e)) < 0) {
 		return r;
 	}
 	(void)snprintf(sub, sizeof sub, "%s/dns", path);
