@@ -51,6 +51,21 @@ static const char *conf(const char *keys)
 	return conf_of("1.1.0", "net1", keys);
 }
 
+/*
+ * A network's lease directory with its lock, which a first attachment makes and which stays. What a
+ * refused ADD leaves is compared from there on, the note of the last address included.
+ */
+static void lease_directory(const char *network, const char *subnet)
+{
+	const char *c = jsonf("{'cniVersion':'1.1.0','name':'%s','type':'bridge','bridge':'br9',"
+			      "'ipam':{'type':'host-local','subnet':'%s'}}",
+			      network, subnet);
+
+	ok("bridge", "ADD", c, .cid = "first", .ifname = "first");
+	ok("bridge", "DEL", c, .cid = "first", .ifname = "first");
+	lab_sh("ip link del br9");
+}
+
 /* ---- keys: what is true afterwards, in shell, on the host and in the container */
 
 #define HAS(text) " | grep -q '" text "' && "
@@ -371,26 +386,14 @@ static void a_failed_first_attachment_does_not_spoil_the_next(void **state)
 static void an_interface_of_that_name_that_is_no_bridge_is_refused(void **state)
 {
 	(void)state;
-	ok("bridge", "ADD", conf(IPAM4)); /* the lease directory */
-	ok("bridge", "DEL", conf(IPAM4));
-	lab_sh("ip link del br0; ip link add br0 type veth peer vb1");
+	lease_directory("net1", "10.1.0.0/24");
+	lab_sh("ip link add br0 type veth peer vb1");
 
 	char *before = snapshot_take(SNAP, "c1");
 
 	fails(100, "\\\"br0\\\" already exists but is not a bridge", "bridge", "ADD", conf(IPAM4));
-	assert_left_as_before(before, SNAP, "c1");
+	assert_untouched(before, SNAP, "c1");
 	free(before);
-}
-
-/* Left by a network's first attachment, and not what a refused one is asked about. */
-static void lease_directory(const char *network, const char *subnet)
-{
-	const char *c = jsonf("{'cniVersion':'1.1.0','name':'%s','type':'bridge','bridge':'br9',"
-			      "'ipam':{'type':'host-local','subnet':'%s'}}",
-			      network, subnet);
-
-	ok("bridge", "ADD", c, .cid = "first", .ifname = "first");
-	ok("bridge", "DEL", c, .cid = "first", .ifname = "first");
 }
 
 static void another_address_on_the_bridge_is_refused_unless_forced(void **state)
@@ -399,13 +402,11 @@ static void another_address_on_the_bridge_is_refused_unless_forced(void **state)
 	const char *other = "'isGateway':true,'ipam':{'type':'host-local','subnet':'10.2.0.0/24'}";
 
 	ok("bridge", "ADD", conf("'isGateway':true," IPAM4));
-	lease_directory("net2", "10.2.0.0/24");
-
 	char *before = snapshot_take(SNAP, "c1", "c2");
 
 	fails(100, "\\\"br0\\\" already has an IP address different from 10.2.0.1/24", "bridge",
 	      "ADD", conf_of("1.1.0", "net2", other), .cid = "c2", .netns = "c2");
-	assert_left_as_before(before, SNAP, "c1", "c2");
+	assert_untouched(before, SNAP, "c1", "c2");
 	free(before);
 	ok("bridge", "ADD", conf_of("1.1.0", "net2", textf("'forceAddress':true,%s", other)),
 	   .cid = "c2", .netns = "c2");
@@ -421,14 +422,13 @@ static void of_ipv6_only_an_overlapping_address_is_in_the_way(void **state)
 	ok("bridge", "ADD", conf_of("1.1.0", "net2", V6("fd00:2::/64")), .cid = "c2",
 	   .netns = "c2", .ifname = "a0");
 	lab_sh("ip -6 addr show br0 | grep -q fd00:1::1/64; ip -6 addr show br0 | grep -q fd00:2::1/64");
-
 	lease_directory("net3", "fd00::/16");
 
 	char *before = snapshot_take(SNAP, "c1", "c2");
 
 	fails(100, "already has an IP address different from fd00::1/16", "bridge", "ADD",
 	      conf_of("1.1.0", "net3", V6("fd00::/16")), .cid = "c2", .netns = "c2");
-	assert_left_as_before(before, SNAP, "c1", "c2");
+	assert_untouched(before, SNAP, "c1", "c2");
 	free(before);
 	ok("bridge", "ADD", conf_of("1.1.0", "net3", "'forceAddress':true," V6("fd00::/16")),
 	   .cid = "c2", .netns = "c2");
@@ -472,6 +472,10 @@ static void what_cannot_be_is_refused_before_the_first_change(void **state)
 		{ 4, "settings of all interfaces", IPAM4, NULL, "default" },
 		{ 7, "/bridge: interface name", "'bridge':'all'," IPAM4, NULL, NULL },
 		{ 7, "/bridge: interface name", "'bridge':'../br1'," IPAM4, NULL, NULL },
+		{ 100, "(\\\"lo\\\") already exists", IPAM4, NULL, "lo" },
+		{ 101, "no IP addresses available in range set: 10.1.0.1-10.1.0.1",
+		  "'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24',"
+		  "'rangeEnd':'10.1.0.1'}]]}", NULL, NULL },
 		{ 7, "failed to find plugin", "'ipam':{'type':'no-such-ipam'}", NULL, NULL },
 		{ 7, "invalid plugin name", "'ipam':{'type':'../host-local'}", NULL, NULL },
 		{ 7, "/ipMasqBackend", "'ipMasq':true,'ipMasqBackend':'ebtables'," IPAM4, NULL, NULL },
@@ -480,6 +484,7 @@ static void what_cannot_be_is_refused_before_the_first_change(void **state)
 
 	(void)state;
 	lab_sh("ip -n c1 link set lo up");
+	lease_directory("net1", "10.1.0.0/24");
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		char *before = snapshot_take(SNAP, "c1");
 
@@ -511,14 +516,14 @@ static void an_exhausted_pool_is_refused_before_any_link_exists(void **state)
 static void an_interface_name_that_the_container_has_is_refused(void **state)
 {
 	(void)state;
-	lab_sh("ip link add vb0 type veth peer name eth0 netns c1; ip link add br0 type bridge");
-	ok("bridge", "ADD", conf(IPAM4), .ifname = "eth1"); /* furniture */
+	lease_directory("net1", "10.1.0.0/24");
+	lab_sh("ip link add vb0 type veth peer name eth0 netns c1");
 
 	char *before = snapshot_take(SNAP, "c1");
 
 	fails(100, "(\\\"eth0\\\") already exists", "bridge", "ADD", conf(IPAM4));
 	fails(100, "(\\\"lo\\\") already exists", "bridge", "ADD", conf(IPAM4), .ifname = "lo");
-	assert_left_as_before(before, SNAP, "c1");
+	assert_untouched(before, SNAP, "c1");
 	free(before);
 }
 
