@@ -359,8 +359,14 @@ int image_import(const struct import_spec *spec, struct import_result *out, stru
 	cleanup_fd int layer = begin(&st, spec->root, temp, e);
 	if (layer < 0)
 		return layer;
-	if ((r = take_layer(&s, layer, &res, e)) < 0 || (r = publish(&st, spec, name, temp, config, &res, e)) < 0) {
+	r = take_layer(&s, layer, &res, e);
+	if (r < 0) {
 		store_layer_drop(&st, temp);
+		return r;
+	}
+	if ((r = publish(&st, spec, name, temp, config, &res, e)) < 0) {
+		store_layer_drop(&st, temp);
+		(void)image_gc(spec->root, NULL, NULL);	/* a layer or blobs that got their final name in vain */
 		return r;
 	}
 	*out = res;
