@@ -402,6 +402,7 @@ static void another_address_on_the_bridge_is_refused_unless_forced(void **state)
 	const char *other = "'isGateway':true,'ipam':{'type':'host-local','subnet':'10.2.0.0/24'}";
 
 	ok("bridge", "ADD", conf("'isGateway':true," IPAM4));
+	lease_directory("net2", "10.2.0.0/24");
 	char *before = snapshot_take(SNAP, "c1", "c2");
 
 	fails(100, "\\\"br0\\\" already has an IP address different from 10.2.0.1/24", "bridge",
