@@ -283,7 +283,7 @@ const struct verb verb_cni = {
 	.opts = cni_options, .min = 2, .max = 3, .failure = 1, .missing = missing, .size = sizeof(struct cni_opts), .run = run,
 	.examples =
 		"  ip netns add web; CNI_PATH=/opt/cni/bin naru cni add mynet /run/netns/web\n"
-		"  CAP_ARGS='{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]}' "
-		"naru cni add mynet /run/netns/web\n"
+		"  CAP_ARGS='{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]}' \\\n"
+		"    naru cni add mynet /run/netns/web\n"
 		"  naru cni del mynet /run/netns/web\n",
 };

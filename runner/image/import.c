@@ -288,7 +288,7 @@ static void compose_manifest(const struct import_result *res, size_t config_size
 
 /* ---------------------------------------------------------------- the whole */
 
-static int begin(const struct store *st, const char *root, char temp[64], struct err *e)
+static int begin(const struct image_store *st, const char *root, char temp[64], struct err *e)
 {
 	cleanup_fd int lock = image_lock(root, e);
 	int r;
@@ -297,10 +297,10 @@ static int begin(const struct store *st, const char *root, char temp[64], struct
 		return lock;
 	if ((r = image_gc_temps(st->layers, NULL, e)) < 0)
 		return r;
-	return store_layer_begin(st, temp, e);
+	return image_store_layer_begin(st, temp, e);
 }
 
-static int publish(const struct store *st, const struct import_spec *spec, const char *name, const char *temp, struct json_object *config,
+static int publish(const struct image_store *st, const struct import_spec *spec, const char *name, const char *temp, struct json_object *config,
 		   struct import_result *res, struct err *e)
 {
 	cleanup_str struct str text = STR_INIT, manifest = STR_INIT;
@@ -313,14 +313,14 @@ static int publish(const struct store *st, const struct import_spec *spec, const
 	cleanup_fd int lock = image_lock(spec->root, e);
 	if (lock < 0)
 		return lock;
-	if ((r = store_layer_commit(st, temp, res->diff_id, e)) < 0 || (r = store_blob(st, text.p, text.len, res->id, e)) < 0)
+	if ((r = image_store_layer_commit(st, temp, res->diff_id, e)) < 0 || (r = image_store_blob(st, text.p, text.len, res->id, e)) < 0)
 		return r;
 	compose_manifest(res, text.len, &manifest);
 	if (manifest.bad || !manifest.p)
 		return err_set(e, -ENOMEM, "write the manifest");
-	if ((r = store_blob(st, manifest.p, manifest.len, res->manifest, e)) < 0)
+	if ((r = image_store_blob(st, manifest.p, manifest.len, res->manifest, e)) < 0)
 		return r;
-	return store_name(st, spec->root, name, res->manifest, manifest.len, e);
+	return image_store_name(st, spec->root, name, res->manifest, manifest.len, e);
 }
 
 static int take_layer(struct source *s, int layer, struct import_result *res, struct err *e)
@@ -341,7 +341,7 @@ int image_import(const struct import_spec *spec, struct import_result *out, stru
 {
 	cleanup_source struct source s = { .spec = spec, .fd = -1 };
 	cleanup_json struct json_object *config = json_obj();
-	cleanup_store struct store st = STORE_INIT;
+	cleanup_image_store struct image_store st = IMAGE_STORE_INIT;
 	struct import_result res = { 0 };
 	struct image_ref ref;
 	char name[REF_TEXT_MAX], temp[64];
@@ -354,18 +354,18 @@ int image_import(const struct import_spec *spec, struct import_result *out, stru
 			       spec->name);
 	image_ref_full(&ref, name);
 	if ((r = compose_config(spec, config, e)) < 0 || (r = open_file(&s, e)) < 0 || (r = open_raw(&s, e)) < 0 ||
-	    (r = open_tar(&s, e)) < 0 || (r = store_open(spec->root, &st, e)) < 0)
+	    (r = open_tar(&s, e)) < 0 || (r = image_store_open(spec->root, &st, e)) < 0)
 		return r;
 	cleanup_fd int layer = begin(&st, spec->root, temp, e);
 	if (layer < 0)
 		return layer;
 	r = take_layer(&s, layer, &res, e);
 	if (r < 0) {
-		store_layer_drop(&st, temp);
+		image_store_layer_drop(&st, temp);
 		return r;
 	}
 	if ((r = publish(&st, spec, name, temp, config, &res, e)) < 0) {
-		store_layer_drop(&st, temp);
+		image_store_layer_drop(&st, temp);
 		(void)image_gc(spec->root, NULL, NULL);	/* a layer or blobs that got their final name in vain */
 		return r;
 	}

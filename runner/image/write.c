@@ -32,19 +32,19 @@ static int open_made(const char *root, const char *below, struct err *e)
 	return file_open_dir(AT_FDCWD, path, e);
 }
 
-void store_close(struct store *s)
+void image_store_close(struct image_store *s)
 {
 	int fds[] = { s->dir, s->layers, s->blobs };
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
 			(void)close(fds[i]);
-	*s = (struct store)STORE_INIT;
+	*s = (struct image_store)IMAGE_STORE_INIT;
 }
 
-int store_open(const char *root, struct store *s, struct err *e)
+int image_store_open(const char *root, struct image_store *s, struct err *e)
 {
-	cleanup_store struct store n = STORE_INIT;
+	cleanup_image_store struct image_store n = IMAGE_STORE_INIT;
 	int r;
 
 	root = root ?: image_root();
@@ -57,11 +57,11 @@ int store_open(const char *root, struct store *s, struct err *e)
 	if (r < 0 && r != -EEXIST)
 		return err_set(e, r, "write %s/images/oci-layout", root);
 	*s = n;
-	n = (struct store)STORE_INIT;
+	n = (struct image_store)IMAGE_STORE_INIT;
 	return 0;
 }
 
-int store_layer_begin(const struct store *s, char name[64], struct err *e)
+int image_store_layer_begin(const struct image_store *s, char name[64], struct err *e)
 {
 	for (int i = 0; i < TEMP_TRIES; i++) {
 		(void)snprintf(name, 64, ".tmp-%d-%d", (int)getpid(), i);
@@ -80,22 +80,22 @@ int store_layer_begin(const struct store *s, char name[64], struct err *e)
 	return err_say(e, -EEXIST, "create a layer: no free temporary name");
 }
 
-void store_layer_drop(const struct store *s, const char *name)
+void image_store_layer_drop(const struct image_store *s, const char *name)
 {
 	(void)file_remove_tree(s->layers, name, NULL);
 }
 
-int store_layer_commit(const struct store *s, const char *name, const char *diff_id, struct err *e)
+int image_store_layer_commit(const struct image_store *s, const char *name, const char *diff_id, struct err *e)
 {
 	if (renameat2(s->layers, name, s->layers, diff_id, RENAME_NOREPLACE) == 0)
 		return fsync(s->layers) < 0 ? err_set(e, -errno, "sync the layers") : 0;
 	if (errno != EEXIST)
 		return err_set(e, -errno, "name layer %s", diff_id);
-	store_layer_drop(s, name);
+	image_store_layer_drop(s, name);
 	return 0;
 }
 
-int store_blob(const struct store *s, const char *text, size_t len, char hex[IMAGE_ID_SIZE], struct err *e)
+int image_store_blob(const struct image_store *s, const char *text, size_t len, char hex[IMAGE_ID_SIZE], struct err *e)
 {
 	unsigned char sum[EVP_MAX_MD_SIZE];
 
@@ -154,7 +154,7 @@ static void keep_others(struct json_object *from, struct json_object *to, const 
 	}
 }
 
-int store_name(const struct store *s, const char *root, const char *name, const char *manifest, size_t size, struct err *e)
+int image_store_name(const struct image_store *s, const char *root, const char *name, const char *manifest, size_t size, struct err *e)
 {
 	cleanup_doc struct doc d = DOC_INIT;
 	cleanup_json struct json_object *index = json_obj();
