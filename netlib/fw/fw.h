@@ -34,7 +34,7 @@ struct fw_dnat {
 	struct port_map map;
 	struct ip_prefix to;		/* container address with its subnet's length, same family as map.host_ip if that is set */
 	bool snat;			/* hairpin and localhost connections get our address as source, so that answers come back */
-	bool masq_all;			/* every connection through the port does */
+	bool masq_all;			/* with snat: every connection through the port does */
 };
 
 struct fw_plan {
@@ -50,8 +50,9 @@ enum { FW_MASQ = 1, FW_DNAT = 2 };
 
 /*
  * Opens the firewall of the calling thread's network namespace. FW_AUTO follows the environment variable NARU_FW_BACKEND, else
- * nftables. -EOPNOTSUPP naming what the kernel lacks. fw_close never waits for the kernel's grace period (after a deletion the
- * socket is handed to a short-lived child that closes it).
+ * nftables. -EOPNOTSUPP when this build has no such backend; what the kernel lacks is said by the first verb that needs it, so
+ * that deleting works without. fw_close never waits for the kernel's grace period (after a deletion the socket is handed to a
+ * short-lived process, nobody's child, that closes it).
  */
 int fw_open(struct fw **out, enum fw_backend backend, struct err *e);
 void fw_close(struct fw *fw);
@@ -61,7 +62,8 @@ static inline void fw_close_p(struct fw **fw) { if (*fw) fw_close(*fw); }
 /*
  * Adds everything in the plan in one transaction; makes the tables first when they are missing (safe against others doing the
  * same). What the same owner already has is success. A host port that another owner has is refused: -EADDRINUSE,
- * "host port 8080/tcp is taken by container X of network Y (interface Z)". A stale masquerade element of another owner for the
+ * "host port 8080/tcp is taken by container X of network Y (interface Z)"; so is one that meets another owner's in part (any host
+ * address and a certain one, a port and a range). A stale masquerade element of another owner for the
  * same address is replaced, since an address has one owner.
  */
 int fw_add(struct fw *fw, const struct fw_plan *p, struct err *e);
@@ -76,13 +78,16 @@ int fw_del(struct fw *fw, const struct fw_owner *owner, unsigned parts, const st
 /* Everything in the plan is in the kernel with the right content, and the base rules are. -ENOENT / -EBADMSG with the difference in words. */
 int fw_check(struct fw *fw, const struct fw_plan *p, struct err *e);
 
-/* Removes the parts of every owner of the network that is not in valid[]. */
+/* Removes the parts of every owner of the network that is not in valid[], and furniture of subnets that nobody uses any more. */
 int fw_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid, unsigned parts, struct err *e);
 
-/* Removes our tables when nothing is in them. 1 = removed, 0 = in use or not there. */
+/* Removes our tables when nothing is in them, foreign rules included. 1 = removed, 0 = in use or not there. */
 int fw_sweep(struct fw *fw, struct err *e);
 
-/* Lists elements for people and tests: fn gets the owner's text, "masquerade" / "dnat", and the element in words. */
+/*
+ * Lists elements for people and tests: fn gets the owner as "network/container/ifname", "masquerade" / "dnat" / "hairpin", and the
+ * element in words ("8080/tcp to 10.1.0.2:80"). A value other than 0 from fn ends it and is returned.
+ */
 int fw_each(struct fw *fw, int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg, struct err *e);
 
 #endif

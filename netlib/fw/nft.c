@@ -293,6 +293,8 @@ int nft_open(struct fw **out, struct err *e)
 	nft->fw.ops = &nft_ops;
 	if ((r = nl_open(&nft->nl, NETLINK_NETFILTER, -1, "host", e)) < 0) {
 		free(nft);
+		if (r == -EPROTONOSUPPORT)
+			return err_say(e, -EOPNOTSUPP, "this kernel has no nfnetlink; load the module nf_tables or build it in");
 		return r;
 	}
 	*out = &nft->fw;
