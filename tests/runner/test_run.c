@@ -71,7 +71,7 @@ static void the_exit_code_is_the_commands_or_says_why_there_is_none(void **state
 		{ "bb:1 sh -c 'exit 255'", 255, "" },
 		{ "bb:1 sh -c 'exec 2> /dev/null; sh -c \"kill -9 \\$\\$\"; exit $?'", 137, "" },
 		{ "bb:1 nosuch", 127, "naru: exec: nosuch: executable file not found in the container's PATH\n" },
-		{ "bb:1 /no/such", 127, "naru: exec: /no/such: No such file or directory\n" },
+		{ "bb:1 /no/such", 127, "naru: exec: /no/such: no such file inside the container\n" },
 		{ "bb:1 /etc/passwd", 126, "naru: exec: /etc/passwd: cannot be executed: Permission denied\n" },
 	};
 
