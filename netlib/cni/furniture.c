@@ -111,8 +111,10 @@ static int restore_sysctls(unsigned *removed, struct err *e)
 	cleanup_fd int dir = notes_dir(false, NULL);
 	struct err first = ERR_INIT;
 
-	if (dir < 0)
+	if (dir < 0) {	/* a kill may have come between making the two directories */
+		(void)rmdir(NOTES_DIR);
 		return 0;
+	}
 	cleanup_fd int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_dir DIR *d = again < 0 ? NULL : fdopendir(take_fd(again));
 	for (struct dirent *ent; d && (ent = readdir(d)); ) {
