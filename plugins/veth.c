@@ -140,11 +140,6 @@ static int address_add(struct cni_op *op, struct err *e)
 	return common_address_add_with(op, op->cont_index, false, IFA_F_NOPREFIXROUTE, extra, n, e);
 }
 
-static int address_check(struct cni_op *op, struct err *e)
-{
-	return common_address_check(op, "veth", ((const struct veth_conf *)op->conf)->mtu, e);
-}
-
 /* The way back: the gateway's address on the host end, and a host route to the container. */
 static struct route host_route(const struct ip_addr *container, uint32_t oif)
 {
@@ -186,6 +181,30 @@ static int same(const struct route *r, void *arg)
 
 	f->found |= r->oif == f->want->oif && ip_prefix_eq(&r->dst, &f->want->dst);
 	return f->found;
+}
+
+static int address_check(struct cni_op *op, struct err *e)
+{
+	char text[IP_TEXT_MAX];
+	struct link l;
+	int r;
+
+	if ((r = common_address_check(op, "veth", ((const struct veth_conf *)op->conf)->mtu, e)) < 0 ||
+	    (r = link_get(op->cont, op->env->ifname, &l, e)) < 0)
+		return r;
+	for (size_t i = 0; i < op->prev.nips; i++) {
+		struct route want = { .dst = whole(&op->prev.ips[i].gateway), .oif = l.index };
+		struct find f = { .want = &want };
+
+		if (!ip_is_set(&want.dst.addr) || !common_ip_is_mine(op, &op->prev, &op->prev.ips[i]))
+			continue;
+		if ((r = route_each(op->cont, want.dst.addr.family, same, &f, e)) < 0)
+			return r;
+		if (!f.found)
+			return cni_check_fail(e, "interface %s: expected a route to its gateway %s, found it missing", l.name,
+					      ip_text(&want.dst.addr, text));
+	}
+	return 0;
 }
 
 static int host_check(struct cni_op *op, struct err *e)
