@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -63,15 +62,17 @@ bool collect_is_stale(const struct store *s, const char *container, const char *
 
 static int stale_entry(const char *key, void *arg)
 {
-	const struct store *s = arg;
+	const struct index *ix = arg;
 	cleanup_entry struct index_entry en = { 0 };
 
-	return index_get(&s->ix, key, &en) == 1 && is_stale(&s->ix, &en);
+	return index_get(ix, key, &en) == 1 && is_stale(ix, &en);
 }
 
 bool collect_has_stale(const struct store *s)
 {
-	return s->ix.dir >= 0 && index_each(&s->ix, stale_entry, (void *)(uintptr_t)s, NULL) > 0;
+	struct index ix = s->ix;
+
+	return ix.dir >= 0 && index_each(&ix, stale_entry, &ix, NULL) > 0;
 }
 
 struct sweep {

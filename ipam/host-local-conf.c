@@ -18,31 +18,34 @@
 
 /* ---- keys */
 
-typedef int text_fn(const char *s, void *elem);
+/* An array of texts, each read by parse into an element of size bytes; at most max of them. */
+struct texts {
+	size_t max, size;
+	int (*parse)(const char *s, void *elem);
+	const char *expect;
+};
 
-/* An array of texts, each read by parse into an element of size bytes. */
-static int decode_texts(struct doc *d, struct json_object *v, size_t max, size_t size,
-			text_fn *parse, const char *expect, void **out, size_t *n, const char *path,
-			struct err *e)
+static int decode_texts(struct doc *d, struct json_object *v, const struct texts *t, void **out,
+			size_t *n, const char *path, struct err *e)
 {
+	size_t len = json_len(v);
 	char got[128];
 
 	json_describe(v, got, sizeof got);
 	if (!json_is_array(v))
-		return err_conf(e, path, "expected array of %s, got %s", expect, got);
-	size_t len = json_len(v);
-	if (len > max)
-		return err_conf(e, path, "expected at most %zu elements, got %zu", max, len);
-	char *elems = doc_alloc(d, len, size);
+		return err_conf(e, path, "expected array of %s, got %s", t->expect, got);
+	if (len > t->max)
+		return err_conf(e, path, "expected at most %zu elements, got %zu", t->max, len);
+	char *elems = doc_alloc(d, len, t->size);
 	if (!elems)
 		return err_set(e, -ENOMEM, "decode %s", path);
 	for (size_t i = 0; i < len; i++) {
 		const char *text = json_text(json_at(v, i));
 
-		if (text && parse(text, elems + i * size) == 0)
+		if (text && t->parse(text, elems + i * t->size) == 0)
 			continue;
 		json_describe(json_at(v, i), got, sizeof got);
-		return err_conf(e, path, "element %zu: expected %s, got %s", i, expect, got);
+		return err_conf(e, path, "element %zu: expected %s, got %s", i, t->expect, got);
 	}
 	*out = elems;
 	*n = len;
@@ -57,9 +60,10 @@ static int span_field(const char *s, void *elem)
 static int decode_exclude(struct doc *d, struct json_object *v, void *member, const char *path,
 			  struct err *e)
 {
+	static const struct texts spans = { DOC_ELEMENTS_MAX, sizeof(struct ip_span), span_field,
+					    "an address or a network" };
 	struct ip_spans *s = member;
-	int r = decode_texts(d, v, DOC_ELEMENTS_MAX, sizeof *s->v, span_field,
-			     "an address or a network", (void **)&s->v, &s->n, path, e);
+	int r = decode_texts(d, v, &spans, (void **)&s->v, &s->n, path, e);
 
 	if (r == 0)
 		spans_tidy(s);
@@ -82,10 +86,11 @@ static int wanted_parse(const char *s, void *elem)
 static int decode_ips(struct doc *d, struct json_object *v, void *member, const char *path,
 		      struct err *e)
 {
+	static const struct texts addrs = { WANTED_MAX, sizeof(struct ip_addr), wanted_parse,
+					    "an address" };
 	struct addr_list *l = member;
 
-	return decode_texts(d, v, WANTED_MAX, sizeof *l->v, wanted_parse, "an address",
-			    (void **)&l->v, &l->n, path, e);
+	return decode_texts(d, v, &addrs, (void **)&l->v, &l->n, path, e);
 }
 
 static const struct field range_fields[] = {
@@ -173,10 +178,7 @@ static const struct field args_cni_fields[] = { FIELD_FN("ips", CONF, args_ips, 
  * The inner tables count their offsets from the whole struct too, so an object is decoded in place:
  * its own offset is 0.
  */
-#define OBJ_IN_PLACE(k, table) \
-	{ \
-		.key = (k), .type = FIELD_T_OBJ, .off = 0, .sub = (table) \
-	}
+#define OBJ_IN_PLACE(k, table) { .key = (k), .type = FIELD_T_OBJ, .off = 0, .sub = (table) }
 static const struct field args_fields[] = { OBJ_IN_PLACE("cni", args_cni_fields), FIELD_END };
 const struct field host_local_fields[] = { FIELD_GIVEN("ipam", CONF, given),
 					   OBJ_IN_PLACE("ipam", ipam_fields),
@@ -198,8 +200,10 @@ static int join_sets(struct host_local_conf *c, struct doc *d, struct err *e)
 		return err_set(e, -ENOMEM, "join the ranges");
 	for (size_t i = 0; i < c->runtime.sets.n; i++)
 		sets[n++] = c->runtime.sets.v[i];
-	if (old)
-		sets[n++] = (struct range_set){ .v = &c->ipam.one, .n = 1 };
+	if (old) {
+		sets[n].v = &c->ipam.one;
+		sets[n++].n = 1;
+	}
 	for (size_t i = 0; i < c->ipam.sets.n; i++)
 		sets[n++] = c->ipam.sets.v[i];
 	for (size_t i = 0; i < n; i++)
@@ -278,7 +282,7 @@ static int gather_wanted(struct host_local_conf *c, struct cni_op *op, struct er
  */
 static int check_name(const char *name, struct err *e)
 {
-	if (strcmp(name, "lock") && !str_starts(name, "last_reserved_ip."))
+	if (strcmp(name, "lock") != 0 && !str_starts(name, "last_reserved_ip."))
 		return 0;
 	return err_conf(e, "/name",
 			"\"%s\" is a name of host-local's own files; choose another one", name);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,18 +68,24 @@ static char *undo_text(const struct lease_owner *o, const struct undo_lease *v, 
 	return str_take(&s);
 }
 
-static int undo_word(const char *word, struct undo_lease *out)
+/* word is changed */
+static int undo_word(char *word, struct undo_lease *out)
 {
-	char addr[IP_TEXT_MAX], before[IP_TEXT_MAX] = "";
+	char *addr = strchr(word, '='), *before = addr ? strchr(addr + 1, '=') : NULL;
+	uint64_t set;
 
-	if (sscanf(word, "%zu=%63[^=]=%63s", &out->set, addr, before) < 2 ||
-	    ip_parse(addr, &out->addr) < 0)
+	if (!before)
 		return -EINVAL;
-	out->before = (struct ip_addr){ 0 };
+	*addr++ = 0;
+	*before++ = 0;
+	*out = (struct undo_lease){ 0 };
+	if (str_u64(word, SIZE_MAX, &set) < 0 || ip_parse(addr, &out->addr) < 0)
+		return -EINVAL;
+	out->set = (size_t)set;
 	return *before ? ip_parse(before, &out->before) : 0;
 }
 
-static int undo_one(struct store *s, const struct lease_owner *o, const char *word, struct err *e)
+static int undo_one(struct store *s, const struct lease_owner *o, char *word, struct err *e)
 {
 	struct undo_lease l;
 
@@ -97,7 +104,8 @@ static int undo_one(struct store *s, const struct lease_owner *o, const char *wo
 
 static int undo_leases(const struct undo *u, struct txn *t, struct err *e)
 {
-	cleanup_free char *dir = strdup(u->a), *text = strdup(u->b);
+	cleanup_free char *dir = strdup(u->a);
+	cleanup_free char *text = strdup(u->b);
 	cleanup_store struct store s = STORE_INIT;
 	char *network = dir ? strrchr(dir, '/') : NULL, *save = NULL;
 	int r;

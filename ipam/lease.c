@@ -106,7 +106,7 @@ int lease_name_parse(const char *name, struct ip_addr *out)
 	char text[IP_TEXT_MAX];
 	struct ip_addr a;
 
-	if (ip_parse(name, &a) < 0 || strcmp(ip_text(&a, text), name))
+	if (ip_parse(name, &a) < 0 || strcmp(ip_text(&a, text), name) != 0)
 		return -EINVAL;
 	*out = a;
 	return 0;

@@ -134,7 +134,7 @@ int store_lock(struct store *s, struct err *e)
 	if ((r = file_lock(s->ix.net, left_us > 0 ? (int)(left_us / 1000) : 0, s->path, e)) < 0)
 		return r;
 	if (!index_sealed(&s->ix)) {
-		if ((r = index_rebuild(&s->ix, e)) < 0)
+		if (index_rebuild(&s->ix, e) < 0)
 			return err_wrap(e, "reservations in %s", s->path);
 		index_seal(&s->ix);
 	}
@@ -517,8 +517,8 @@ static int release(struct store *s, const struct lease_owner *o, const struct ip
 {
 	const struct lease_owner whole = { o->container, "" };
 	char key[INDEX_KEY_MAX];
-	struct ip_addr *v;
-	size_t n;
+	struct ip_addr *v = NULL;
+	size_t n = 0;
 	int r = store_owned(s, o, &v, &n, e);
 
 	if (r < 0)

@@ -34,10 +34,7 @@ struct store {
 	bool complete;	 /* locked, and the index tells everything */
 };
 
-#define STORE_INIT \
-	{ \
-		.lock = -1, .draft = -1, .ix = {.net = -1, .dir = -1 } \
-	}
+#define STORE_INIT { .lock = -1, .draft = -1, .ix = { .net = -1, .dir = -1 } }
 #define cleanup_store __attribute__((cleanup(store_close)))
 
 /*

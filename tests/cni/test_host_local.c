@@ -99,7 +99,8 @@ static void a_wrong_configuration_is_refused_by_name_and_touches_nothing(void **
 		  "address is 10.1.2.0" },
 		{ IPAM("\"subnet\":\"10.1.2.0/31\""), "", "7",
 		  "/ipam: invalid range set 0: Network 10.1.2.0/31 too small to allocate from" },
-		{ IPAM("\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}],[{\"subnet\":\"10.1.0.128/25\"}]]"),
+		{ IPAM("\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}],"
+		       "[{\"subnet\":\"10.1.0.128/25\"}]]"),
 		  "", "7", "/ipam/ranges: range set 0 overlaps with 1" },
 		{ IPAM("\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"},{\"subnet\":\"fd00::/64\"}]]"),
 		  "", "7", "/ipam/ranges/0: invalid range set 0: mixed address families" },
@@ -121,11 +122,13 @@ static void a_wrong_configuration_is_refused_by_name_and_touches_nothing(void **
 		  "failed to allocate for range 0: requested ip 10.1.0.1 is subnet's gateway" },
 		{ IPAM(SMALL ",\"resolvConf\":\"/dev/zero\""), "", "7",
 		  "resolvConf: /dev/zero is no regular file" },
-		{ "{\"cniVersion\":\"0.2.0\",\"name\":\"net\",\"ipam\":{\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}],"
+		{ "{\"cniVersion\":\"0.2.0\",\"name\":\"net\",\"ipam\":{"
+		  "\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}],"
 		  "[{\"subnet\":\"10.2.0.0/24\"}]]}}",
 		  "", "7",
 		  "/ipam/ranges: CNI version 0.2.0 does not support more than 1 address per family" },
-		{ "{\"cniVersion\":\"1.1.0\",\"name\":\"last_reserved_ip.0\",\"ipam\":{\"subnet\":\"10.1.0.0/24\"}}",
+		{ "{\"cniVersion\":\"1.1.0\",\"name\":\"last_reserved_ip.0\","
+		  "\"ipam\":{\"subnet\":\"10.1.0.0/24\"}}",
 		  "", "7",
 		  "/name: \\\"last_reserved_ip.0\\\" is a name of host-local's own files; choose another one" },
 	};
@@ -192,9 +195,11 @@ static void addresses_asked_for_come_from_three_places(void **state)
 		{ "\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}]]",
 		  ",\"runtimeConfig\":{\"ipRanges\":[[{\"subnet\":\"fd00:2::/64\"}]]}", "",
 		  "fd00:2::2/64", "10.1.0.2/24" },
-		{ "\"ranges\":[[{\"subnet\":\"fd00:1::/64\"}]],\"SUBNET\":\"10.1.0.0/24\",\"rangeStart\":\"10.1.0.50\"",
+		{ "\"ranges\":[[{\"subnet\":\"fd00:1::/64\"}]],"
+		  "\"SUBNET\":\"10.1.0.0/24\",\"rangeStart\":\"10.1.0.50\"",
 		  "", "", "10.1.0.50/24", "fd00:1::2/64" },
-		{ "\"ranges\":[[{\"subnet\":\"10.1.0.0/24\",\"exclude\":[\"10.1.0.0/28\"]}],[{\"subnet\":\"fd00:1::/64\"}]],"
+		{ "\"ranges\":[[{\"subnet\":\"10.1.0.0/24\",\"exclude\":[\"10.1.0.0/28\"]}],"
+		  "[{\"subnet\":\"fd00:1::/64\"}]],"
 		  "\"exclude\":[\"10.1.0.16\",\"fd00:1::/65\"]",
 		  "", "", "10.1.0.17/24", "fd00:1:0:0:8000::/64" },
 	};

@@ -330,8 +330,7 @@ static void age(struct store *s, const char *container, const char *a)
 	store_seal(s);
 }
 
-static void
-reservations_of_an_earlier_boot_are_given_back_but_not_those_of_the_reference(void **state)
+static void what_an_earlier_boot_left_is_given_back_but_not_what_the_reference_left(void **state)
 {
 	cleanup_store struct store s = STORE_INIT;
 	size_t n;
@@ -577,8 +576,7 @@ int main(void)
 		with_dir(an_undisturbed_directory_is_not_read_again),
 		with_dir(strange_files_among_the_reservations_do_no_harm),
 		with_dir(a_marker_that_makes_no_sense_is_ignored_and_replaced),
-		with_dir(
-			reservations_of_an_earlier_boot_are_given_back_but_not_those_of_the_reference),
+		with_dir(what_an_earlier_boot_left_is_given_back_but_not_what_the_reference_left),
 		with_dir(a_network_directory_that_is_a_link_is_not_entered),
 		with_dir(looking_writes_nothing),
 		with_dir(an_owner_of_very_many_addresses_is_found_too),
