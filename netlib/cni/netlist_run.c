@@ -246,6 +246,22 @@ static bool already_attached(const struct netlist *n, const struct netlist_rt *r
 	return cache_read(n->name, rt, &c, NULL) == CACHE_FOUND;
 }
 
+/* A plugin that is not installed is found out before the first one has changed anything. */
+static int find_all(const struct chain *c, struct err *e)
+{
+	char path[4096];
+
+	for (size_t i = 0; i < c->n->nplugins; i++) {
+		int r = cni_find(c->n->plugins[i].type, c->rt->path, path, e);
+
+		if (r < 0) {
+			(void)wrap_plugin(&c->n->plugins[i], c->verb, e);
+			return r;
+		}
+	}
+	return 0;
+}
+
 int netlist_add(const struct netlist *n, const struct netlist_rt *rt, struct cni_result *out, struct err *e)
 {
 	cleanup_chain struct chain c = { 0 };
@@ -253,7 +269,8 @@ int netlist_add(const struct netlist *n, const struct netlist_rt *rt, struct cni
 	char name[256];
 	int r;
 
-	if ((r = chain_init(&c, n, rt, CNI_ADD, e)) < 0 || (r = cache_file_name(n->name, rt->container, rt->ifname, name, e)) < 0)
+	if ((r = chain_init(&c, n, rt, CNI_ADD, e)) < 0 || (r = cache_file_name(n->name, rt->container, rt->ifname, name, e)) < 0 ||
+	    (r = find_all(&c, e)) < 0)
 		return r;
 	bool before = already_attached(n, rt);
 	size_t ran = 0;

@@ -515,9 +515,10 @@ static void status_stops_at_the_first_plugin_that_is_not_ready(void **state)
 	expect_log("one STATUS    \ntwo STATUS    \n");
 }
 
-static void a_missing_plugin_is_named(void **state)
+static void a_missing_plugin_is_named_before_anything_runs(void **state)
 {
-	static const char text[] = "{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"plugins\":[{\"type\":\"absent\"}]}";
+	static const char text[] = "{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"plugins\":[{\"type\":\"one\"},"
+				   "{\"type\":\"absent\"}]}";
 	cleanup_netlist struct netlist n = NETLIST_INIT;
 	cleanup_result struct cni_result res = { 0 };
 	struct netlist_rt rt = attachment();
@@ -529,6 +530,7 @@ static void a_missing_plugin_is_named(void **state)
 	cleanup_free char *want = str_fmt("plugin type=\"absent\" failed (add): failed to find plugin \"absent\" in path [%s]; install it there or "
 					  "correct the type", lab);
 	assert_string_equal(e.text, want);
+	expect_log("");
 }
 
 static void ids_are_checked_before_anything_runs(void **state)
@@ -607,7 +609,7 @@ int main(void)
 		LAB(check_needs_a_version_and_a_cached_result),
 		LAB(gc_deletes_what_is_not_valid_and_tells_every_plugin),
 		LAB(status_stops_at_the_first_plugin_that_is_not_ready),
-		LAB(a_missing_plugin_is_named),
+		LAB(a_missing_plugin_is_named_before_anything_runs),
 		LAB(ids_are_checked_before_anything_runs),
 		LAB(versions_are_asked_from_every_plugin),
 	};
