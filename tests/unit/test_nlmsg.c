@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/nl/nlmsg.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <sys/socket.h>
+
+#include "netlib/base/str.h"
+#include "netlib/net/addr.h"
+#include "netlib/net/link.h"
+#include "netlib/net/port.h"
+#include "netlib/net/route.h"
+#include "netlib/nl/names.h"
+#include "netlib/nl/nl.h"
+
+/* ---- the builder */
+
+static void attributes_are_padded_and_lengths_kept(void **state)
+{
+	const struct ifinfomsg any = { .ifi_family = AF_UNSPEC };
+	static const uint8_t want[] = {
+		5, 0, 1, 0, 0xab, 0, 0, 0,	/* u8, three bytes of padding */
+		6, 0, 2, 0, 0x34, 0x12, 0, 0,	/* u16 */
+		6, 0, 3, 0, 0x12, 0x34, 0, 0,	/* u16, network order */
+		8, 0, 4, 0, 1, 2, 3, 4,		/* u32, network order */
+		4, 0, 5, 0,			/* flag */
+		7, 0, 6, 0, 'a', 'b', 0, 0,	/* text with terminator */
+		12, 0, 7, 0x80, 5, 0, 8, 0, 9, 0, 0, 0,	/* nest */
+	};
+	struct nlmsg m;
+
+	(void)state;
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_NEWLINK, NLM_F_CREATE, &any, sizeof any);
+	nlmsg_u8(&m, 1, 0xab);
+	nlmsg_u16(&m, 2, 0x1234);
+	nlmsg_u16be(&m, 3, 0x1234);
+	nlmsg_u32be(&m, 4, 0x01020304);
+	nlmsg_flag(&m, 5);
+	nlmsg_str(&m, 6, "ab");
+	nlmsg_nest(&m, 7)
+		nlmsg_u8(&m, 8, 9);
+	const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)m.buf;
+	assert_int_equal(m.bad, 0);
+	assert_int_equal(m.count, 1);
+	assert_int_equal(h->nlmsg_len, m.len);
+	assert_int_equal(h->nlmsg_type, RTM_NEWLINK);
+	assert_int_equal(h->nlmsg_flags, NLM_F_REQUEST | NLM_F_CREATE);
+	assert_int_equal(m.len, NLMSG_HDRLEN + sizeof any + sizeof want);
+	assert_memory_equal(m.buf + NLMSG_HDRLEN + sizeof any, want, sizeof want);
+}
+
+static void an_unset_mac_writes_nothing(void **state)
+{
+	const struct ifinfomsg any = { 0 };
+	const struct mac unset = { 0 };
+	struct nlmsg m;
+
+	(void)state;
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_NEWLINK, 0, &any, sizeof any);
+	nlmsg_mac(&m, IFLA_ADDRESS, &unset);
+	assert_int_equal(m.len, NLMSG_HDRLEN + sizeof any);
+}
+
+static void a_full_buffer_is_remembered_and_nothing_is_sent(void **state)
+{
+	static const char big[NLMSG_SIZE];
+	struct nl nl = { .fd = -1, .name = "test" };
+	struct err e = ERR_INIT;
+	struct nlmsg m;
+
+	(void)state;
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_NEWLINK, 0, NULL, 0);
+	for (int i = 0; i < 20; i++)
+		nlmsg_nest(&m, 1)
+			nlmsg_data(&m, 2, big, 1000);
+	assert_int_equal(m.bad, -EMSGSIZE);
+	assert_true(m.len <= NLMSG_SIZE);
+	nlmsg_begin(&m, RTM_NEWLINK, 0, NULL, 0);
+	nlmsg_str(&m, 1, "more");
+	assert_int_equal(nl_talk(&nl, &m, &e), -EMSGSIZE);
+	assert_string_equal(e.text, "write a netlink message: Message too long");
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_NEWLINK, 0, NULL, 0);
+	nlmsg_data(&m, 1, big, 70000);
+	assert_int_equal(m.bad, -EMSGSIZE);
+}
+
+/* ---- what the verbs send, as golden text: a pair of sockets stands in for the kernel, its answers are there before the question */
+
+struct kernel {
+	struct nl nl;
+	int far;
+};
+
+static int kernel_setup(void **state)
+{
+	static struct kernel k;
+	int fd[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fd) < 0)
+		return -1;
+	k = (struct kernel){ .nl = { .fd = fd[0], .name = "host" }, .far = fd[1] };
+	*state = &k;
+	return 0;
+}
+
+static int kernel_teardown(void **state)
+{
+	struct kernel *k = *state;
+
+	nl_close(&k->nl);
+	return close(k->far);
+}
+
+static void will_accept(const struct kernel *k, unsigned messages)
+{
+	for (unsigned i = 0; i < messages; i++) {
+		struct {
+			struct nlmsghdr h;
+			struct nlmsgerr e;
+		} ack = { .h = { .nlmsg_len = sizeof ack, .nlmsg_type = NLMSG_ERROR, .nlmsg_seq = k->nl.seq + 1 + i } };
+
+		assert_int_equal(send(k->far, &ack, sizeof ack, 0), sizeof ack);
+	}
+}
+
+static void assert_sent(const struct kernel *k, const char *golden)
+{
+	_Alignas(8) char buf[NLMSG_SIZE];
+	cleanup_str struct str s = STR_INIT;
+	ssize_t n = recv(k->far, buf, sizeof buf, MSG_DONTWAIT);
+
+	assert_true(n > 0);
+	nl_print_all(&s, buf, (size_t)n);
+	char path[80];
+	(void)snprintf(path, sizeof path, "tests/golden/netlink/%s", golden);
+	assert_golden(path, s.p);
+}
+
+static const struct mac some_mac = { .set = true, .b = { 2, 0x11, 0x22, 0x33, 0x44, 0x55 } };
+
+static void a_veth_pair_is_born_whole(void **state)
+{
+	struct kernel *k = *state;
+	struct veth_spec v = { .name = "veth5e4dccb6", .peer = "eth0", .peer_netns = 7 };
+
+	will_accept(k, 3);
+	assert_int_equal(link_add_veth(&k->nl, &v, NULL), 0);
+	assert_sent(k, "veth");
+	v.master = 12;
+	v.mtu = 1400;
+	v.hairpin = true;
+	v.peer_mac = some_mac;
+	v.alias = "naru:1234 net/c1/eth0";
+	will_accept(k, 3);
+	assert_int_equal(link_add_veth(&k->nl, &v, NULL), 0);
+	assert_sent(k, "veth-port");
+}
+
+static void a_bridge_is_born_up(void **state)
+{
+	struct kernel *k = *state;
+	struct bridge_spec b = { .name = "cni0" };
+
+	will_accept(k, 1);
+	assert_int_equal(link_add_bridge(&k->nl, &b, NULL), 0);
+	assert_sent(k, "bridge");
+	b.mac = some_mac;
+	b.mtu = 9000;
+	b.alias = "naru:net";
+	will_accept(k, 2);
+	assert_int_equal(link_add_bridge(&k->nl, &b, NULL), 0);
+	assert_sent(k, "bridge-owned");
+}
+
+static void links_are_asked_for_changed_and_deleted(void **state)
+{
+	struct kernel *k = *state;
+
+	will_accept(k, 5);
+	assert_int_equal(link_up(&k->nl, 5, NULL), 0);
+	assert_sent(k, "link-up");
+	assert_int_equal(link_down(&k->nl, 5, NULL), 0);
+	assert_sent(k, "link-down");
+	assert_int_equal(link_set_mac(&k->nl, 5, &some_mac, NULL), 0);
+	assert_sent(k, "link-mac");
+	assert_int_equal(link_set_inet_conf(&k->nl, 5, 22, 1, NULL), 0);
+	assert_sent(k, "link-arp-notify");
+	assert_int_equal(link_del(&k->nl, 5, NULL), 0);
+	assert_sent(k, "link-del");
+	will_accept(k, 2);
+	assert_int_equal(port_join(&k->nl, 5, 12, true, NULL), 0);
+	assert_sent(k, "port-join");
+}
+
+static struct ip_prefix net(const char *s)
+{
+	struct ip_prefix p = { 0 };
+
+	assert_int_equal(ip_prefix_parse(s, &p), 0);
+	return p;
+}
+
+static void addresses_carry_their_broadcast_and_flags(void **state)
+{
+	static const struct {
+		const char *prefix, *golden;
+		uint32_t flags;
+	} cases[] = {
+		{ "10.1.0.2/16", "addr-v4", 0 }, { "10.1.0.2/31", "addr-v4-31", 0 }, { "10.1.0.2/32", "addr-v4-32", IFA_F_NOPREFIXROUTE },
+		{ "127.0.0.1/8", "addr-v4-loopback", 0 }, { "fd00::2/64", "addr-v6", IFA_F_NODAD },
+	};
+	struct kernel *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct ip_prefix p = net(cases[i].prefix);
+
+		will_accept(k, 1);
+		assert_int_equal(addr_add(&k->nl, 5, &p, cases[i].flags, NULL), 0);
+		assert_sent(k, cases[i].golden);
+	}
+	struct ip_prefix p = net("10.1.0.2/16");
+	will_accept(k, 1);
+	assert_int_equal(addr_del(&k->nl, 5, &p, NULL), 0);
+	assert_sent(k, "addr-del");
+}
+
+static void routes_carry_every_number(void **state)
+{
+	struct kernel *k = *state;
+	struct route r = { .dst = net("0.0.0.0/0"), .oif = 5 };
+	struct nlmsg m;
+	cleanup_str struct str s = STR_INIT;
+
+	assert_int_equal(ip_parse("10.1.0.1", &r.gw), 0);
+	will_accept(k, 4);
+	assert_int_equal(route_add(&k->nl, &r, NULL), 0);
+	assert_sent(k, "route-default");
+	r = (struct route){ .dst = net("10.9.8.7/16"), .oif = 5 };
+	assert_int_equal(route_add(&k->nl, &r, NULL), 0);
+	assert_sent(k, "route-on-link");
+	r = (struct route){ .dst = net("2001:db8::/32"), .oif = 5, .table = 1000, .priority = 42, .mtu = 1280, .advmss = 1220,
+			    .scope = RT_SCOPE_SITE, .has_scope = true, .protocol = RTPROT_STATIC, .type = RTN_UNICAST };
+	assert_int_equal(ip_parse("fe80::1", &r.gw), 0);
+	assert_int_equal(ip_parse("2001:db8::5", &r.src), 0);
+	assert_int_equal(route_add(&k->nl, &r, NULL), 0);
+	assert_sent(k, "route-everything");
+	assert_int_equal(route_del(&k->nl, &r, NULL), 0);
+	assert_sent(k, "route-del");
+	nlmsg_init(&m);
+	route_put(&m, &r, true);
+	nl_print_all(&s, m.buf, m.len);
+	assert_non_null(strstr(s.p, "RTM_NEWROUTE request create append\n"));
+}
+
+/* ---- the printer */
+
+static void one_line_has_nests_in_braces(void **state)
+{
+	const struct ifinfomsg i = { .ifi_index = 3, .ifi_flags = 1, .ifi_change = 1 };
+	cleanup_str struct str s = STR_INIT;
+	struct nlmsg m;
+
+	(void)state;
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &i, sizeof i);
+	nlmsg_nest(&m, IFLA_LINKINFO)
+		nlmsg_str(&m, IFLA_INFO_KIND, "bridge");
+	nlmsg_u32(&m, IFLA_MTU, 1500);
+	nl_print(&s, (const struct nlmsghdr *)(const void *)m.buf, false);
+	assert_string_equal(s.p, "RTM_NEWLINK request excl create family unspec index 3 flags up change up "
+				 "IFLA_LINKINFO { IFLA_INFO_KIND \"bridge\" } IFLA_MTU 1500");
+}
+
+static void what_has_no_name_is_printed_by_number(void **state)
+{
+	static const uint8_t bytes[40] = { 1, 2, 0xff };
+	const struct ifaddrmsg i = { .ifa_family = 77, .ifa_scope = 9, .ifa_flags = 0x80 };
+	cleanup_str struct str s = STR_INIT;
+	struct nlmsg m;
+
+	(void)state;
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_NEWADDR, 0x8000, &i, sizeof i);
+	nlmsg_data(&m, 99, bytes, 3);
+	nlmsg_data(&m, 98, bytes, sizeof bytes);
+	nlmsg_data(&m, IFA_LOCAL, bytes, 3);
+	nlmsg_data(&m, IFA_LABEL, "a\"\n\0b", 5);
+	nlmsg_flag(&m, 97);
+	nlmsg_begin(&m, 60, 0, bytes, 3);
+	nlmsg_begin(&m, 0xa05, 0, NULL, 0);
+	nl_print_all(&s, m.buf, m.len);
+	assert_string_equal(s.p, "RTM_NEWADDR request 0x8000\n"
+				 "  family 77 prefixlen 0 scope 9 index 0 flags permanent\n"
+				 "  attribute 99 0102ff\n"
+				 "  attribute 98 0102ff0000000000000000000000000000000000000000000000000000000000... (40 bytes)\n"
+				 "  IFA_LOCAL 0102ff\n"
+				 "  IFA_LABEL \"a\\x22\\x0a\"\n"
+				 "  attribute 97 (empty)\n"
+				 "message 60 request\n"
+				 "  0102ff00\n"
+				 "netfilter subsystem 10 message 5 request\n");
+}
+
+static void malformed_messages_are_printed_as_far_as_they_go(void **state)
+{
+	const struct ifinfomsg any = { 0 };
+	struct nlmsg m;
+
+	(void)state;
+	for (unsigned len = 0; len < 12; len++) {
+		cleanup_str struct str s = STR_INIT;
+		char want[128];
+		uint16_t odd = (uint16_t)len;
+
+		nlmsg_init(&m);
+		nlmsg_begin(&m, RTM_NEWLINK, 0, &any, sizeof any);
+		nlmsg_u32(&m, IFLA_MTU, 1500);
+		memcpy(m.buf + NLMSG_HDRLEN + sizeof any, &odd, sizeof odd);
+		if (len >= 4 && len <= 8)
+			continue;	/* well formed */
+		nl_print_all(&s, m.buf, m.len);
+		(void)snprintf(want, sizeof want, "RTM_NEWLINK request\n  family unspec index 0\n  malformed: 8 bytes left\n");
+		row_text(len, "attribute length", s.p, want);
+	}
+	cleanup_str struct str s = STR_INIT;
+	nl_print_all(&s, m.buf, 7);
+	assert_string_equal(s.p, "malformed: 7 bytes left\n");
+	cleanup_str struct str cut = STR_INIT;
+	nl_print_all(&cut, m.buf, m.len - 1);
+	assert_string_equal(cut.p, "malformed: 39 bytes left\n");
+}
+
+#define WITH_KERNEL(f) cmocka_unit_test_setup_teardown(f, kernel_setup, kernel_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(attributes_are_padded_and_lengths_kept),
+		cmocka_unit_test(an_unset_mac_writes_nothing),
+		cmocka_unit_test(a_full_buffer_is_remembered_and_nothing_is_sent),
+		WITH_KERNEL(a_veth_pair_is_born_whole),
+		WITH_KERNEL(a_bridge_is_born_up),
+		WITH_KERNEL(links_are_asked_for_changed_and_deleted),
+		WITH_KERNEL(addresses_carry_their_broadcast_and_flags),
+		WITH_KERNEL(routes_carry_every_number),
+		cmocka_unit_test(one_line_has_nests_in_braces),
+		cmocka_unit_test(what_has_no_name_is_printed_by_number),
+		cmocka_unit_test(malformed_messages_are_printed_as_far_as_they_go),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
