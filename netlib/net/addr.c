@@ -44,7 +44,7 @@ int addr_add(struct nl *nl, uint32_t index, const struct ip_prefix *p, uint32_t 
 
 	nlmsg_init(&m);
 	addr_put(&m, index, p, flags);
-	int r = nl_talk(nl, &m, e);
+	int r = nl_talk_but(nl, &m, -EEXIST, 0, e);
 	if (r == -EEXIST)
 		return ADDR_EXISTS;
 	return r < 0 ? err_wrap(e, "add address %s in the %s namespace", ip_prefix_text(p, text), nl->name), r : 0;
@@ -57,7 +57,7 @@ int addr_del(struct nl *nl, uint32_t index, const struct ip_prefix *p, struct er
 
 	nlmsg_init(&m);
 	put_addr(&m, RTM_DELADDR, 0, index, p);
-	int r = nl_talk(nl, &m, e);
+	int r = nl_talk_but(nl, &m, -EADDRNOTAVAIL, -ENODEV, e);
 	if (r == -EADDRNOTAVAIL || r == -ENODEV)
 		return 0;
 	return r < 0 ? err_wrap(e, "delete address %s in the %s namespace", ip_prefix_text(p, text), nl->name), r : 0;

@@ -154,12 +154,15 @@ static void begin_set(struct nlmsg *m, uint32_t index, const char *name, uint32_
 /* A batch whose first message creates: when a later one failed, the link must not stay behind half made. */
 static int create(struct nl *nl, struct nlmsg *m, const char *name, struct err *e)
 {
+	struct err one = ERR_INIT;
 	unsigned failed = 0;
 	struct link l;
-	int r = nl_talk_at(nl, m, &failed, e);
+	int r = nl_talk_at(nl, m, &failed, &one);
 
 	if (r == -EEXIST && failed == 0)
 		return LINK_EXISTS;
+	if (r < 0 && e)
+		*e = one;
 	if (r < 0 && failed > 0 && link_get(nl, name, &l, NULL) == 0)
 		(void)link_del(nl, l.index, NULL);
 	return r;
@@ -297,7 +300,7 @@ int link_del(struct nl *nl, uint32_t index, struct err *e)
 
 	nlmsg_init(&m);
 	nlmsg_begin(&m, RTM_DELLINK, 0, &i, sizeof i);
-	int r = nl_talk(nl, &m, e);
+	int r = nl_talk_but(nl, &m, -ENODEV, 0, e);
 	if (r == -ENODEV)
 		return 0;
 	return r < 0 ? err_wrap(e, "delete interface %u in the %s namespace", index, nl->name), r : 0;

@@ -69,7 +69,7 @@ int route_add(struct nl *nl, const struct route *r, struct err *e)
 
 	nlmsg_init(&m);
 	route_put(&m, r, false);
-	int rc = nl_talk(nl, &m, e);
+	int rc = nl_talk_but(nl, &m, -EEXIST, 0, e);
 	if (rc == -EEXIST)
 		return ROUTE_EXISTS;
 	return rc < 0 ? err_wrap(e, "add route %s in the %s namespace", route_text(r, text), nl->name), rc : 0;
@@ -82,7 +82,7 @@ int route_del(struct nl *nl, const struct route *r, struct err *e)
 
 	nlmsg_init(&m);
 	put_route(&m, RTM_DELROUTE, 0, r);
-	int rc = nl_talk(nl, &m, e);
+	int rc = nl_talk_but(nl, &m, -ESRCH, -ENODEV, e);
 	if (rc == -ESRCH || rc == -ENODEV)
 		return 0;
 	return rc < 0 ? err_wrap(e, "delete route %s in the %s namespace", route_text(r, text), nl->name), rc : 0;
@@ -96,7 +96,9 @@ struct each {
 /* All address attributes have the family's length; the table macros need fixed sizes, so they share this. */
 static int take_ip(const void *data, size_t len, struct ip_addr *a)
 {
-	memcpy(a->b, data, len < sizeof a->b ? len : sizeof a->b);
+	if (len != 4 && len != sizeof a->b)
+		return -EBADMSG;
+	memcpy(a->b, data, len);
 	a->family = len == 4 ? AF_INET : AF_INET6;
 	return 0;
 }

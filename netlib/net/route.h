@@ -23,7 +23,7 @@ struct route {
 	uint32_t mtu, advmss;	/* 0 = none */
 	uint8_t scope;		/* RT_SCOPE_*; used when has_scope, else universe with a gateway, link without */
 	bool has_scope;
-	uint8_t protocol;	/* RTPROT_*; 0 = RTPROT_STATIC when adding */
+	uint8_t protocol;	/* RTPROT_*; 0 = RTPROT_BOOT when adding, as ip(8) and the reference have it */
 	uint8_t type;		/* RTN_*; 0 = RTN_UNICAST when adding */
 };
 

@@ -15,6 +15,9 @@
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/str.h"
+#include "netlib/base/trace.h"
+#include "netlib/nl/names.h"
 #include "netlib/nl/nlmsg.h"
 
 #define RECV_SIZE 65536		/* a dump page is at most 32 KiB; batches of acks are smaller */
@@ -81,14 +84,28 @@ static uint32_t stamp(struct nl *nl, struct nlmsg *m, uint16_t flags)
 	return first;
 }
 
+static void trace_messages(const struct nl *nl, const struct nlmsg *m)
+{
+	for (size_t at = 0; at < m->len; ) {
+		const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)(m->buf + at);
+		cleanup_str struct str s = STR_INIT;
+
+		nl_print(&s, h, false);
+		if (!s.bad)
+			trace_event("netlink", nl->name, -1, "%s", s.p);
+		at += NLMSG_ALIGN(h->nlmsg_len);
+	}
+}
+
+/* A netlink socket that was never connected sends to the kernel. */
 static int send_all(struct nl *nl, const struct nlmsg *m, struct err *e)
 {
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-
 	if (m->bad)
 		return err_set(e, m->bad, "write a netlink message");
+	if (trace_on())
+		trace_messages(nl, m);
 	for (;;) {
-		ssize_t n = sendto(nl->fd, m->buf, m->len, 0, (struct sockaddr *)&kernel, sizeof kernel);
+		ssize_t n = send(nl->fd, m->buf, m->len, 0);
 
 		if (n == (ssize_t)m->len)
 			return 0;
@@ -111,6 +128,8 @@ static ssize_t receive(struct nl *nl, char *buf, size_t size)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
+		if (n == 0)
+			return -EIO;	/* the other side is gone */
 		if (from.nl_pid != 0)
 			continue;
 		if (msg.msg_flags & MSG_TRUNC)
@@ -119,16 +138,32 @@ static ssize_t receive(struct nl *nl, char *buf, size_t size)
 	}
 }
 
+/* The errno that an acknowledgement or the end of a dump carries; -EBADMSG when it is cut off. */
+static int status_of(const struct nlmsghdr *h)
+{
+	int status;
+
+	if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
+		return -EBADMSG;
+	if (h->nlmsg_len < NLMSG_LENGTH(sizeof status))
+		return 0;	/* NLMSG_DONE of an old kernel says nothing */
+	memcpy(&status, mnl_nlmsg_get_payload(h), sizeof status);
+	return status;
+}
+
 /* The kernel's own words from the extended acknowledgement, if it gave any. */
 static void ext_ack(const struct nlmsghdr *h, struct err *e)
 {
 	const struct nlmsgerr *ne = mnl_nlmsg_get_payload(h);
-	size_t skip = sizeof *ne;
+	size_t skip = h->nlmsg_type == NLMSG_DONE ? sizeof(int) : sizeof *ne;
 
-	if (!e || !(h->nlmsg_flags & NLM_F_ACK_TLVS))
+	if (!e || !(h->nlmsg_flags & NLM_F_ACK_TLVS) || h->nlmsg_len < NLMSG_HDRLEN + skip)
 		return;
-	if (!(h->nlmsg_flags & NLM_F_CAPPED))
-		skip += ne->msg.nlmsg_len - sizeof ne->msg;
+	if (h->nlmsg_type == NLMSG_ERROR && !(h->nlmsg_flags & NLM_F_CAPPED)) {
+		if (ne->msg.nlmsg_len < sizeof ne->msg || ne->msg.nlmsg_len > h->nlmsg_len)
+			return;
+		skip += NLMSG_ALIGN(ne->msg.nlmsg_len) - sizeof ne->msg;
+	}
 	if (h->nlmsg_len < NLMSG_HDRLEN + skip)
 		return;
 	const struct nlattr *a;
@@ -156,11 +191,11 @@ int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
 		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
 			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - first >= m->count)
 				continue;	/* a late answer to an earlier request */
-			const struct nlmsgerr *ne = mnl_nlmsg_get_payload(h);
+			int status = status_of(h);
 			left--;
-			if (!ne->error || result < 0)
+			if (!status || result < 0)
 				continue;
-			result = ne->error;
+			result = status;
 			if (failed)
 				*failed = h->nlmsg_seq - first;
 			if (e) {
@@ -176,6 +211,33 @@ int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
 int nl_talk(struct nl *nl, struct nlmsg *m, struct err *e)
 {
 	return nl_talk_at(nl, m, NULL, e);
+}
+
+int nl_talk_but(struct nl *nl, struct nlmsg *m, int refusal, int other, struct err *e)
+{
+	struct err one = ERR_INIT;
+	int r = nl_talk_at(nl, m, NULL, &one);
+
+	if (r < 0 && r != refusal && r != other && e)
+		*e = one;
+	return r;
+}
+
+/* What the end of the answers says. A callback that stopped with an error and without a sentence gets one here. */
+static int finish(struct nl *nl, const struct nlmsghdr *h, bool interrupted, int stop, struct err *e)
+{
+	int status = status_of(h);
+
+	if (interrupted)
+		return -EAGAIN;
+	if (status < 0) {
+		(void)err_set(e, status, "ask the kernel (%s namespace)", nl->name);
+		ext_ack(h, e);
+		return status;
+	}
+	if (stop < 0 && e && !e->no)
+		(void)err_set(e, stop, "understand the kernel's answer (%s namespace)", nl->name);
+	return stop < 0 ? stop : 0;
 }
 
 /* Reads replies to seq until NLMSG_DONE or an acknowledgement. -EAGAIN: a dump was interrupted. */
@@ -199,17 +261,8 @@ static int replies(struct nl *nl, uint32_t seq, nl_reply_fn *fn, void *arg, stru
 			if (h->nlmsg_seq != seq)
 				continue;
 			interrupted |= !!(h->nlmsg_flags & NLM_F_DUMP_INTR);
-			if (h->nlmsg_type == NLMSG_ERROR) {
-				const struct nlmsgerr *ne = mnl_nlmsg_get_payload(h);
-
-				if (ne->error) {
-					(void)err_set(e, ne->error, "ask the kernel (%s namespace)", nl->name);
-					ext_ack(h, e);
-					return ne->error;
-				}
-			}
 			if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE)
-				return interrupted ? -EAGAIN : stop < 0 ? stop : 0;
+				return finish(nl, h, interrupted, stop, e);
 			if (!stop)
 				stop = fn(h, arg);
 		}

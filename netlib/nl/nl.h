@@ -34,6 +34,8 @@ void nl_close(struct nl *nl);
  */
 int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e);
 int nl_talk(struct nl *nl, struct nlmsg *m, struct err *e);
+/* The same for a caller with a use for one or two refusals (-errno; 0 = none): they are returned, and *e stays untouched. */
+int nl_talk_but(struct nl *nl, struct nlmsg *m, int refusal, int other, struct err *e);
 
 /* A callback gets each reply message; non-zero stops (the rest is drained) and is returned when negative. */
 typedef int nl_reply_fn(const struct nlmsghdr *h, void *arg);
