@@ -109,14 +109,15 @@ static int64_t now_us(void)
 int fw_retry_wait(struct fw_retry *t, const char *what, struct err *e)
 {
 	int64_t now = now_us();
-	uint32_t dice = (uint32_t)now;
+	uint32_t dice;
 
 	if (!t->attempts++)
 		t->began_us = now;
 	if (now - t->began_us > PATIENCE_MS * 1000)
 		return err_code(e, -EAGAIN, CODE_TRY_AGAIN, "%s: somebody else changed the rule set during each of %u attempts in %d s; "
 				"try again later", what, t->attempts, PATIENCE_MS / 1000);
-	(void)getrandom(&dice, sizeof dice, GRND_NONBLOCK);
+	if (getrandom(&dice, sizeof dice, GRND_NONBLOCK) != sizeof dice)
+		dice = (uint32_t)now;
 	/* at first only as long as a commit takes; a busy rule set is met between two commits, not waited out */
 	uint32_t most_us = t->attempts < 8 ? 25u << t->attempts : 5000;
 	(void)nanosleep(&(struct timespec){ .tv_nsec = (long)(dice % most_us) * 1000 }, NULL);

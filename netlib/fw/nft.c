@@ -23,10 +23,13 @@ static void nft_close(struct fw *fw)
 	free(nft);
 }
 
-int nft_commit(struct nft *nft, struct nft_batch *b, const uint32_t *gen, struct err *e)
+int nft_commit(struct nft *nft, struct nft_batch *b, const uint32_t *gen, int *lock, struct err *e)
 {
-	int r = nft_batch_send(&nft->nl, b, gen, e);
+	int r = lock && *lock < 0 && b->n ? fw_lock(lock, e) : 0;
 
+	if (r < 0)
+		return r;
+	r = nft_batch_send(&nft->nl, b, gen, e);
 	nft->deleted |= b->deletions && r == 0;
 	return r;
 }
@@ -38,6 +41,7 @@ struct search {
 	char (*valid)[FW_OWNER_MAX];
 	size_t nvalid;
 	unsigned parts;
+	struct fw_elems hint;		/* what one owner is expected to have */
 };
 
 static bool keep_owner(const struct nft_found *f, const void *arg)
@@ -73,8 +77,9 @@ static int list_all(struct nft *nft, unsigned parts, nft_keep_fn *keep, const vo
 }
 
 /* 1 when every element of the hint is there and the owner's: then they are what is to be deleted. */
-static int take_hint(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct nft_founds *out, struct err *e)
+static int take_hint(struct nft *nft, const struct search *s, struct nft_founds *out, struct err *e)
 {
+	const struct fw_elems *hint = &s->hint;
 	size_t n = 0;
 
 	for (size_t i = 0; i < hint->n; i++) {
@@ -96,9 +101,9 @@ static int take_hint(struct nft *nft, const struct search *s, const struct fw_el
 	return n > 0;
 }
 
-static int find(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct nft_founds *out, struct err *e)
+static int find(struct nft *nft, const struct search *s, struct nft_founds *out, struct err *e)
 {
-	int r = take_hint(nft, s, hint, out, e);
+	int r = take_hint(nft, s, out, e);
 
 	if (r != 0)
 		return r;
@@ -106,62 +111,66 @@ static int find(struct nft *nft, const struct search *s, const struct fw_elems *
 	return list_all(nft, s->parts, s->network ? keep_stale : keep_owner, s, out, e);
 }
 
-#define MORE 2		/* beside NFT_MOVED: something was deleted, look again */
+#define MORE 2		/* beside NFT_MOVED: something was done, look again */
+
+/* One attempt at a change that rests on what it reads: 0, MORE, NFT_MOVED, or negative. */
+typedef int attempt_fn(struct nft *nft, void *arg, int *lock, struct err *e);
+
+/* Attempts until the rule set stood still for one. A kernel without nf_tables has nothing to change. */
+static int settle(struct nft *nft, attempt_fn *once, void *arg, const char *what, struct err *e)
+{
+	struct fw_retry t = FW_RETRY_INIT;
+	cleanup_fd int lock = -1;
+	int r = MORE;
+
+	while (r > 0) {
+		struct err why = ERR_INIT;
+
+		r = once(nft, arg, &lock, &why);
+		if (r == -EOPNOTSUPP)
+			return 0;
+		if (r < 0)
+			err_keep_first(e, &why);
+		if (r == NFT_MOVED)
+			r = fw_retry_wait(&t, what, e) ?: MORE;
+	}
+	return r;
+}
 
 /*
- * One attempt: what is read and what is deleted belong to the same generation. 0, MORE, NFT_MOVED, or negative. A hash table that
- * the kernel enlarges while it is listed shows elements twice or not at all, without a new generation: what was shown twice fails the
- * batch and is read again, what was not shown is found by listing until nothing is left.
+ * What is read and what is deleted belong to the same generation. A hash table that the kernel enlarges while it is listed shows
+ * elements twice or not at all, without a new generation: what was shown twice fails the batch and is read again, what was not
+ * shown is found by listing until nothing is left. The lock is only taken when there is something to delete.
  */
-static int remove_once(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct err *e)
+static int remove_once(struct nft *nft, void *arg, int *lock, struct err *e)
 {
-	bool listed = false;
+	const struct search *s = arg;
 	cleanup_founds struct nft_founds found = NFT_FOUNDS_INIT;
 	cleanup_batch struct nft_batch b = NFT_BATCH_INIT;
 	uint32_t gen = 0;
 	int r;
 
-	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 || (r = find(nft, s, hint, &found, e)) < 0)
+	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 || (r = find(nft, s, &found, e)) < 0)
 		return r == -EAGAIN ? NFT_MOVED : r;
-	listed = r == 0;
+	bool listed = r == 0;
 	for (size_t i = 0; i < found.n; i++)
 		nft_elem_del(&b, &found.f[i].x, i);
-	r = nft_commit(nft, &b, &gen, e);
+	r = nft_commit(nft, &b, &gen, lock, e);
 	if (r == -ENOENT)
 		return NFT_MOVED;
 	return r == 0 && listed && found.n ? MORE : r;
 }
 
-static int remove_found(struct nft *nft, const struct search *s, const struct fw_elems *hint, struct err *e)
-{
-	struct fw_retry t = FW_RETRY_INIT;
-	cleanup_fd int lock = -1;
-	int r = fw_lock(&lock, e);
-
-	while (r == 0) {
-		struct err why = ERR_INIT;
-
-		r = remove_once(nft, s, hint, &why);
-		if (r == -EOPNOTSUPP)	/* no nf_tables: nothing can be there */
-			return 0;
-		if (r < 0)
-			err_keep_first(e, &why);
-		if (r <= 0)
-			return r;
-		r = r == MORE ? 0 : fw_retry_wait(&t, "remove an attachment's firewall elements", e);
-	}
-	return r;
-}
-
 static int nft_del(struct fw *fw, const struct fw_owner *owner, unsigned parts, const struct fw_plan *hint, struct err *e)
 {
-	cleanup_elems struct fw_elems expected = FW_ELEMS_INIT;
 	struct search s = { .parts = parts };
 
 	fw_owner_text(s.owner, owner);
 	if (hint)	/* a hint that cannot be understood is none */
-		(void)fw_plan_elements(hint, &expected, NULL);
-	return remove_found((struct nft *)fw, &s, &expected, e);
+		(void)fw_plan_elements(hint, &s.hint, NULL);
+	int r = settle((struct nft *)fw, remove_once, &s, "remove an attachment's firewall elements", e);
+	fw_elems_clear(&s.hint);
+	return r;
 }
 
 static bool set_in_use(const struct nft_founds *l, const struct fw_set *set)
@@ -173,7 +182,7 @@ static bool set_in_use(const struct nft_founds *l, const struct fw_set *set)
 }
 
 /* Sets by prefix that hold nothing, and their rules: subnets come and go, furniture must not pile up. */
-static int trim_once(struct nft *nft, struct err *e)
+static int trim_once(struct nft *nft, void *arg, int *lock, struct err *e)
 {
 	cleanup_founds struct nft_founds all = NFT_FOUNDS_INIT;
 	cleanup_batch struct nft_batch b = NFT_BATCH_INIT;
@@ -181,6 +190,7 @@ static int trim_once(struct nft *nft, struct err *e)
 	uint32_t gen = 0;
 	int r;
 
+	(void)arg;
 	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 || (r = nft_state_read(&nft->nl, &state, e)) < 0 ||
 	    (r = list_all(nft, FW_MASQ | FW_DNAT, NULL, NULL, &all, e)) < 0)
 		return r == -EAGAIN ? NFT_MOVED : r;
@@ -188,15 +198,13 @@ static int trim_once(struct nft *nft, struct err *e)
 		if (fw_shapes[state.set[i].kind].by_prefix && !set_in_use(&all, &state.set[i]) &&
 		    (r = nft_state_drop_set(&state, &state.set[i], &b, e)) < 0)
 			return r;
-	return nft_commit(nft, &b, &gen, e);
+	return nft_commit(nft, &b, &gen, lock, e);
 }
 
 static int nft_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid, unsigned parts, struct err *e)
 {
 	struct nft *nft = (struct nft *)fw;
 	struct search s = { .network = network, .nvalid = nvalid, .parts = parts };
-	const struct fw_elems none = FW_ELEMS_INIT;
-	struct fw_retry t = FW_RETRY_INIT;
 	cleanup_free char (*texts)[FW_OWNER_MAX] = calloc(nvalid ? nvalid : 1, sizeof *texts);
 
 	if (!texts)
@@ -204,26 +212,11 @@ static int nft_gc(struct fw *fw, const char *network, const struct fw_owner *val
 	for (size_t i = 0; i < nvalid; i++)
 		fw_owner_text(texts[i], &valid[i]);
 	s.valid = texts;
-	int r = remove_found(nft, &s, &none, e);
-	while (r == 0) {
-		struct err why = ERR_INIT;
-		cleanup_fd int lock = -1;
-
-		if ((r = fw_lock(&lock, e)) < 0)
-			return r;
-		r = trim_once(nft, &why);
-		if (r == -EOPNOTSUPP)
-			return 0;
-		if (r < 0)
-			err_keep_first(e, &why);
-		if (r != NFT_MOVED)
-			return r;
-		r = fw_retry_wait(&t, "remove unused sets of table inet " NFT_TABLE, e);
-	}
-	return r;
+	int r = settle(nft, remove_once, &s, "collect a network's firewall elements", e);
+	return r < 0 ? r : settle(nft, trim_once, NULL, "remove unused sets of table inet " NFT_TABLE, e);
 }
 
-static int sweep_once(struct nft *nft, bool *removed, struct err *e)
+static int sweep_once(struct nft *nft, void *arg, int *lock, struct err *e)
 {
 	cleanup_founds struct nft_founds all = NFT_FOUNDS_INIT;
 	cleanup_batch struct nft_batch b = NFT_BATCH_INIT;
@@ -239,31 +232,17 @@ static int sweep_once(struct nft *nft, bool *removed, struct err *e)
 	if (!state.table || all.n || foreign)
 		return 0;
 	nft_table_del(&b);
-	r = nft_commit(nft, &b, &gen, e);
-	*removed = r == 0;
+	r = nft_commit(nft, &b, &gen, lock, e);
+	*(bool *)arg = r == 0;
 	return r;
 }
 
 static int nft_sweep(struct fw *fw, struct err *e)
 {
-	struct fw_retry t = FW_RETRY_INIT;
-	cleanup_fd int lock = -1;
 	bool removed = false;
-	int r = fw_lock(&lock, e);
+	int r = settle((struct nft *)fw, sweep_once, &removed, "remove table inet " NFT_TABLE, e);
 
-	while (r == 0) {
-		struct err why = ERR_INIT;
-
-		r = sweep_once((struct nft *)fw, &removed, &why);
-		if (r == -EOPNOTSUPP)
-			return 0;
-		if (r < 0)
-			err_keep_first(e, &why);
-		if (r != NFT_MOVED)
-			return r < 0 ? r : removed;
-		r = fw_retry_wait(&t, "remove table inet " NFT_TABLE, e);
-	}
-	return r;
+	return r < 0 ? r : removed;
 }
 
 static int nft_each(struct fw *fw, int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg,

@@ -20,7 +20,10 @@ int nft_add(struct fw *fw, const struct fw_plan *p, struct err *e);
 int nft_check(struct fw *fw, const struct fw_plan *p, struct err *e);
 
 struct nft_batch;
-/* nft_batch_send, remembering deletions. */
-int nft_commit(struct nft *nft, struct nft_batch *b, const uint32_t *gen, struct err *e);
+/*
+ * nft_batch_send, remembering deletions. With lock (a descriptor, -1 at first), takes the lock before, unless it is held or the batch is
+ * empty; what was read without it is guarded by gen.
+ */
+int nft_commit(struct nft *nft, struct nft_batch *b, const uint32_t *gen, int *lock, struct err *e);
 
 #endif

@@ -227,7 +227,7 @@ static int add_once(struct job *j, struct err *e)
 		if (j->todo[i] != TODO_NOTHING)
 			nft_elem_add(&b, &j->l.elem[i], j->owner, i);
 	}
-	r = nft_commit(j->nft, &b, careful ? &gen : NULL, e);
+	r = nft_commit(j->nft, &b, careful ? &gen : NULL, NULL, e);
 	return r < 0 ? learn(j, &b, r, e) : r;
 }
 

@@ -46,6 +46,12 @@ static int no_nftables(struct err *e)
 	return err_say(e, -EOPNOTSUPP, "this kernel has no nf_tables; load the module nf_tables or build it in");
 }
 
+static int not_allowed(struct err *e)
+{
+	return err_say(e, -EPERM, "the firewall may be changed by root only (CAP_NET_ADMIN in the user namespace that owns this network "
+		       "namespace)");
+}
+
 static int take_generation(const struct nlmsghdr *h, void *arg)
 {
 	static const struct attr_spec attrs[] = {
@@ -67,6 +73,8 @@ int nft_generation(struct nl *nl, uint32_t *gen, struct err *e)
 	int r = nl_get(nl, &m, take_generation, gen, &why);
 	if (r == -EINVAL || r == -EOPNOTSUPP)	/* how nfnetlink answers for a subsystem it does not know */
 		return no_nftables(e);
+	if (r == -EPERM)
+		return not_allowed(e);
 	if (r < 0 && e) {
 		*e = why;
 		(void)err_wrap(e, "ask for the generation of the nftables rule set");
@@ -209,6 +217,8 @@ static int take_answers(struct nl *nl, uint32_t first, struct nft_batch *b, stru
 		return NFT_MOVED;
 	if (whole == -EOPNOTSUPP)
 		return no_nftables(e);
+	if (whole == -EPERM)
+		return not_allowed(e);
 	if (whole < 0)
 		return err_set(e, whole, "nftables: commit a change of table inet " NFT_TABLE);
 	return last ? 0 : err_set(e, -EIO, "nftables: the kernel did not answer");

@@ -292,6 +292,50 @@ static void deletion_without_a_table_is_success(void **state)
 	assert_string_equal(after, "");
 }
 
+static void deletion_of_nothing_leaves_not_even_a_lock(void **state)
+{
+	(void)state;
+	lab_sh("rm -rf /run/naru");
+	ok(DEL, &full);
+	ok(DEL_BLIND, &full);
+	assert_int_equal(lab_try("test -e /run/naru"), 1);
+}
+
+static void four_thousand_ports_go_into_one_request(void **state)
+{
+	static const struct guest many = { "cont1", "10.1.0.2/16", { "10001-14096:20001-24096" } };
+	static const struct guest rival = { "cont2", "10.1.0.3/16", { "14096:80" } };
+
+	(void)state;
+	ok(ADD, &many);
+	ok(ADD, &many);		/* thousands of refusals come back and are looked at */
+	ok(CHECK, &many);
+	says(ADD, &rival, -EADDRINUSE, "host port 14096/tcp is taken by container cont1 of network mynet (interface eth0)");
+	ok(DEL, &many);
+	ok(ADD, &rival);
+}
+
+static int as_nobody(void *arg)
+{
+	cleanup_free struct plan *p = plan(&small);
+	cleanup_fw struct fw *fw = NULL;
+	char *text = arg;
+	struct err e = ERR_INIT;
+
+	if (setuid(65534) < 0 || fw_open(&fw, FW_AUTO, NULL) < 0)
+		return 1;
+	int r = fw_add(fw, &p->p, &e);
+	return r == -EPERM && !strcmp(e.text, text) ? 0 : 1;
+}
+
+static void who_may_not_is_told_so(void **state)
+{
+	char text[] = "the firewall may be changed by root only (CAP_NET_ADMIN in the user namespace that owns this network namespace)";
+
+	(void)state;
+	assert_int_equal(lab_in(NULL, as_nobody, text), 0);
+}
+
 static void an_element_that_changed_hands_is_left_alone(void **state)
 {
 	static const struct guest first = { "first", "10.1.0.2/16", { "80:80" } }, second = { "second", "10.1.0.3/16", { "80:80" } };
@@ -473,6 +517,9 @@ int main(void)
 		cmocka_unit_test_setup(a_hint_that_is_not_all_there_means_a_search, fresh),
 		cmocka_unit_test_setup(parts_are_deleted_apart, fresh),
 		cmocka_unit_test_setup(deletion_without_a_table_is_success, fresh),
+		cmocka_unit_test_setup(deletion_of_nothing_leaves_not_even_a_lock, fresh),
+		cmocka_unit_test_setup(four_thousand_ports_go_into_one_request, fresh),
+		cmocka_unit_test_setup(who_may_not_is_told_so, fresh),
 		cmocka_unit_test_setup(an_element_that_changed_hands_is_left_alone, fresh),
 		cmocka_unit_test_setup(check_says_what_is_missing, fresh),
 		cmocka_unit_test_setup(missing_furniture_is_made_again_and_foreign_rules_stay, fresh),
