@@ -19,6 +19,7 @@
 
 #define JOURNAL_MAX (4 * 1024 * 1024)
 
+static const char drop_name[] = "drop";
 static const char *const ns_names[] = { "host", "cont" };
 
 void txn_init(struct txn *t, struct nl *host, struct nl *cont, int netns_fd)
@@ -54,10 +55,11 @@ static int copy(char **to, const char *from)
 	return from && !*to ? -ENOMEM : 0;
 }
 
-static int journal_write(struct txn *t, const struct undo *u, struct err *e)
+/* A line that was written in part is cut off again: the next one must not be glued to it. */
+static int journal_line(struct txn *t, struct json_object *o, struct err *e)
 {
-	cleanup_json struct json_object *o = undo_encode(u);
 	cleanup_str struct str s = STR_INIT;
+	off_t end = lseek(t->journal, 0, SEEK_END);
 
 	json_print(&s, o, 0, false);
 	str_addc(&s, '\n');
@@ -66,11 +68,24 @@ static int journal_write(struct txn *t, const struct undo *u, struct err *e)
 	int r = fd_write_all(t->journal, s.p, s.len);
 	if (r == 0 && fdatasync(t->journal) < 0)
 		r = -errno;
+	if (r < 0 && end >= 0)
+		(void)!ftruncate(t->journal, end);
 	return r < 0 ? err_set(e, r, "write the journal") : 0;
+}
+
+static void forget_last(struct txn *t)
+{
+	undo_clear(&t->v[--t->n]);
 }
 
 struct undo *txn_reserve(struct txn *t, const struct undo_op *op, enum undo_ns ns, const char *name, const char *a, const char *b,
 			 struct err *e)
+{
+	return txn_reserve_at(t, op, ns, 0, name, a, b, e);
+}
+
+struct undo *txn_reserve_at(struct txn *t, const struct undo_op *op, enum undo_ns ns, uint32_t index, const char *name, const char *a,
+			    const char *b, struct err *e)
 {
 	if (txn_point(t, op->name, e) < 0)
 		return NULL;
@@ -81,15 +96,17 @@ struct undo *txn_reserve(struct txn *t, const struct undo_op *op, enum undo_ns n
 	}
 	u->op = op;
 	u->ns = ns;
+	u->index = index;
 	if (name)
 		(void)str_copyf(u->name, sizeof u->name, "%s", name);
 	if (copy(&u->a, a) < 0 || copy(&u->b, b) < 0) {
 		(void)err_set(e, -ENOMEM, "record an undo");
-		txn_drop(t);
+		forget_last(t);
 		return NULL;
 	}
-	if (t->journal >= 0 && journal_write(t, u, e) < 0) {
-		txn_drop(t);
+	cleanup_json struct json_object *o = t->journal >= 0 ? undo_encode(u) : NULL;
+	if (t->journal >= 0 && journal_line(t, o, e) < 0) {
+		forget_last(t);
 		return NULL;
 	}
 	return u;
@@ -97,13 +114,18 @@ struct undo *txn_reserve(struct txn *t, const struct undo_op *op, enum undo_ns n
 
 void txn_drop(struct txn *t)
 {
-	undo_clear(&t->v[--t->n]);
+	forget_last(t);
+	if (t->journal < 0)
+		return;
+	cleanup_json struct json_object *o = json_obj();
+	json_set_str(o, "op", drop_name);
+	(void)journal_line(t, o, NULL);
 }
 
 static void forget(struct txn *t)
 {
 	while (t->n)
-		txn_drop(t);
+		forget_last(t);
 	free(t->v);
 	t->v = NULL;
 }
@@ -128,7 +150,7 @@ int txn_rollback(struct txn *t, struct err *e)
 		if (trace_on())
 			trace_event("undo", u->op->name, trace_clock_us() - start, "%s %s%s%s", u->name, u->a ? u->a : "",
 				    one.no ? ": " : "", one.text);
-		txn_drop(t);
+		forget_last(t);
 	}
 	if (!first.no)
 		return 0;
@@ -170,7 +192,7 @@ static const struct undo_op *find(const struct undo_op *const *ops, const char *
 int undo_decode(const struct undo_op *const *ops, struct json_object *o, struct undo *out, struct err *e)
 {
 	const char *name = json_text(json_get(o, "op")), *ns = json_text(json_get(o, "ns"));
-	const char *ifname = json_text(json_get(o, "name"));
+	const char *ifname = json_text(json_get(o, "name")), *a = json_text(json_get(o, "a")), *b = json_text(json_get(o, "b"));
 	int64_t index = 0;
 	struct undo u = { .op = find(ops, name) };
 
@@ -178,13 +200,16 @@ int undo_decode(const struct undo_op *const *ops, struct json_object *o, struct 
 		u.op = find(txn_undo_ops, name);
 	if (!u.op)
 		return err_say(e, -EINVAL, "journal: unknown kind of undo \"%.60s\"", name ? name : "");
+	if ((u.op->needs & UNDO_A && !a) || (u.op->needs & UNDO_B && !b))
+		return err_say(e, -EINVAL, "journal: \"%s\" without its operand \"%s\"", u.op->name,
+			       u.op->needs & UNDO_A && !a ? "a" : "b");
 	if (ns && !strcmp(ns, ns_names[UNDO_CONT]))
 		u.ns = UNDO_CONT;
 	if (ifname)
 		(void)str_copyf(u.name, sizeof u.name, "%s", ifname);
 	if (json_int(json_get(o, "index"), &index) == 0)
 		u.index = (uint32_t)index;
-	if (copy(&u.a, json_text(json_get(o, "a"))) < 0 || copy(&u.b, json_text(json_get(o, "b"))) < 0) {
+	if (copy(&u.a, a) < 0 || copy(&u.b, b) < 0) {
 		undo_clear(&u);
 		return err_set(e, -ENOMEM, "read the journal");
 	}
@@ -199,6 +224,12 @@ static int replay_line(struct txn *t, const char *line, size_t len, struct err *
 
 	if (doc_parse(&d, line, len, NULL) < 0)
 		return 0;
+	const char *op = json_text(json_get(d.root, "op"));
+	if (op && !strcmp(op, drop_name)) {
+		if (t->n)
+			forget_last(t);
+		return 0;
+	}
 	struct undo *u = vec_add(&t->v, &t->n);
 	if (!u)
 		return err_set(e, -ENOMEM, "read the journal");

@@ -34,7 +34,9 @@ struct undo {
 struct undo_op {
 	const char *name;	/* in journals and traces: "link del", "file unlink" */
 	int (*run)(const struct undo *u, struct txn *t, struct err *e);
+	unsigned needs;		/* operands without which a line of a journal is damaged: UNDO_A, UNDO_B */
 };
+enum { UNDO_A = 1, UNDO_B = 2 };
 
 struct txn {
 	struct undo *v;
@@ -62,7 +64,11 @@ void txn_init(struct txn *t, struct nl *host, struct nl *cont, int netns_fd);
  */
 struct undo *txn_reserve(struct txn *t, const struct undo_op *op, enum undo_ns ns, const char *name, const char *a, const char *b,
 			 struct err *e);
-void txn_drop(struct txn *t);	/* the last record: its act did not happen */
+/* The same for an act on an interface whose index is known before: it belongs into the journal too. */
+struct undo *txn_reserve_at(struct txn *t, const struct undo_op *op, enum undo_ns ns, uint32_t index, const char *name, const char *a,
+			    const char *b, struct err *e);
+/* The last record: its act did not happen. A journal gets a line that takes the record back: what was there before is not ours to undo. */
+void txn_drop(struct txn *t);
 
 /* A fault point without an undo: for acts that the undo of an earlier record covers. */
 int txn_point(struct txn *t, const char *what, struct err *e);
@@ -71,7 +77,7 @@ void txn_commit(struct txn *t);		/* keep everything; the records are forgotten (
 int txn_rollback(struct txn *t, struct err *e);	/* undo newest first, remember the first error, go on */
 void txn_end(struct txn *t);		/* rolls back unless committed; frees */
 
-/* Journal lines. {"op":"link del","ns":"host","name":"veth1","index":7,"a":"..","b":".."} */
+/* Journal lines. {"op":"link del","ns":"host","name":"veth1","index":7,"a":"..","b":".."}; {"op":"drop"} takes the one before back. */
 struct json_object *undo_encode(const struct undo *u);
 int undo_decode(const struct undo_op *const *ops, struct json_object *o, struct undo *out, struct err *e);
 void undo_clear(struct undo *u);

@@ -28,10 +28,16 @@ static struct nl *socket_of(struct txn *t, enum undo_ns ns)
 static int undo_link(const struct undo *u, struct txn *t, struct err *e)
 {
 	struct nl *nl = socket_of(t, u->ns);
+	struct err one = ERR_INIT;
 	struct link l;
+	int r = nl ? link_get(nl, u->name, &l, &one) : -ENODEV;
 
-	if (!nl || link_get(nl, u->name, &l, e) == -ENODEV)
+	if (r == -ENODEV)
 		return 0;
+	if (r < 0) {
+		*e = one;
+		return r;
+	}
 	/* only what was made: the name may belong to somebody else by now */
 	if (u->a && *u->a && *l.alias && strcmp(u->a, l.alias))
 		return 0;
@@ -78,10 +84,9 @@ int txn_link_up(struct txn *t, enum undo_ns ns, const struct link *l, struct err
 {
 	if (l->flags & IFF_UP)
 		return 0;
-	struct undo *u = txn_reserve(t, &op_link_down, ns, l->name, NULL, NULL, e);
+	struct undo *u = txn_reserve_at(t, &op_link_down, ns, l->index, l->name, NULL, NULL, e);
 	if (!u)
 		return -EIO;
-	u->index = l->index;
 	int r = link_up(socket_of(t, ns), l->index, e);
 	if (r < 0)
 		txn_drop(t);
@@ -112,17 +117,16 @@ static int undo_addr_add(const struct undo *u, struct txn *t, struct err *e)
 	return r < 0 && r != -ENODEV ? r : 0;
 }
 
-static const struct undo_op op_addr_del = { "addr del", undo_addr_del };
-static const struct undo_op op_addr_add = { "addr add", undo_addr_add };
+static const struct undo_op op_addr_del = { "addr del", undo_addr_del, UNDO_A };
+static const struct undo_op op_addr_add = { "addr add", undo_addr_add, UNDO_A | UNDO_B };
 
 int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p, uint32_t flags, struct err *e)
 {
 	char text[IP_TEXT_MAX];
-	struct undo *u = txn_reserve(t, &op_addr_del, ns, NULL, ip_prefix_text(p, text), NULL, e);
+	struct undo *u = txn_reserve_at(t, &op_addr_del, ns, index, NULL, ip_prefix_text(p, text), NULL, e);
 
 	if (!u)
 		return -EIO;
-	u->index = index;
 	int r = addr_add(socket_of(t, ns), index, p, flags, e);
 	if (r)
 		txn_drop(t);
@@ -132,11 +136,10 @@ int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip
 int txn_addr_del(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p, struct err *e)
 {
 	char text[IP_TEXT_MAX];
-	struct undo *u = txn_reserve(t, &op_addr_add, ns, NULL, ip_prefix_text(p, text), "0", e);
+	struct undo *u = txn_reserve_at(t, &op_addr_add, ns, index, NULL, ip_prefix_text(p, text), "0", e);
 
 	if (!u)
 		return -EIO;
-	u->index = index;
 	int r = addr_del(socket_of(t, ns), index, p, e);
 	if (r)
 		txn_drop(t);
@@ -157,7 +160,7 @@ static int undo_route(const struct undo *u, struct txn *t, struct err *e)
 	return route_del(nl, &r, e);
 }
 
-static const struct undo_op op_route_del = { "route del", undo_route };
+static const struct undo_op op_route_del = { "route del", undo_route, UNDO_A };
 
 int txn_route_add(struct txn *t, enum undo_ns ns, const struct route *r, struct err *e)
 {
@@ -166,10 +169,9 @@ int txn_route_add(struct txn *t, enum undo_ns ns, const struct route *r, struct 
 	if (ip_is_set(&r->gw))
 		(void)ip_text(&r->gw, gw);
 	(void)snprintf(text, sizeof text, "%u %u %s %s", r->table, r->priority, ip_prefix_text(&r->dst, dst), gw);
-	struct undo *u = txn_reserve(t, &op_route_del, ns, NULL, text, NULL, e);
+	struct undo *u = txn_reserve_at(t, &op_route_del, ns, r->oif, NULL, text, NULL, e);
 	if (!u)
 		return -EIO;
-	u->index = r->oif;
 	int rc = route_add(socket_of(t, ns), r, e);
 	if (rc)
 		txn_drop(t);
@@ -189,7 +191,7 @@ static int undo_sysctl(const struct undo *u, struct txn *t, struct err *e)
 	return r == -ENOENT ? 0 : r;	/* the interface is gone */
 }
 
-static const struct undo_op op_sysctl = { "sysctl", undo_sysctl };
+static const struct undo_op op_sysctl = { "sysctl", undo_sysctl, UNDO_A | UNDO_B };
 
 int txn_sysctl(struct txn *t, enum undo_ns ns, const char *name, const char *value, struct err *e)
 {
@@ -232,7 +234,7 @@ static int undo_fw(const struct undo *u, struct txn *t, struct err *e)
 	return fw_del(fw, &o, (unsigned)strtoul(u->b, NULL, 10), NULL, e);
 }
 
-static const struct undo_op op_fw = { "firewall del", undo_fw };
+static const struct undo_op op_fw = { "firewall del", undo_fw, UNDO_A | UNDO_B };
 
 int txn_fw_add(struct txn *t, struct fw *fw, const struct fw_plan *p, struct err *e)
 {
@@ -272,9 +274,17 @@ static int undo_netns(const struct undo *u, struct txn *t, struct err *e)
 	return netns_unpin(u->a, e);
 }
 
-static const struct undo_op op_unlink = { "file unlink", undo_unlink };
-static const struct undo_op op_tree = { "directory remove", undo_tree };
-static const struct undo_op op_netns = { "netns unpin", undo_netns };
+static const struct undo_op op_unlink = { "file unlink", undo_unlink, UNDO_A };
+static const struct undo_op op_tree = { "directory remove", undo_tree, UNDO_A };
+static const struct undo_op op_netns = { "netns unpin", undo_netns, UNDO_A };
+
+/* What is there already must not come into the journal: until the record is taken back, a crash would have it removed. */
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
 
 int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *buf, size_t len, struct err *e)
 {
@@ -287,6 +297,8 @@ int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *bu
 	cleanup_fd int fd = file_open_dir(AT_FDCWD, dir, e);
 	if (fd < 0)
 		return fd;
+	if (is_there(path))
+		return err_set(e, -EEXIST, "create %s", slash + 1);
 	if (!txn_reserve(t, &op_unlink, UNDO_HOST, NULL, path, NULL, e))
 		return -EIO;
 	int r = file_create_at(fd, slash + 1, mode, buf, len, e);
@@ -297,6 +309,8 @@ int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *bu
 
 int txn_mkdir(struct txn *t, const char *path, mode_t mode, struct err *e)
 {
+	if (is_there(path))
+		return 1;
 	if (!txn_reserve(t, &op_tree, UNDO_HOST, NULL, path, NULL, e))
 		return -EIO;
 	if (mkdir(path, mode) == 0)
@@ -308,6 +322,8 @@ int txn_mkdir(struct txn *t, const char *path, mode_t mode, struct err *e)
 
 int txn_netns_create(struct txn *t, const char *path, struct err *e)
 {
+	if (is_there(path))
+		return err_set(e, -EEXIST, "create network namespace %s", path);
 	if (!txn_reserve(t, &op_netns, UNDO_HOST, NULL, path, NULL, e))
 		return -EIO;
 	int r = netns_create(path, e);
