@@ -355,15 +355,11 @@ static int parent_main(struct birth *b, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
 		if (!phases[i].parent)
 			continue;
-		int r = stop_here(b, phases[i].name, e);
-
-		if (r == 0)
-			r = phases[i].parent(b, e);
-		if (r < 0) {
-			if (!b->p.pid || b->p.sync < 0 || phases[i].parent != parent_ready)	/* the child names its own phase */
-				(void)err_wrap(e, "%s", phases[i].name);
-			return r;
-		}
+		if (stop_here(b, phases[i].name, e) < 0)
+			return err_wrap(e, "%s", phases[i].name);
+		int r = phases[i].parent(b, e);
+		if (r < 0)	/* what comes from the child names its phase */
+			return phases[i].parent == parent_ready ? r : err_wrap(e, "%s", phases[i].name);
 	}
 	return 0;
 }
