@@ -14,6 +14,7 @@
 #include "netlib/cni/error.h"
 #include "netlib/net/conntrack.h"
 #include "netlib/net/route.h"
+#include "netlib/net/sysctl.h"
 #include "netlib/txn/verbs.h"
 
 #define RUN_MIN 32	/* this many consecutive one-to-one mappings become an interval */
@@ -267,9 +268,29 @@ static int nearest(const struct route *r, void *arg)
 	return 0;
 }
 
+static const struct cni_result *result_of(const struct cni_op *op)
+{
+	return op->env->verb == CNI_ADD ? &op->res : &op->prev;
+}
+
 static bool wants_localhost(const struct cni_op *op)
 {
-	return has_maps(op) && ((const struct portmap_conf *)op->conf)->snat && first_ip(op, &op->res, AF_INET);
+	return has_maps(op) && ((const struct portmap_conf *)op->conf)->snat && first_ip(op, result_of(op), AF_INET);
+}
+
+/* The setting of the interface that leads to the container; empty when none does. */
+static int localnet_name(struct cni_op *op, char name[96], struct err *e)
+{
+	struct way w = { .to = &first_ip(op, result_of(op), AF_INET)->address.addr };
+	struct link l;
+	int r;
+
+	*name = 0;
+	if ((r = route_each(op->host, AF_INET, nearest, &w, e)) < 0 || !w.oif)
+		return r;
+	if ((r = link_get_index(op->host, w.oif, &l, e)) == 0)
+		(void)str_copyf(name, 96, "net/ipv4/conf/%s/route_localnet", l.name);
+	return r;
 }
 
 /*
@@ -278,17 +299,20 @@ static bool wants_localhost(const struct cni_op *op)
  */
 static int localnet_add(struct cni_op *op, struct err *e)
 {
-	struct way w = { .to = &first_ip(op, &op->res, AF_INET)->address.addr };
-	char sysctl[96];
-	struct link l;
-	int r;
+	char name[96];
+	int r = localnet_name(op, name, e);
 
-	if ((r = route_each(op->host, AF_INET, nearest, &w, e)) < 0 || !w.oif)
+	return r < 0 || !*name ? r : common_shared_sysctl(op, name, "1", e);
+}
+
+static int localnet_check(struct cni_op *op, struct err *e)
+{
+	char name[96], value[SYSCTL_VALUE_MAX];
+	int r = localnet_name(op, name, e);
+
+	if (r < 0 || !*name || (r = sysctl_read(name, value, e)) < 0)
 		return r;
-	if ((r = link_get_index(op->host, w.oif, &l, e)) < 0)
-		return r;
-	(void)str_copyf(sysctl, sizeof sysctl, "net/ipv4/conf/%s/route_localnet", l.name);
-	return common_shared_sysctl(op, sysctl, "1", e);
+	return strcmp(value, "1") ? cni_check_fail(e, "sysctl %s: expected 1, found %s", name, value) : 0;
 }
 
 static int flush(struct cni_op *op, struct err *e)
@@ -311,7 +335,7 @@ static const struct cni_step portmap_steps[] = {
 	/* DEL runs backward: first the elements go, then the entries that follow them */
 	{ "conntrack", has_maps, NULL, flush, NULL, NULL, NULL },
 	{ "dnat", NULL, dnat_add, dnat_del, dnat_check, dnat_gc, common_masq_status },
-	{ "localnet", wants_localhost, localnet_add, NULL, NULL, NULL, NULL },
+	{ "localnet", wants_localhost, localnet_add, NULL, localnet_check, NULL, NULL },
 	{ "conntrack", has_maps, flush, NULL, NULL, NULL, NULL },
 	{ 0 }
 };
