@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -181,6 +183,22 @@ int file_lock(int fd, int timeout_ms, const char *what, struct err *e)
 			lock_holder(fd), timeout_ms);
 }
 
+/*
+ * A directory below dir that is no mount point. A device number does not tell: a volume bound into a tree comes from the same file
+ * system as often as not, and what is in it is not ours. Kernels before 5.6, and filters that do not know openat2, leave that number.
+ */
+static int open_level(int dir, const char *name)
+{
+	const struct open_how how = {
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_XDEV,
+	};
+	int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
+
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+		fd = openat(dir, name, (int)how.flags);
+	return fd;
+}
+
 static int remove_level(int dir, const char *name, dev_t dev, int depth, struct err *e)
 {
 	struct stat st;
@@ -189,10 +207,12 @@ static int remove_level(int dir, const char *name, dev_t dev, int depth, struct 
 		return 0;
 	if (errno != EISDIR && errno != EPERM && errno != EBUSY)
 		return err_set(e, -errno, "remove %s", name);
-	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	cleanup_fd int fd = open_level(dir, name);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if ((fd < 0 && errno != EXDEV) || (fd >= 0 && fstat(fd, &st) < 0))
 		return err_set(e, -errno, "open %s", name);
-	if (st.st_dev != dev)
+	if (fd < 0 || st.st_dev != dev)
 		return err_say(e, -EXDEV, "remove %s: something is still mounted there", name);
 	if (depth > TREE_DEPTH_MAX)
 		return err_say(e, -ELOOP, "remove %s: more than %d directories deep", name, TREE_DEPTH_MAX);
@@ -213,8 +233,21 @@ static int remove_level(int dir, const char *name, dev_t dev, int depth, struct 
 
 int file_remove_tree(int dir, const char *name, struct err *e)
 {
+	const char *base = strrchr(name, '/');
+	cleanup_fd int parent = -1;
 	struct stat st;
 
+	if (base) {	/* on the way to the tree there may be mount points */
+		cleanup_free char *path = strndup(name, base == name ? 1 : (size_t)(base - name));
+
+		if (!path)
+			return err_set(e, -ENOMEM, "remove %s", name);
+		parent = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (parent < 0)
+			return errno == ENOENT ? 0 : err_set(e, -errno, "open %s", path);
+		dir = parent;
+		name = base + 1;
+	}
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : err_set(e, -errno, "stat %s", name);
 	return remove_level(dir, name, st.st_dev, 0, e);
