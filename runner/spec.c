@@ -13,7 +13,7 @@
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
 #include "netlib/base/str.h"
-#include "runner/spec_compose.h"
+#include "runner/spec_check.h"
 
 #define ID_MAX UINT32_MAX
 #define LIMIT_MAX (INT64_MAX - 1)
@@ -46,7 +46,8 @@ static bool is_empty(struct json_object *v)
 	return json_int(v, &n) == 0 ? n == 0 : !json_true(v);
 }
 
-static int refuse(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int refuse(struct doc *d, struct json_object *v, void *member, const char *path,
+		  struct err *e)
 {
 	(void)d;
 	(void)member;
@@ -59,7 +60,8 @@ static int refuse(struct doc *d, struct json_object *v, void *member, const char
 
 /* ---------------------------------------------------------------- process */
 
-static int decode_caps(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_caps(struct doc *d, struct json_object *v, void *member, const char *path,
+		       struct err *e)
 {
 	uint64_t *mask = member, one;
 
@@ -73,15 +75,19 @@ static int decode_caps(struct doc *d, struct json_object *v, void *member, const
 		if (!name)
 			return wrong(json_at(v, i), path, e, "array of strings");
 		if (caps_parse(name, &one, NULL) == 0 && one != CAPS_ALL)
-			*mask |= one;	/* others: "MUST be ignored with a warning"; see find_unknown_cap */
+			*mask |=
+				/* others: "MUST be ignored with a warning"; see find_unknown_cap */
+				one;
 	}
 	return 0;
 }
 
 /* The first name of "capabilities" that is none, for the engine's notes. */
-static int find_unknown_cap(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int find_unknown_cap(struct doc *d, struct json_object *v, void *member, const char *path,
+			    struct err *e)
 {
-	static const char *const sets[] = { "bounding", "effective", "permitted", "inheritable", "ambient" };
+	static const char *const sets[] = { "bounding", "effective", "permitted", "inheritable",
+					    "ambient" };
 	struct spec_caps *c = member;
 	uint64_t one;
 
@@ -102,6 +108,7 @@ static int find_unknown_cap(struct doc *d, struct json_object *v, void *member, 
 	return 0;
 }
 
+/* clang-format off */
 static const struct field caps_fields[] = {
 	FIELD_FN("bounding",	struct spec_caps, sets.bounding, decode_caps),
 	FIELD_FN("effective",	struct spec_caps, sets.effective, decode_caps),
@@ -110,19 +117,28 @@ static const struct field caps_fields[] = {
 	FIELD_FN("ambient",	struct spec_caps, sets.ambient, decode_caps),
 	FIELD_END
 };
+/* clang-format on */
 
 static const struct {
 	const char *name;
 	int resource;
 } rlimits[] = {
-	{ "RLIMIT_AS", RLIMIT_AS },		{ "RLIMIT_CORE", RLIMIT_CORE },
-	{ "RLIMIT_CPU", RLIMIT_CPU },		{ "RLIMIT_DATA", RLIMIT_DATA },
-	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
-	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
-	{ "RLIMIT_NICE", RLIMIT_NICE },		{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
-	{ "RLIMIT_NPROC", RLIMIT_NPROC },	{ "RLIMIT_RSS", RLIMIT_RSS },
-	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
-	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING }, { "RLIMIT_STACK", RLIMIT_STACK },
+	{ "RLIMIT_AS", RLIMIT_AS },
+	{ "RLIMIT_CORE", RLIMIT_CORE },
+	{ "RLIMIT_CPU", RLIMIT_CPU },
+	{ "RLIMIT_DATA", RLIMIT_DATA },
+	{ "RLIMIT_FSIZE", RLIMIT_FSIZE },
+	{ "RLIMIT_LOCKS", RLIMIT_LOCKS },
+	{ "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+	{ "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+	{ "RLIMIT_NICE", RLIMIT_NICE },
+	{ "RLIMIT_NOFILE", RLIMIT_NOFILE },
+	{ "RLIMIT_NPROC", RLIMIT_NPROC },
+	{ "RLIMIT_RSS", RLIMIT_RSS },
+	{ "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+	{ "RLIMIT_RTTIME", RLIMIT_RTTIME },
+	{ "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+	{ "RLIMIT_STACK", RLIMIT_STACK },
 };
 
 static int parse_rlimit(const char *s, void *member)
@@ -136,7 +152,8 @@ static int parse_rlimit(const char *s, void *member)
 }
 
 /* Unsigned 64 bits: RLIM_INFINITY is more than a JSON library's integer. */
-static int decode_u64(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_u64(struct doc *d, struct json_object *v, void *member, const char *path,
+		      struct err *e)
 {
 	char text[64];
 	int64_t n;
@@ -147,19 +164,24 @@ static int decode_u64(struct doc *d, struct json_object *v, void *member, const 
 		return 0;
 	}
 	json_describe(v, text, sizeof text);
-	if (str_starts(text, "integer ") && str_u64(text + strlen("integer "), UINT64_MAX, member) == 0)
+	if (str_starts(text, "integer ") &&
+	    str_u64(text + strlen("integer "), UINT64_MAX, member) == 0)
 		return 0;
 	return wrong(v, path, e, "integer 0..18446744073709551615");
 }
 
+/* clang-format off */
 static const struct field rlimit_fields[] = {
-	FIELD_TEXT("type",	struct spec_rlimit, resource, parse_rlimit, "RLIMIT_NOFILE or another limit of getrlimit(2)"),
+	FIELD_TEXT("type",	struct spec_rlimit, resource, parse_rlimit,
+		   "RLIMIT_NOFILE or another limit of getrlimit(2)"),
 	FIELD_FN("soft",	struct spec_rlimit, soft, decode_u64),
 	FIELD_FN("hard",	struct spec_rlimit, hard, decode_u64),
 	FIELD_END
 };
+/* clang-format on */
 
-static int decode_groups(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_groups(struct doc *d, struct json_object *v, void *member, const char *path,
+			 struct err *e)
 {
 	struct spec_user *u = member;
 	size_t len = json_len(v);
@@ -180,6 +202,7 @@ static int decode_groups(struct doc *d, struct json_object *v, void *member, con
 	return 0;
 }
 
+/* clang-format off */
 static const struct field user_fields[] = {
 	FIELD_INT("uid",	struct spec_user, uid, 0, ID_MAX),
 	FIELD_INT("gid",	struct spec_user, gid, 0, ID_MAX),
@@ -207,12 +230,13 @@ static const struct field process_fields[] = {
 	FIELD_REFUSED("execCPUAffinity"),
 	FIELD_END
 };
+/* clang-format on */
 
 /* ---------------------------------------------------------------- linux */
 
 static const char *const ns_names[SPEC_NS_COUNT] = {
-	[SPEC_NS_PID] = "pid",	       [SPEC_NS_MOUNT] = "mount",	[SPEC_NS_UTS] = "uts", [SPEC_NS_IPC] = "ipc",
-	[SPEC_NS_NETWORK] = "network", [SPEC_NS_CGROUP] = "cgroup",
+	[SPEC_NS_PID] = "pid", [SPEC_NS_MOUNT] = "mount",     [SPEC_NS_UTS] = "uts",
+	[SPEC_NS_IPC] = "ipc", [SPEC_NS_NETWORK] = "network", [SPEC_NS_CGROUP] = "cgroup",
 };
 
 const char *spec_ns_name(enum spec_ns ns)
@@ -220,7 +244,8 @@ const char *spec_ns_name(enum spec_ns ns)
 	return ns_names[ns];
 }
 
-static int decode_namespace(struct json_object *o, struct spec_namespace *all, const char *path, struct err *e)
+static int decode_namespace(struct json_object *o, struct spec_namespace *all, const char *path,
+			    struct err *e)
 {
 	const char *type = json_text(json_get(o, "type")), *join = json_text(json_get(o, "path"));
 	size_t k = 0;
@@ -230,18 +255,23 @@ static int decode_namespace(struct json_object *o, struct spec_namespace *all, c
 	while (k < SPEC_NS_COUNT && strcmp(ns_names[k], type))
 		k++;
 	if (k == SPEC_NS_COUNT)
-		return err_conf(e, path, "expected type pid, mount, uts, ipc, network or cgroup, got \"%s\"", type);
+		return err_conf(e, path,
+				"expected type pid, mount, uts, ipc, network or cgroup, got \"%s\"",
+				type);
 	if (all[k].own)
-		return err_conf(e, path, "a second %s namespace; each type may be listed once", type);
+		return err_conf(e, path, "a second %s namespace; each type may be listed once",
+				type);
 	if (join && *join && *join != '/')
 		return err_conf(e, path, "expected an absolute path, got \"%s\"", join);
 	if (join && *join && k == SPEC_NS_MOUNT)
-		return err_conf(e, path, "joining a mount namespace is not supported by this engine");
+		return err_conf(e, path,
+				"joining a mount namespace is not supported by this engine");
 	all[k] = (struct spec_namespace){ .own = true, .path = join && *join ? join : NULL };
 	return 0;
 }
 
-static int decode_namespaces(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_namespaces(struct doc *d, struct json_object *v, void *member, const char *path,
+			     struct err *e)
 {
 	char item[64];
 
@@ -269,7 +299,8 @@ static int add_pair(const char *key, struct json_object *v, void *arg)
 	struct pairs *p = arg;
 
 	if (!json_text(v))
-		return err_conf(p->e, p->path, "expected strings, got something else for \"%s\"", key);
+		return err_conf(p->e, p->path, "expected strings, got something else for \"%s\"",
+				key);
 	if (p->v)
 		p->v[p->n] = (struct spec_pair){ key, json_text(v) };
 	p->n++;
@@ -277,7 +308,8 @@ static int add_pair(const char *key, struct json_object *v, void *arg)
 }
 
 /* An object of strings; *out and the size_t after it. */
-static int decode_pairs(struct doc *d, struct json_object *v, struct spec_pair **out, size_t *n, const char *path, struct err *e)
+static int decode_pairs(struct doc *d, struct json_object *v, struct spec_pair **out, size_t *n,
+			const char *path, struct err *e)
 {
 	struct pairs p = { .path = path, .e = e };
 	int r;
@@ -297,20 +329,23 @@ static int decode_pairs(struct doc *d, struct json_object *v, struct spec_pair *
 	return 0;
 }
 
-static int decode_sysctls(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_sysctls(struct doc *d, struct json_object *v, void *member, const char *path,
+			  struct err *e)
 {
 	struct spec *s = member;
 
 	return decode_pairs(d, v, &s->sysctls, &s->nsysctls, path, e);
 }
 
-static int decode_annotations(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_annotations(struct doc *d, struct json_object *v, void *member, const char *path,
+			      struct err *e)
 {
 	struct spec *s = member;
 
 	return decode_pairs(d, v, &s->annotations, &s->nannotations, path, e);
 }
 
+/* clang-format off */
 static const struct field memory_fields[] = {
 	FIELD_INT("limit",	struct spec_resources, memory, -1, LIMIT_MAX),
 	FIELD_INT("swap",	struct spec_resources, swap, -1, LIMIT_MAX),
@@ -348,9 +383,11 @@ static const struct field device_rule_fields[] = {
 	FIELD_STR("access",	struct spec_device_rule, access),
 	FIELD_END
 };
+/* clang-format on */
 
 /* Defaults have to be there before decoding, so the rows are told "any" first. */
-static int decode_device_rules(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_device_rules(struct doc *d, struct json_object *v, void *member, const char *path,
+			       struct err *e)
 {
 	struct spec_resources *res = member;
 	char item[96];
@@ -373,8 +410,10 @@ static int decode_device_rules(struct doc *d, struct json_object *v, void *membe
 	return 0;
 }
 
-#define FIELD_FLAT(k, table) { .key = (k), .type = FIELD_T_OBJ, .sub = (table) }	/* its keys live in the same struct */
+#define FIELD_FLAT(k, table) \
+	{ .key = (k), .type = FIELD_T_OBJ, .sub = (table) } /* its keys live in the same struct */
 
+/* clang-format off */
 static const struct field resources_fields[] = {
 	FIELD_FLAT("memory", memory_fields),
 	FIELD_FLAT("cpu", cpu_fields),
@@ -448,94 +487,7 @@ static const struct field spec_fields[] = {
 	FIELD_REFUSED("hooks"),
 	FIELD_END
 };
-
-/* ---------------------------------------------------------------- rules across keys */
-
-static int check_process(const struct spec_process *p, struct err *e)
-{
-	if (!p->nargs)
-		return err_conf(e, "/process/args", "expected at least one argument, got none");
-	if (!p->cwd || *p->cwd != '/')
-		return err_conf(e, "/process/cwd", "expected an absolute path, got \"%s\"", p->cwd ? p->cwd : "");
-	if (p->terminal)
-		return err_conf(e, "/process/terminal", "terminals are not supported by this engine; leave it out");
-	for (size_t i = 0; i < p->nrlimits; i++)
-		for (size_t k = 0; k < i; k++)
-			if (p->rlimits[i].resource == p->rlimits[k].resource)
-				return err_conf(e, "/process/rlimits", "the type of element %zu is there twice", i);
-	return 0;
-}
-
-static int check_paths(const struct spec *s, struct err *e)
-{
-	for (size_t i = 0; i < s->nmounts; i++) {
-		char path[64];
-		const struct spec_mount *m = &s->mounts[i];
-
-		(void)snprintf(path, sizeof path, "/mounts/%zu/destination", i);
-		if (!m->destination || *m->destination != '/')
-			return err_conf(e, path, "expected an absolute path, got \"%s\"", m->destination ? m->destination : "");
-	}
-	for (size_t i = 0; i < s->ndevices; i++)
-		if (!s->devices[i].path || *s->devices[i].path != '/' || !s->devices[i].type ||
-		    strlen(s->devices[i].type) != 1 || !strchr("cubp", *s->devices[i].type))
-			return err_conf(e, "/linux/devices", "expected an absolute path and type c, u, b or p in element %zu", i);
-	if (s->propagation && !strstr("rprivate rslave", s->propagation))
-		return err_conf(e, "/linux/rootfsPropagation", "expected private, rprivate, slave or rslave, got \"%s\"",
-				s->propagation);
-	return 0;
-}
-
-static int check(const struct spec *s, struct err *e)
-{
-	int r;
-
-	if (!s->version || !str_starts(s->version, "1."))
-		return err_conf(e, "/ociVersion", "expected 1.x, got \"%s\"", s->version ? s->version : "");
-	if ((r = check_process(&s->process, e)) < 0 || (r = check_paths(s, e)) < 0)
-		return r;
-	if (!s->root.path || !*s->root.path)
-		return err_conf(e, "/root/path", "expected the directory of the root file system, got nothing");
-	if (!s->ns[SPEC_NS_MOUNT].own)
-		return err_conf(e, "/linux/namespaces", "expected a mount namespace among them; this engine needs one");
-	if ((s->hostname || s->domainname) && !s->ns[SPEC_NS_UTS].own)
-		return err_conf(e, "/hostname", "needs a uts namespace of its own in /linux/namespaces");
-	return 0;
-}
-
-/* ---------------------------------------------------------------- seccomp */
-
-static bool same_tree(struct json_object *a, struct json_object *b)
-{
-	cleanup_str struct str x = STR_INIT, y = STR_INIT;
-
-	json_print(&x, a, 0, true);
-	json_print(&y, b, 0, true);
-	return !x.bad && !y.bad && x.len == y.len && (x.len == 0 || !memcmp(x.p, y.p, x.len));
-}
-
-/* A profile that is written out is taken when it is docker's default one, or allows everything. */
-static int decide_seccomp(struct spec *s, struct err *e)
-{
-	const char *note = spec_annotation(s, SPEC_SECCOMP_NOTE), *action;
-
-	s->seccomp = note && !strcmp(note, "default") ? SPEC_SECCOMP_DEFAULT : SPEC_SECCOMP_NONE;
-	if (!s->seccomp_listed)
-		return note && strcmp(note, "default") && strcmp(note, "unconfined") ?
-		       err_conf(e, "/annotations/" SPEC_SECCOMP_NOTE, "expected default or unconfined, got \"%s\"", note) : 0;
-	cleanup_json struct json_object *ours = spec_seccomp_tree(s->process.caps.sets.bounding);
-	if (same_tree(ours, s->seccomp_listed)) {
-		s->seccomp = SPEC_SECCOMP_DEFAULT;
-		return 0;
-	}
-	action = json_text(json_get(s->seccomp_listed, "defaultAction"));
-	if (action && !strcmp(action, "SCMP_ACT_ALLOW") && json_len(json_get(s->seccomp_listed, "syscalls")) == 0) {
-		s->seccomp = SPEC_SECCOMP_NONE;
-		return 0;
-	}
-	return err_conf(e, "/linux/seccomp", "is not docker's default profile, the only one this engine has; "
-			"leave it out and set the annotation " SPEC_SECCOMP_NOTE " to default or unconfined");
-}
+/* clang-format on */
 
 /* ---------------------------------------------------------------- */
 
@@ -564,8 +516,8 @@ int spec_decode(struct spec *s, struct json_object *tree, struct err *e)
 
 	new.doc.root = tree;
 	set_defaults(&new);
-	if ((r = decode(&new.doc, tree, spec_fields, &new, "", e)) < 0 || (r = check(&new, e)) < 0 ||
-	    (r = decide_seccomp(&new, e)) < 0) {
+	if ((r = decode(&new.doc, tree, spec_fields, &new, "", e)) < 0 ||
+	    (r = spec_check(&new, e)) < 0 || (r = spec_check_seccomp(&new, e)) < 0) {
 		spec_clear(&new);
 		return r;
 	}

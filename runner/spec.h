@@ -13,13 +13,14 @@
 struct err;
 
 /*
- * A decoded config.json (OCI runtime specification 1.0 to 1.3, Linux). Strings borrow from spec.doc. Keys that the specification
- * does not know are accepted; what it knows and this engine does not do is refused by its name in the document.
+ * A decoded config.json (OCI runtime specification 1.0 to 1.3, Linux). Strings borrow from
+ * spec.doc. Keys that the specification does not know are accepted; what it knows and this engine
+ * does not do is refused by its name in the document.
  */
 
 #define SPEC_VERSION "1.2.0"
-#define SPEC_SECCOMP_NOTE "org.naru.seccomp"	/* annotation: "default" or "unconfined" when there is no linux.seccomp */
-#define SPEC_NO_LIMIT INT64_MIN			/* a limit that was not asked for; -1 asks for "unlimited" */
+#define SPEC_SECCOMP_NOTE "org.naru.seccomp" /* "default" or "unconfined", without linux.seccomp */
+#define SPEC_NO_LIMIT INT64_MIN /* a limit that was not asked for; -1 asks for "unlimited" */
 
 struct spec_mount {
 	const char *destination, *source, *type;
@@ -27,22 +28,30 @@ struct spec_mount {
 	size_t noptions;
 };
 
-enum spec_ns { SPEC_NS_PID, SPEC_NS_MOUNT, SPEC_NS_UTS, SPEC_NS_IPC, SPEC_NS_NETWORK, SPEC_NS_CGROUP, SPEC_NS_COUNT };
+enum spec_ns {
+	SPEC_NS_PID,
+	SPEC_NS_MOUNT,
+	SPEC_NS_UTS,
+	SPEC_NS_IPC,
+	SPEC_NS_NETWORK,
+	SPEC_NS_CGROUP,
+	SPEC_NS_COUNT
+};
 
 struct spec_namespace {
-	bool own;		/* the document lists it */
-	const char *path;	/* join that one instead of making one; NULL: a new one */
+	bool own;	  /* the document lists it */
+	const char *path; /* join that one instead of making one; NULL: a new one */
 };
 
 struct spec_rlimit {
-	int resource;		/* RLIMIT_... */
+	int resource; /* RLIMIT_... */
 	uint64_t soft, hard;
 };
 
 struct spec_caps {
 	struct caps sets;
-	bool given;		/* the document has "capabilities"; without it the process gets none */
-	const char *unknown;	/* the first name that is no capability we know, or NULL; ignored, as the specification says */
+	bool given;	     /* the document has "capabilities"; without it the process gets none */
+	const char *unknown; /* the first name we do not know, or NULL; it is ignored */
 };
 
 struct spec_user {
@@ -54,7 +63,7 @@ struct spec_user {
 };
 
 struct spec_process {
-	const char **args, **env;	/* NULL-terminated */
+	const char **args, **env; /* NULL-terminated */
 	size_t nargs, nenv;
 	const char *cwd;
 	struct spec_user user;
@@ -68,14 +77,14 @@ struct spec_process {
 
 struct spec_device_rule {
 	bool allow;
-	const char *type;		/* "a", "b", "c"; NULL: all */
-	int64_t major, minor;		/* -1: any */
-	const char *access;		/* of "rwm"; NULL: all */
+	const char *type;     /* "a", "b", "c"; NULL: all */
+	int64_t major, minor; /* -1: any */
+	const char *access;   /* of "rwm"; NULL: all */
 };
 
 struct spec_resources {
-	int64_t memory, swap, reservation;	/* bytes */
-	int64_t cpu_shares, cpu_quota, cpu_period;	/* quota and period in microseconds */
+	int64_t memory, swap, reservation;	   /* bytes */
+	int64_t cpu_shares, cpu_quota, cpu_period; /* quota and period in microseconds */
 	const char *cpus, *mems;
 	int64_t pids;
 	struct spec_device_rule *devices;
@@ -83,7 +92,7 @@ struct spec_resources {
 };
 
 struct spec_device {
-	const char *path, *type;	/* "c", "u", "b" or "p" */
+	const char *path, *type; /* "c", "u", "b" or "p" */
 	int64_t major, minor;
 	uint32_t mode;
 	uint32_t uid, gid;
@@ -117,21 +126,24 @@ struct spec {
 	size_t ndevices;
 	struct spec_pair *sysctls, *annotations;
 	size_t nsysctls, nannotations;
-	const char *propagation;	/* "rprivate" or "rslave" and their like; NULL: private */
+	const char *propagation; /* "rprivate" or "rslave" and their like; NULL: private */
 	enum spec_seccomp seccomp;
-	struct json_object *seccomp_listed;	/* linux.seccomp or NULL */
+	struct json_object *seccomp_listed; /* linux.seccomp or NULL */
 };
 
 #define SPEC_INIT { 0 }
 #define cleanup_spec __attribute__((cleanup(spec_clear)))
 
-/* Decodes a tree, of which one reference is taken over, success or not. Errors name the key: path, expected, got. */
+/*
+ * Decodes a tree, of which one reference is taken over, success or not. Errors name the key: path,
+ * expected, got.
+ */
 int spec_decode(struct spec *s, struct json_object *tree, struct err *e);
 /* Reads bundle/config.json. */
 int spec_load(struct spec *s, const char *bundle, struct err *e);
 void spec_clear(struct spec *s);
 
-const char *spec_annotation(const struct spec *s, const char *key);	/* NULL when absent */
-const char *spec_ns_name(enum spec_ns ns);				/* as the document spells it */
+const char *spec_annotation(const struct spec *s, const char *key); /* NULL when absent */
+const char *spec_ns_name(enum spec_ns ns);			    /* as the document spells it */
 
 #endif

@@ -16,7 +16,7 @@
 #define CPU_PERIOD_US 100000
 #define NANOS_PER_CPU INT64_C(1000000000)
 #define CPUS_MAX 8192
-#define MEMORY_MIN 524288	/* less than this and not even a small program starts */
+#define MEMORY_MIN 524288 /* less than this and not even a small program starts */
 
 static struct json_object *strings(const char *const *v)
 {
@@ -47,7 +47,8 @@ static struct json_object *environment(const struct spec_request *rq)
 
 	if (!has_key(rq->env, PATH_DEFAULT))
 		json_append(a, json_new_str(PATH_DEFAULT));
-	if (rq->hostname && snprintf(host, sizeof host, "HOSTNAME=%s", rq->hostname) < (int)sizeof host &&
+	if (rq->hostname &&
+	    snprintf(host, sizeof host, "HOSTNAME=%s", rq->hostname) < (int)sizeof host &&
 	    !has_key(rq->env, host))
 		json_append(a, json_new_str(host));
 	for (const char *const *v = rq->env; v && *v; v++)
@@ -66,7 +67,10 @@ static struct json_object *cap_list(uint64_t mask)
 	return a;
 }
 
-/* Inheritable and ambient stay empty: a user other than root gets none of them by exec (CVE-2022-24769). */
+/*
+ * Inheritable and ambient stay empty: a user other than root gets none of them by exec
+ * (CVE-2022-24769).
+ */
 static struct json_object *capabilities(uint64_t mask)
 {
 	struct json_object *o = json_obj();
@@ -120,15 +124,17 @@ static const struct {
 } default_mounts[] = {
 	{ "/proc", "proc", "proc", { "nosuid", "noexec", "nodev" } },
 	{ "/dev", "tmpfs", "tmpfs", { "nosuid", "strictatime", "mode=755", "size=65536k" } },
-	{ "/dev/pts", "devpts", "devpts",
+	{ "/dev/pts",
+	  "devpts",
+	  "devpts",
 	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5" } },
 	{ "/sys", "sysfs", "sysfs", { "nosuid", "noexec", "nodev", "ro" } },
 	{ "/sys/fs/cgroup", "cgroup", "cgroup", { "ro", "nosuid", "noexec", "nodev" } },
 	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" } },
 };
 
-static void add_mount(struct json_object *mounts, const char *destination, const char *type, const char *source,
-		      const char *const *options)
+static void add_mount(struct json_object *mounts, const char *destination, const char *type,
+		      const char *source, const char *const *options)
 {
 	struct json_object *o = json_obj();
 
@@ -145,14 +151,15 @@ static struct json_object *mounts(const struct spec_request *rq)
 	char size[32];
 
 	for (size_t i = 0; i < ARRAY_LEN(default_mounts); i++)
-		add_mount(a, default_mounts[i].destination, default_mounts[i].type, default_mounts[i].source,
-			  default_mounts[i].options);
+		add_mount(a, default_mounts[i].destination, default_mounts[i].type,
+			  default_mounts[i].source, default_mounts[i].options);
 	(void)snprintf(size, sizeof size, "size=%" PRId64, rq->shm_size ? rq->shm_size : SHM_SIZE);
 	add_mount(a, "/dev/shm", "tmpfs", "shm",
 		  (const char *const[]){ "nosuid", "noexec", "nodev", "mode=1777", size, NULL });
 	for (size_t i = 0; i < rq->nbinds; i++) {
 		const struct spec_bind *b = &rq->binds[i];
-		const char *const options[] = { "rbind", b->propagation ? b->propagation : "rprivate",
+		const char *const options[] = { "rbind",
+						b->propagation ? b->propagation : "rprivate",
 						b->read_only ? "rro" : NULL, NULL };
 
 		add_mount(a, b->target, "bind", b->source, options);
@@ -163,9 +170,19 @@ static struct json_object *mounts(const struct spec_request *rq)
 /* ---------------------------------------------------------------- linux */
 
 static const char *const masked[] = {
-	"/proc/acpi",	   "/proc/asound",	"/proc/interrupts", "/proc/kcore",	"/proc/keys",
-	"/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",   "/proc/timer_list", "/proc/timer_stats",
-	"/sys/devices/virtual/powercap", "/sys/firmware", NULL,
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/interrupts",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/sys/devices/virtual/powercap",
+	"/sys/firmware",
+	NULL,
 };
 static const char *const readonly[] = {
 	"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL,
@@ -177,7 +194,8 @@ static struct json_object *masked_paths(const struct spec_request *rq)
 	char path[64];
 
 	for (unsigned i = 0; i < rq->cpus_thermal; i++) {
-		(void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u/thermal_throttle", i);
+		(void)snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%u/thermal_throttle",
+			       i);
 		json_append(a, json_new_str(path));
 	}
 	return a;
@@ -202,10 +220,10 @@ static struct json_object *namespaces(const struct spec_request *rq)
 
 static const struct {
 	bool allow;
-	int major, minor;	/* major 0: everything */
+	int major, minor; /* major 0: everything */
 } device_rules[] = {
-	{ false, 0, 0 }, { true, 1, 5 }, { true, 1, 3 }, { true, 1, 9 }, { true, 1, 8 }, { true, 5, 0 }, { true, 5, 1 },
-	{ false, 10, 229 },
+	{ false, 0, 0 }, { true, 1, 5 }, { true, 1, 3 }, { true, 1, 9 },
+	{ true, 1, 8 },	 { true, 5, 0 }, { true, 5, 1 }, { false, 10, 229 },
 };
 
 static struct json_object *devices(void)
@@ -232,7 +250,7 @@ static struct json_object *resources(const struct spec_request *rq)
 	struct json_object *o = json_obj(), *part;
 
 	json_set(o, "devices", devices());
-	if (rq->memory) {	/* docker: swap as much again */
+	if (rq->memory) { /* docker: swap as much again */
 		json_set(o, "memory", part = json_obj());
 		json_set_int(part, "limit", rq->memory);
 		json_set_int(part, "swap", rq->memory > INT64_MAX / 4 ? -1 : rq->memory * 2);
@@ -242,7 +260,8 @@ static struct json_object *resources(const struct spec_request *rq)
 		if (rq->cpu_shares)
 			json_set_int(part, "shares", rq->cpu_shares);
 		if (rq->cpu_nanos) {
-			json_set_int(part, "quota", rq->cpu_nanos / (NANOS_PER_CPU / CPU_PERIOD_US));
+			json_set_int(part, "quota",
+				     rq->cpu_nanos / (NANOS_PER_CPU / CPU_PERIOD_US));
 			json_set_int(part, "period", CPU_PERIOD_US);
 		}
 	}
@@ -325,21 +344,28 @@ struct json_object *spec_seccomp_tree(uint64_t bounding)
 static int check(const struct spec_request *rq, struct err *e)
 {
 	if (!rq->args || !rq->args[0])
-		return err_say(e, -EINVAL, "no command: the image has none, so give one after its name");
+		return err_say(e, -EINVAL,
+			       "no command: the image has none, so give one after its name");
 	if (rq->memory && rq->memory < MEMORY_MIN)
-		return err_say(e, -EINVAL, "memory limit of %" PRId64 " bytes: expected at least %d (512k)", rq->memory, MEMORY_MIN);
+		return err_say(e, -EINVAL,
+			       "memory limit of %" PRId64 " bytes: expected at least %d (512k)",
+			       rq->memory, MEMORY_MIN);
 	if (rq->cpu_nanos < 0 || rq->cpu_nanos > CPUS_MAX * NANOS_PER_CPU ||
 	    (rq->cpu_nanos && rq->cpu_nanos < NANOS_PER_CPU / 100))
-		return err_say(e, -EINVAL, "CPU limit: expected 0.01 to %d CPUs, got %" PRId64 ".%09" PRId64, CPUS_MAX,
-			       rq->cpu_nanos / NANOS_PER_CPU, rq->cpu_nanos % NANOS_PER_CPU);
+		return err_say(e, -EINVAL,
+			       "CPU limit: expected 0.01 to %d CPUs, got %" PRId64 ".%09" PRId64,
+			       CPUS_MAX, rq->cpu_nanos / NANOS_PER_CPU,
+			       rq->cpu_nanos % NANOS_PER_CPU);
 	if (rq->cpu_shares && (rq->cpu_shares < 2 || rq->cpu_shares > 262144))
-		return err_say(e, -EINVAL, "CPU shares: expected 2 to 262144, got %" PRId64, rq->cpu_shares);
+		return err_say(e, -EINVAL, "CPU shares: expected 2 to 262144, got %" PRId64,
+			       rq->cpu_shares);
 	if (rq->cwd && *rq->cwd != '/')
-		return err_say(e, -EINVAL, "working directory \"%s\": expected an absolute path", rq->cwd);
+		return err_say(e, -EINVAL, "working directory \"%s\": expected an absolute path",
+			       rq->cwd);
 	for (size_t i = 0; i < rq->nbinds; i++)
 		if (*rq->binds[i].target != '/' || *rq->binds[i].source != '/')
-			return err_say(e, -EINVAL, "volume %s:%s: expected absolute paths", rq->binds[i].source,
-				       rq->binds[i].target);
+			return err_say(e, -EINVAL, "volume %s:%s: expected absolute paths",
+				       rq->binds[i].source, rq->binds[i].target);
 	return 0;
 }
 
@@ -364,7 +390,8 @@ int spec_compose(const struct spec_request *rq, struct json_object **out, struct
 	json_set(o, "linux", linux_part(rq));
 	notes = pairs(rq->annotations, rq->nannotations);
 	if (!rq->seccomp_listed || rq->seccomp_unconfined)
-		json_set_str(notes, SPEC_SECCOMP_NOTE, rq->seccomp_unconfined ? "unconfined" : "default");
+		json_set_str(notes, SPEC_SECCOMP_NOTE,
+			     rq->seccomp_unconfined ? "unconfined" : "default");
 	json_set(o, "annotations", notes);
 	*out = o;
 	return 0;

@@ -33,20 +33,25 @@ const char *cgroup_parent(void)
 	return parent && *parent ? parent : PARENT_DEFAULT;
 }
 
-static int choose_path(const char *id, const char *asked, const struct spec_resources *res, char *out, size_t size, struct err *e)
+static int choose_path(const char *id, const char *asked, const struct spec_resources *res,
+		       char *out, size_t size, struct err *e)
 {
+	/* those have another parent: the filter of the usual one would overrule theirs */
+	bool own_devices = !devices_are_default(res->devices, res->ndevices);
 	const char *parent = cgroup_parent();
 	int r;
 
 	if (asked && *asked == '/')
 		r = str_copyf(out, size, "%s", asked + strspn(asked, "/"));
-	else	/* groups with devices of their own have another parent: the filter of the usual one would overrule theirs */
-		r = str_copyf(out, size, "%s%s/%s", parent, devices_are_default(res->devices, res->ndevices) ? "" : "-devices",
+	else
+		r = str_copyf(out, size, "%s%s/%s", parent, own_devices ? "-devices" : "",
 			      asked && *asked ? asked : id);
 	if (r < 0)
 		return err_set(e, r, "name the control group of %s", id);
 	if (!*out || strstr(out, "..") || *out == '/')
-		return err_say(e, -EINVAL, "control group path \"%s\": expected a path without \"..\"", asked ? asked : parent);
+		return err_say(e, -EINVAL,
+			       "control group path \"%s\": expected a path without \"..\"",
+			       asked ? asked : parent);
 	return 0;
 }
 
@@ -66,7 +71,7 @@ static int make_dirs(const char *root, const char *path, struct err *e)
 	}
 	if (mkdir(full, 0755) == 0)
 		return 0;
-	if (errno == EEXIST && rmdir(full) == 0 && mkdir(full, 0755) == 0)	/* an empty leftover */
+	if (errno == EEXIST && rmdir(full) == 0 && mkdir(full, 0755) == 0) /* an empty leftover */
 		return 0;
 	return err_set(e, -errno, "make control group %s", full);
 }
@@ -81,7 +86,7 @@ static unsigned v2_controllers(const char *root)
 
 	if (n <= 0)
 		return 0;
-	buf[n] = ' ';	/* instead of the newline */
+	buf[n] = ' '; /* instead of the newline */
 	for (unsigned c = 0; c < CGROUP_CONTROLLERS; c++) {
 		(void)snprintf(word, sizeof word, " %s ", cgroup_controller_name(c));
 		if (strstr(buf, word))
@@ -98,11 +103,13 @@ static int enable(const char *root, const char *path, unsigned controllers, stru
 
 	for (unsigned c = 0; c < CGROUP_CONTROLLERS; c++)
 		if (controllers & BIT(c))
-			len += (size_t)snprintf(words + len, sizeof words - len, "%s+%s", len ? " " : "", cgroup_controller_name(c));
+			len += (size_t)snprintf(words + len, sizeof words - len, "%s+%s",
+						len ? " " : "", cgroup_controller_name(c));
 	if (!len)
 		return 0;
 	for (const char *p = path; p; p = strchr(p + 1, '/')) {
-		(void)snprintf(full, sizeof full, "%s/%.*s%scgroup.subtree_control", root, (int)(p - path), path, p == path ? "" : "/");
+		(void)snprintf(full, sizeof full, "%s/%.*s%scgroup.subtree_control", root,
+			       (int)(p - path), path, p == path ? "" : "/");
 		int r = file_poke_at(AT_FDCWD, full, words);
 		if (r < 0)
 			return err_set(e, r, "write \"%s\" to %s", words, full);
@@ -110,7 +117,9 @@ static int enable(const char *root, const char *path, unsigned controllers, stru
 	return 0;
 }
 
-/* A version 1 cpuset is born empty, and nothing can enter it before it has the CPUs of its parent. */
+/*
+ * A version 1 cpuset is born empty, and nothing can enter it before it has the CPUs of its parent.
+ */
 static int inherit_cpuset(const char *root, const char *path, struct err *e)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
@@ -122,8 +131,10 @@ static int inherit_cpuset(const char *root, const char *path, struct err *e)
 		for (size_t i = 0; i < ARRAY_LEN(files); i++) {
 			cleanup_free char *value = NULL;
 
-			(void)snprintf(from, sizeof from, "%s/%.*s/%s", root, up ? (int)(up - path) : 0, path, files[i]);
-			(void)snprintf(to, sizeof to, "%s/%.*s/%s", root, (int)(p - path), path, files[i]);
+			(void)snprintf(from, sizeof from, "%s/%.*s/%s", root,
+				       up ? (int)(up - path) : 0, path, files[i]);
+			(void)snprintf(to, sizeof to, "%s/%.*s/%s", root, (int)(p - path), path,
+				       files[i]);
 			int fd = open(from, O_RDONLY | O_CLOEXEC);
 			int r = fd < 0 ? -errno : fd_read_all(fd, VALUE_MAX, -1, &value, NULL);
 			if (fd >= 0)
@@ -135,7 +146,8 @@ static int inherit_cpuset(const char *root, const char *path, struct err *e)
 	return 0;
 }
 
-static int write_limits(const struct hier *l, const char *path, const struct cgroup_write *w, int n, struct err *e)
+static int write_limits(const struct hier *l, const char *path, const struct cgroup_write *w, int n,
+			struct err *e)
 {
 	char full[400], buf[64];
 
@@ -153,19 +165,23 @@ static int write_limits(const struct hier *l, const char *path, const struct cgr
 }
 
 /* The usual rules sit on the parent, once for all containers; other rules on the group itself. */
-static int restrict_devices(const struct hier *l, const struct cgroup *c, const struct spec_resources *res, struct err *e)
+static int restrict_devices(const struct hier *l, const struct cgroup *c,
+			    const struct spec_resources *res, struct err *e)
 {
 	bool usual = devices_are_default(res->devices, res->ndevices) && strchr(c->path, '/');
 	char where[sizeof c->path], buf[64];
 	int r = 0;
 
-	(void)snprintf(where, sizeof where, "%.*s", usual ? (int)strcspn(c->path, "/") : (int)strlen(c->path), c->path);
+	(void)snprintf(where, sizeof where, "%.*s",
+		       usual ? (int)strcspn(c->path, "/") : (int)strlen(c->path), c->path);
 	if (l->v2) {
 		cleanup_fd int dir = hier_dir(l->v2, where);
 
-		return dir < 0 ? err_set(e, dir, "open control group %s", where) :
-		       usual && devices_restricted(dir) ? 0 :
-		       devices_restrict(dir, usual ? NULL : res->devices, usual ? 0 : res->ndevices, e);
+		return dir < 0 ? err_set(e, dir, "open control group %s", where)
+		       : usual && devices_restricted(dir)
+			       ? 0
+			       : devices_restrict(dir, usual ? NULL : res->devices,
+						  usual ? 0 : res->ndevices, e);
 	}
 	if (!(c->v1 & BIT(CGROUP_DEVICES)))
 		return err_say(e, -ENOTSUP, "this machine has no device control");
@@ -173,12 +189,17 @@ static int restrict_devices(const struct hier *l, const struct cgroup *c, const 
 	if (dir < 0)
 		r = err_set(e, dir, "open control group %s", where);
 	else if (!usual || !devices_restricted_v1(dir))
-		r = devices_restrict_v1(dir, usual ? NULL : res->devices, usual ? 0 : res->ndevices, e);
+		r = devices_restrict_v1(dir, usual ? NULL : res->devices, usual ? 0 : res->ndevices,
+					e);
 	return r;
 }
 
-/* Makes what the plan needs. The membership group comes first: it is the one whose failure may be borne with. */
-static int make_all(const struct hier *l, struct cgroup *c, const struct cgroup_write *w, int n, struct err *e)
+/*
+ * Makes what the plan needs. The membership group comes first: it is the one whose failure may be
+ * borne with.
+ */
+static int make_all(const struct hier *l, struct cgroup *c, const struct cgroup_write *w, int n,
+		    struct err *e)
 {
 	unsigned v2 = 0;
 	char buf[64];
@@ -187,22 +208,26 @@ static int make_all(const struct hier *l, struct cgroup *c, const struct cgroup_
 	for (int i = 0; i < n; i++)
 		*(w[i].v2 ? &v2 : &c->v1) |= BIT(w[i].controller);
 	if (!l->v2)
-		c->v1 |= l->v1 & (BIT(CGROUP_DEVICES) | (l->v1 & BIT(CGROUP_FREEZER) ? BIT(CGROUP_FREEZER) : BIT(CGROUP_PIDS)));
-	if (l->v2 && ((r = make_dirs(l->v2, c->path, e)) < 0 || (r = enable(l->v2, c->path, v2, e)) < 0))
+		c->v1 |= l->v1 &
+			 (BIT(CGROUP_DEVICES) |
+			  (l->v1 & BIT(CGROUP_FREEZER) ? BIT(CGROUP_FREEZER) : BIT(CGROUP_PIDS)));
+	if (l->v2 &&
+	    ((r = make_dirs(l->v2, c->path, e)) < 0 || (r = enable(l->v2, c->path, v2, e)) < 0))
 		return r;
 	for (unsigned i = 0; i < CGROUP_CONTROLLERS; i++) {
 		if (!(c->v1 & BIT(i)))
 			continue;
 		const char *root = hier_root(l, i, buf);
 
-		if ((r = make_dirs(root, c->path, e)) < 0 || (i == CGROUP_CPUSET && (r = inherit_cpuset(root, c->path, e)) < 0))
+		if ((r = make_dirs(root, c->path, e)) < 0 ||
+		    (i == CGROUP_CPUSET && (r = inherit_cpuset(root, c->path, e)) < 0))
 			return r;
 	}
 	return write_limits(l, c->path, w, n, e);
 }
 
-int cgroup_create(struct txn *t, const char *id, const char *path, const struct spec_resources *res, struct cgroup *out,
-		  struct err *e)
+int cgroup_create(struct txn *t, const char *id, const char *path, const struct spec_resources *res,
+		  struct cgroup *out, struct err *e)
 {
 	cleanup_cgroup struct cgroup c = CGROUP_INIT;
 	struct cgroup_write w[CGROUP_WRITES_MAX];
@@ -213,7 +238,8 @@ int cgroup_create(struct txn *t, const char *id, const char *path, const struct 
 
 	if (r < 0)
 		return r;
-	if ((n = limits_plan(res, l.v1, 0, w, NULL)) != 0 && l.v2)	/* the version 2 controllers are looked at only when needed */
+	if ((n = limits_plan(res, l.v1, 0, w, NULL)) != 0 &&
+	    l.v2) /* the version 2 controllers are looked at only when needed */
 		n = limits_plan(res, l.v1, v2_controllers(l.v2), w, e);
 	else if (n < 0)
 		n = limits_plan(res, l.v1, 0, w, e);
@@ -226,7 +252,9 @@ int cgroup_create(struct txn *t, const char *id, const char *path, const struct 
 	if (!txn_reserve(t, &cgroup_undo_remove, UNDO_HOST, NULL, c.path, NULL, e))
 		return -(e && e->no ? e->no : EIO);
 	r = make_all(&l, &c, w, n, &why);
-	if (r < 0 && n == 0 && (r == -EROFS || r == -EACCES || r == -EPERM)) {	/* not ours to use, and nothing asked for it */
+	if (r < 0 && n == 0 &&
+	    (r == -EROFS || r == -EACCES ||
+	     r == -EPERM)) { /* not ours to use, and nothing asked for it */
 		(void)cgroup_remove(c.path, NULL);
 		*out = (struct cgroup)CGROUP_INIT;
 		return CGROUP_NO_DEVICES;

@@ -22,7 +22,7 @@
 #include "netlib/txn/txn.h"
 #include "runner/engine/hier.h"
 
-#define GONE_MS 3000		/* how long processes may take to be gone after SIGKILL */
+#define GONE_MS 3000 /* how long processes may take to be gone after SIGKILL */
 #define FREEZE_MS 1000
 #define DEPTH_MAX 16
 #define PROCS_MAX (1024 * 1024)
@@ -125,18 +125,24 @@ int cgroup_kill_all(const char *path, struct err *e)
 	if (dir < 0)
 		return dir == -ENOENT ? 0 : err_set(e, dir, "open control group %s", path);
 	int r = file_poke_at(dir, "cgroup.kill", "1");
-	if (r < 0)	/* version 1, or a kernel before 5.14 */
+	if (r < 0) /* version 1, or a kernel before 5.14 */
 		r = kill_one_by_one(dir, path);
-	return r < 0 && r != -ENOENT && r != -ENODEV ? err_set(e, r, "kill the processes of control group %s", path) : 0;
+	return r < 0 && r != -ENOENT && r != -ENODEV
+		       ? err_set(e, r, "kill the processes of control group %s", path)
+		       : 0;
 }
 
-/* Version 1 freezes by a state that has to be asked for until it is reached, version 2 tells by an event line. */
+/*
+ * Version 1 freezes by a state that has to be asked for until it is reached, version 2 tells by an
+ * event line.
+ */
 int cgroup_freeze(const char *path, bool frozen, struct err *e)
 {
 	cleanup_fd int dir = open_members(path);
 	bool v2 = dir >= 0 && faccessat(dir, "cgroup.freeze", F_OK, 0) == 0;
-	const char *file = v2 ? "cgroup.freeze" : "freezer.state", *reached = v2 ? (frozen ? "frozen 1" : "frozen 0") :
-									   (frozen ? "FROZEN" : "THAWED");
+	const char *file = v2 ? "cgroup.freeze" : "freezer.state",
+		   *reached =
+			   v2 ? (frozen ? "frozen 1" : "frozen 0") : (frozen ? "FROZEN" : "THAWED");
 	int64_t until = now_ms() + FREEZE_MS;
 	int r = dir;
 
@@ -225,8 +231,10 @@ int cgroup_remove_parent(struct err *e)
 
 	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
 		for_each_hier(i, &h, root) {
-			if (str_copyf(full, sizeof full, "%s/%s%s", root, cgroup_parent(), kinds[k]) < 0)
-				return err_set(e, -ENAMETOOLONG, "remove control group %s", cgroup_parent());
+			if (str_copyf(full, sizeof full, "%s/%s%s", root, cgroup_parent(),
+				      kinds[k]) < 0)
+				return err_set(e, -ENAMETOOLONG, "remove control group %s",
+					       cgroup_parent());
 			if (rmdir(full) < 0 && errno != ENOENT) {
 				if (errno != EBUSY)
 					return err_set(e, -errno, "remove control group %s", full);
@@ -281,7 +289,7 @@ static void stat_v2(int dir, struct cgroup_stat *s)
 	s->oom = kills && kills != UINT64_MAX;
 }
 
-#define NO_LIMIT_V1 (UINT64_C(1) << 62)	/* what version 1 shows for "none" is just below 2^63 */
+#define NO_LIMIT_V1 (UINT64_C(1) << 62) /* what version 1 shows for "none" is just below 2^63 */
 
 static void stat_v1(const struct hier *h, const char *path, struct cgroup_stat *s)
 {
@@ -311,7 +319,9 @@ static void stat_v1(const struct hier *h, const char *path, struct cgroup_stat *
 
 int cgroup_stat(const char *path, struct cgroup_stat *out, struct err *e)
 {
-	struct cgroup_stat s = { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, false };
+	struct cgroup_stat s = {
+		UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, false
+	};
 	struct hier h = hier_detect();
 	cleanup_fd int dir = open_members(path);
 

@@ -21,7 +21,8 @@ int command_stdio(const int stdio[3])
 
 	for (int i = 0; i < 3; i++) {
 		from[i] = stdio[i];
-		if (from[i] < 3 && from[i] != i && (from[i] = fcntl(stdio[i], F_DUPFD_CLOEXEC, 3)) < 0)
+		if (from[i] < 3 && from[i] != i &&
+		    (from[i] = fcntl(stdio[i], F_DUPFD_CLOEXEC, 3)) < 0)
 			return -errno;
 	}
 	for (int i = 0; i < 3; i++)
@@ -54,12 +55,18 @@ static int say(int no, const char *name, const char *path, struct err *e)
 	int r;
 
 	if (no == ENOENT && path && access(path, F_OK) == 0)
-		r = err_say(e, -no, "%s: exists, but its interpreter or dynamic loader does not exist inside the container", path);
+		r = err_say(
+			e, -no,
+			"%s: exists, but its interpreter or dynamic loader does not exist inside the container",
+			path);
 	else if (no == ENOENT || no == ENOTDIR)
-		r = path ? err_say(e, -ENOENT, "%s: no such file inside the container", path) :
-			   err_say(e, -ENOENT, "%s: executable file not found in the container's PATH", name);
+		r = path ? err_say(e, -ENOENT, "%s: no such file inside the container", path)
+			 : err_say(e, -ENOENT,
+				   "%s: executable file not found in the container's PATH", name);
 	else if (no == ENOEXEC)
-		r = err_say(e, -no, "%s: is not a program of this machine's kind, and names no interpreter", path ? path : name);
+		r = err_say(e, -no,
+			    "%s: is not a program of this machine's kind, and names no interpreter",
+			    path ? path : name);
 	else
 		r = err_set(e, -no, "%s: cannot be executed", path ? path : name);
 	if (e)
@@ -67,7 +74,10 @@ static int say(int no, const char *name, const char *path, struct err *e)
 	return r;
 }
 
-/* Along PATH as execvpe does: absent ones are passed over, one that is there and cannot be run is remembered. */
+/*
+ * Along PATH as execvpe does: absent ones are passed over, one that is there and cannot be run is
+ * remembered.
+ */
 static int search(const char *const *args, const char *const *env, struct err *e)
 {
 	const char *dir = path_of(env);
@@ -76,7 +86,8 @@ static int search(const char *const *args, const char *const *env, struct err *e
 
 	for (bool more = true; more; dir++) {
 		size_t len = strcspn(dir, ":");
-		int n = snprintf(path, sizeof path, "%.*s%s%s", (int)len, dir, len ? "/" : "./", args[0]);
+		int n = snprintf(path, sizeof path, "%.*s%s%s", (int)len, dir, len ? "/" : "./",
+				 args[0]);
 
 		dir += len;
 		more = *dir == ':';

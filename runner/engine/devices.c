@@ -19,9 +19,10 @@
 
 /* null zero full random urandom, tty console ptmx, and pseudo terminals */
 static const struct spec_device_rule defaults[] = {
-	{ true, "c", 1, 3, NULL }, { true, "c", 1, 5, NULL }, { true, "c", 1, 7, NULL },  { true, "c", 1, 8, NULL },
-	{ true, "c", 1, 9, NULL }, { true, "c", 5, 0, NULL }, { true, "c", 5, 1, NULL },  { true, "c", 5, 2, NULL },
-	{ true, "c", 136, -1, NULL }, { true, "c", -1, -1, "m" }, { true, "b", -1, -1, "m" },
+	{ true, "c", 1, 3, NULL },  { true, "c", 1, 5, NULL },	{ true, "c", 1, 7, NULL },
+	{ true, "c", 1, 8, NULL },  { true, "c", 1, 9, NULL },	{ true, "c", 5, 0, NULL },
+	{ true, "c", 5, 1, NULL },  { true, "c", 5, 2, NULL },	{ true, "c", 136, -1, NULL },
+	{ true, "c", -1, -1, "m" }, { true, "b", -1, -1, "m" },
 };
 
 static bool is_any(const struct spec_device_rule *r)
@@ -43,7 +44,8 @@ bool devices_are_default(const struct spec_device_rule *rules, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (i == 0 && !rules[i].allow && is_any(&rules[i]))
 			continue;
-		if (rules[i].allow != in_defaults(&rules[i]) || (!rules[i].allow && is_any(&rules[i])))
+		if (rules[i].allow != in_defaults(&rules[i]) ||
+		    (!rules[i].allow && is_any(&rules[i])))
 			return false;
 	}
 	return true;
@@ -59,7 +61,11 @@ struct out {
 static void emit(struct out *o, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm)
 {
 	if (o->n < o->max)
-		o->insn[o->n] = (struct bpf_insn){ .code = code, .dst_reg = dst & 0xf, .src_reg = src & 0xf, .off = off, .imm = imm };
+		o->insn[o->n] = (struct bpf_insn){ .code = code,
+						   .dst_reg = dst & 0xf,
+						   .src_reg = src & 0xf,
+						   .off = off,
+						   .imm = imm };
 	o->n++;
 }
 
@@ -75,11 +81,15 @@ static uint32_t access_bits(const char *text)
 {
 	if (!text)
 		return ACCESS_ALL;
-	return (strchr(text, 'm') ? BPF_DEVCG_ACC_MKNOD : 0u) | (strchr(text, 'r') ? BPF_DEVCG_ACC_READ : 0u) |
+	return (strchr(text, 'm') ? BPF_DEVCG_ACC_MKNOD : 0u) |
+	       (strchr(text, 'r') ? BPF_DEVCG_ACC_READ : 0u) |
 	       (strchr(text, 'w') ? BPF_DEVCG_ACC_WRITE : 0u);
 }
 
-/* if (anything differs) go on; return allow. Each test skips what is left of the rule, which is patched in at its end. */
+/*
+ * if (anything differs) go on; return allow. Each test skips what is left of the rule, which is
+ * patched in at its end.
+ */
 static void emit_rule(struct out *o, const struct spec_device_rule *r)
 {
 	uint32_t bits = access_bits(r->access);
@@ -87,9 +97,10 @@ static void emit_rule(struct out *o, const struct spec_device_rule *r)
 
 	if (r->type && *r->type != 'a') {
 		tests[n++] = o->n;
-		emit(o, BPF_JMP | BPF_JNE | BPF_K, TYPE, 0, 0, *r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+		emit(o, BPF_JMP | BPF_JNE | BPF_K, TYPE, 0, 0,
+		     *r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 	}
-	if (bits != ACCESS_ALL) {	/* something is asked for that the rule does not speak of */
+	if (bits != ACCESS_ALL) { /* something is asked for that the rule does not speak of */
 		emit(o, BPF_ALU64 | BPF_MOV | BPF_X, SCRATCH, ACCESS, 0, 0);
 		emit(o, BPF_ALU64 | BPF_AND | BPF_K, SCRATCH, 0, 0, (int32_t)(ACCESS_ALL & ~bits));
 		tests[n++] = o->n;
@@ -108,22 +119,28 @@ static void emit_rule(struct out *o, const struct spec_device_rule *r)
 		o->insn[tests[i]].off = (int16_t)(o->n - tests[i] - 1);
 }
 
-int devices_program(const struct spec_device_rule *rules, size_t n, struct bpf_insn *insn, size_t max)
+int devices_program(const struct spec_device_rule *rules, size_t n, struct bpf_insn *insn,
+		    size_t max)
 {
 	struct out o = { .insn = insn, .max = max };
 
-	emit(&o, BPF_LDX | BPF_MEM | BPF_W, TYPE, R1, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
+	emit(&o, BPF_LDX | BPF_MEM | BPF_W, TYPE, R1,
+	     offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
 	emit(&o, BPF_ALU64 | BPF_MOV | BPF_X, ACCESS, TYPE, 0, 0);
 	emit(&o, BPF_ALU64 | BPF_AND | BPF_K, TYPE, 0, 0, 0xffff);
 	emit(&o, BPF_ALU64 | BPF_RSH | BPF_K, ACCESS, 0, 0, 16);
-	emit(&o, BPF_LDX | BPF_MEM | BPF_W, MAJOR, R1, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
-	emit(&o, BPF_LDX | BPF_MEM | BPF_W, MINOR, R1, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
-	for (size_t i = 0; i < ARRAY_LEN(defaults); i++)	/* the last rule that matches decides: so from the end */
+	emit(&o, BPF_LDX | BPF_MEM | BPF_W, MAJOR, R1, offsetof(struct bpf_cgroup_dev_ctx, major),
+	     0);
+	emit(&o, BPF_LDX | BPF_MEM | BPF_W, MINOR, R1, offsetof(struct bpf_cgroup_dev_ctx, minor),
+	     0);
+	for (size_t i = 0; i < ARRAY_LEN(defaults);
+	     i++) /* the last rule that matches decides: so from the end */
 		emit_rule(&o, &defaults[i]);
 	bool allow = false;
 	for (size_t i = n; i-- > 0;) {
 		if (is_any(&rules[i]) && access_bits(rules[i].access) == ACCESS_ALL) {
-			allow = rules[i].allow;	/* nothing before it is ever asked, and the verifier wants no dead code */
+			/* nothing before it is ever asked, and the verifier wants no dead code */
+			allow = rules[i].allow;
 			break;
 		}
 		emit_rule(&o, &rules[i]);
@@ -174,7 +191,10 @@ int devices_restrict(int cgroup, const struct spec_device_rule *rules, size_t n,
 	return r < 0 ? err_set(e, r, "attach the device filter to the control group") : 0;
 }
 
-/* ---------------------------------------------------------------- version 1: devices.allow, devices.deny */
+/*
+ * ---------------------------------------------------------------- version 1: devices.allow,
+ * devices.deny
+ */
 
 bool devices_restricted_v1(int dir)
 {
@@ -194,7 +214,8 @@ static int poke_rule(int dir, const struct spec_device_rule *r, struct err *e)
 		(void)snprintf(major, sizeof major, "%" PRId64, r->major);
 	if (r->minor >= 0)
 		(void)snprintf(minor, sizeof minor, "%" PRId64, r->minor);
-	(void)snprintf(text, sizeof text, "%c %s:%s %.3s", r->type ? *r->type : 'a', major, minor, r->access ? r->access : "rwm");
+	(void)snprintf(text, sizeof text, "%c %s:%s %.3s", r->type ? *r->type : 'a', major, minor,
+		       r->access ? r->access : "rwm");
 	rc = file_poke_at(dir, file, is_any(r) ? "a" : text);
 	return rc < 0 ? err_set(e, rc, "write \"%s\" to %s", text, file) : 0;
 }

@@ -12,19 +12,23 @@ struct spec_device_rule;
 #define DEVICES_INSNS_MAX 2048
 
 /*
- * Whether the rules ask for docker's default devices and nothing else (or there are none): then the filter of the parent group
- * serves all containers, and none has to be loaded for this one.
+ * Whether the rules ask for docker's default devices and nothing else (or there are none): then the
+ * filter of the parent group serves all containers, and none has to be loaded for this one.
  */
 bool devices_are_default(const struct spec_device_rule *rules, size_t n);
 
 /*
- * The program of a version 2 group (BPF_PROG_TYPE_CGROUP_DEVICE) for a list of rules, of which the last that matches decides;
- * docker's default devices are allowed after them, as runc does, and mknod is allowed for every device. Pure. Returns the number
- * of instructions or -E2BIG.
+ * The program of a version 2 group (BPF_PROG_TYPE_CGROUP_DEVICE) for a list of rules, of which the
+ * last that matches decides; docker's default devices are allowed after them, as runc does, and
+ * mknod is allowed for every device. Pure. Returns the number of instructions or -E2BIG.
  */
-int devices_program(const struct spec_device_rule *rules, size_t n, struct bpf_insn *insn, size_t max);
+int devices_program(const struct spec_device_rule *rules, size_t n, struct bpf_insn *insn,
+		    size_t max);
 
-/* Loads it and attaches it to a version 2 group. 0; -EPERM and the like when this kernel has no such filter. */
+/*
+ * Loads it and attaches it to a version 2 group. 0; -EPERM and the like when this kernel has no
+ * such filter.
+ */
 int devices_restrict(int cgroup, const struct spec_device_rule *rules, size_t n, struct err *e);
 /* Whether a version 2 group has a filter of its own. */
 bool devices_restricted(int cgroup);

@@ -40,8 +40,8 @@ struct birth {
 	struct caps caps;
 	struct sock_filter prog[SECCOMP_PROG_MAX];
 	struct sock_fprog filter;
-	const char **env;		/* the spec's with room for one more */
-	int pidns;			/* to join, or -1 */
+	const char **env; /* the spec's with room for one more */
+	int pidns;	  /* to join, or -1 */
 	int child_sync;
 	struct rootfs root;
 	struct notes notes;
@@ -52,20 +52,23 @@ static const struct {
 	enum spec_ns ns;
 	int flag;
 } clone_flags[] = {
-	{ SPEC_NS_PID, CLONE_NEWPID }, { SPEC_NS_MOUNT, CLONE_NEWNS },	 { SPEC_NS_UTS, CLONE_NEWUTS },
-	{ SPEC_NS_IPC, CLONE_NEWIPC }, { SPEC_NS_NETWORK, CLONE_NEWNET }, { SPEC_NS_CGROUP, CLONE_NEWCGROUP },
+	{ SPEC_NS_PID, CLONE_NEWPID },	   { SPEC_NS_MOUNT, CLONE_NEWNS },
+	{ SPEC_NS_UTS, CLONE_NEWUTS },	   { SPEC_NS_IPC, CLONE_NEWIPC },
+	{ SPEC_NS_NETWORK, CLONE_NEWNET }, { SPEC_NS_CGROUP, CLONE_NEWCGROUP },
 };
 
 static bool joins_given_netns(const struct birth *b)
 {
-	return b->s->netns_fd >= 0 && b->spec->ns[SPEC_NS_NETWORK].own && !b->spec->ns[SPEC_NS_NETWORK].path;
+	return b->s->netns_fd >= 0 && b->spec->ns[SPEC_NS_NETWORK].own &&
+	       !b->spec->ns[SPEC_NS_NETWORK].path;
 }
 
 /* ---------------------------------------------------------------- parent */
 
 static int parent_cgroup(struct birth *b, struct err *e)
 {
-	int r = cgroup_create(b->t, b->s->id, b->spec->cgroups_path, &b->spec->resources, &b->cgroup, e);
+	int r = cgroup_create(b->t, b->s->id, b->spec->cgroups_path, &b->spec->resources,
+			      &b->cgroup, e);
 
 	if (r < 0)
 		return r;
@@ -99,7 +102,8 @@ static int parent_prepare(struct birth *b, struct err *e)
 	if (b->spec->ns[SPEC_NS_PID].path) {
 		b->pidns = open(b->spec->ns[SPEC_NS_PID].path, O_RDONLY | O_CLOEXEC);
 		if (b->pidns < 0)
-			return err_set(e, -errno, "open the pid namespace %s", b->spec->ns[SPEC_NS_PID].path);
+			return err_set(e, -errno, "open the pid namespace %s",
+				       b->spec->ns[SPEC_NS_PID].path);
 	}
 	return 0;
 }
@@ -113,7 +117,10 @@ static uint64_t new_namespaces(const struct birth *b)
 	for (size_t i = 0; i < ARRAY_LEN(clone_flags); i++) {
 		const struct spec_namespace *ns = &b->spec->ns[clone_flags[i].ns];
 
-		/* the control group namespace begins where the process is: so the child makes it, once it is in its group */
+		/*
+		 * the control group namespace begins where the process is: so the child makes it,
+		 * once it is in its group
+		 */
 		if (ns->own && !ns->path && clone_flags[i].ns != SPEC_NS_CGROUP)
 			flags |= (uint64_t)clone_flags[i].flag;
 	}
@@ -188,13 +195,15 @@ static int child_namespaces(struct birth *b, struct err *e)
 		return r;
 	for (size_t i = 0; i < ARRAY_LEN(clone_flags); i++)
 		if (clone_flags[i].ns != SPEC_NS_PID && ns[clone_flags[i].ns].path &&
-		    (r = join(ns[clone_flags[i].ns].path, clone_flags[i].flag, clone_flags[i].ns, e)) < 0)
+		    (r = join(ns[clone_flags[i].ns].path, clone_flags[i].flag, clone_flags[i].ns,
+			      e)) < 0)
 			return r;
 	if (joins_given_netns(b) && setns(b->s->netns_fd, CLONE_NEWNET) < 0)
 		return err_set(e, -errno, "join the container's network namespace");
 	if (ns[SPEC_NS_CGROUP].own && !ns[SPEC_NS_CGROUP].path && unshare(CLONE_NEWCGROUP) < 0)
 		return err_set(e, -errno, "make a control group namespace");
-	if (ns[SPEC_NS_NETWORK].own && !ns[SPEC_NS_NETWORK].path && !joins_given_netns(b) && (r = loopback_up(e)) < 0)
+	if (ns[SPEC_NS_NETWORK].own && !ns[SPEC_NS_NETWORK].path && !joins_given_netns(b) &&
+	    (r = loopback_up(e)) < 0)
 		return r;
 	(void)setsid();
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
@@ -202,16 +211,28 @@ static int child_namespaces(struct birth *b, struct err *e)
 	return 0;
 }
 
-static int child_root(struct birth *b, struct err *e) { return rootfs_open(&b->root, e); }
-static int child_mounts(struct birth *b, struct err *e) { return rootfs_mounts(&b->root, e); }
-static int child_devices(struct birth *b, struct err *e) { return rootfs_devices(&b->root, e); }
+static int child_root(struct birth *b, struct err *e)
+{
+	return rootfs_open(&b->root, e);
+}
+static int child_mounts(struct birth *b, struct err *e)
+{
+	return rootfs_mounts(&b->root, e);
+}
+static int child_devices(struct birth *b, struct err *e)
+{
+	return rootfs_devices(&b->root, e);
+}
 
-/* Only what belongs to a namespace of the container's own: anything else would be a setting of the host. */
+/*
+ * Only what belongs to a namespace of the container's own: anything else would be a setting of the
+ * host.
+ */
 static bool is_own_sysctl(const struct spec *s, const char *name)
 {
 	static const char *const ipc[] = {
-		"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
-		"kernel.shm_rmid_forced",
+		"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+		"kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
 	};
 
 	if (str_starts(name, "net."))
@@ -230,7 +251,9 @@ static int write_sysctl(const struct spec *s, int proc, const struct spec_pair *
 	int r;
 
 	if (!is_own_sysctl(s, p->key) || strchr(p->key, '/') || strstr(p->key, ".."))
-		return err_say(e, -EINVAL, "sysctl %s: is not a setting of the container's own namespaces", p->key);
+		return err_say(e, -EINVAL,
+			       "sysctl %s: is not a setting of the container's own namespaces",
+			       p->key);
 	if (str_copyf(path, sizeof path, "sys/%s", p->key) < 0)
 		return err_set(e, -ENAMETOOLONG, "sysctl %s", p->key);
 	for (char *c = path; (c = strchr(c, '.')); c++)
@@ -246,9 +269,11 @@ static int child_system(struct birth *b, struct err *e)
 
 	if (s->hostname && *s->hostname && sethostname(s->hostname, strlen(s->hostname)) < 0)
 		return err_set(e, -errno, "set the host name %s", s->hostname);
-	if (s->domainname && *s->domainname && setdomainname(s->domainname, strlen(s->domainname)) < 0)
+	if (s->domainname && *s->domainname &&
+	    setdomainname(s->domainname, strlen(s->domainname)) < 0)
 		return err_set(e, -errno, "set the domain name %s", s->domainname);
-	if (b->root.proc < 0 && (s->nsysctls || s->process.oom_score_given) && (b->root.proc = rootfs_detached("proc", e)) < 0)
+	if (b->root.proc < 0 && (s->nsysctls || s->process.oom_score_given) &&
+	    (b->root.proc = rootfs_detached("proc", e)) < 0)
 		return b->root.proc;
 	for (size_t i = 0; i < s->nsysctls; i++)
 		if ((r = write_sysctl(s, b->root.proc, &s->sysctls[i], e)) < 0)
@@ -256,15 +281,27 @@ static int child_system(struct birth *b, struct err *e)
 	return identity_limits(s, b->root.proc, &b->notes, e);
 }
 
-static int child_hide(struct birth *b, struct err *e) { return rootfs_hide(&b->root, e); }
-static int child_enter(struct birth *b, struct err *e) { return rootfs_enter(&b->root, e); }
+static int child_hide(struct birth *b, struct err *e)
+{
+	return rootfs_hide(&b->root, e);
+}
+static int child_enter(struct birth *b, struct err *e)
+{
+	return rootfs_enter(&b->root, e);
+}
 
 static int child_identity(struct birth *b, struct err *e)
 {
 	const struct spec_process *p = &b->spec->process;
 	const struct identity id = {
-		.spec = b->spec, .caps = b->caps, .filter = b->filter.len ? &b->filter : NULL, .uid = p->user.uid,
-		.gid = p->user.gid, .groups = p->user.groups, .ngroups = p->user.ngroups, .cwd = p->cwd,
+		.spec = b->spec,
+		.caps = b->caps,
+		.filter = b->filter.len ? &b->filter : NULL,
+		.uid = p->user.uid,
+		.gid = p->user.gid,
+		.groups = p->user.groups,
+		.ngroups = p->user.ngroups,
+		.cwd = p->cwd,
 	};
 	int r;
 
@@ -281,7 +318,7 @@ static int child_ready(struct birth *b, struct err *e)
 {
 	sync_report(b->child_sync, 0, NULL, &b->notes);
 	if (sync_await_go(b->child_sync) < 0)
-		_exit(0);	/* whoever wanted this container is gone */
+		_exit(0); /* whoever wanted this container is gone */
 	(void)e;
 	return 0;
 }
@@ -293,6 +330,7 @@ static int child_exec(struct birth *b, struct err *e)
 
 /* ---------------------------------------------------------------- the phases */
 
+/* clang-format off */
 static const struct phase {
 	const char *name;
 	int (*parent)(struct birth *b, struct err *e);
@@ -312,6 +350,7 @@ static const struct phase {
 	{ "ready",	parent_ready,	child_ready },
 	{ "exec",	NULL,		child_exec },
 };
+/* clang-format on */
 
 const char *engine_phase_name(unsigned i)
 {
@@ -347,7 +386,7 @@ static void child_main(struct birth *b)
 			_exit(code ? code : 125);
 		}
 	}
-	_exit(125);	/* not reached: the last phase does not return 0 */
+	_exit(125); /* not reached: the last phase does not return 0 */
 }
 
 static int parent_main(struct birth *b, struct err *e)
@@ -358,23 +397,35 @@ static int parent_main(struct birth *b, struct err *e)
 		if (stop_here(b, phases[i].name, e) < 0)
 			return err_wrap(e, "%s", phases[i].name);
 		int r = phases[i].parent(b, e);
-		if (r < 0)	/* what comes from the child names its phase */
-			return phases[i].parent == parent_ready ? r : err_wrap(e, "%s", phases[i].name);
+		if (r < 0) /* what comes from the child names its phase */
+			return phases[i].parent == parent_ready ? r
+								: err_wrap(e, "%s", phases[i].name);
 	}
 	return 0;
 }
 
-int engine_create(struct txn *t, const struct engine_start *s, struct engine_proc *out, struct err *e)
+int engine_create(struct txn *t, const struct engine_start *s, struct engine_proc *out,
+		  struct err *e)
 {
 	struct birth *b = calloc(1, sizeof *b);
 	int r;
 
 	if (!b)
 		return err_set(e, -ENOMEM, "start a container");
-	*b = (struct birth){ .t = t, .s = s, .spec = s->spec, .p = ENGINE_PROC_INIT, .cgroup = CGROUP_INIT,
-			     .caps = s->spec->process.caps.sets, .pidns = -1, .child_sync = -1 };
-	b->root = (struct rootfs){ .spec = s->spec, .layers = &s->rootfs, .bundle = s->bundle, .cgroup = &b->cgroup,
-				   .root = -1, .proc = -1 };
+	*b = (struct birth){ .t = t,
+			     .s = s,
+			     .spec = s->spec,
+			     .p = ENGINE_PROC_INIT,
+			     .cgroup = CGROUP_INIT,
+			     .caps = s->spec->process.caps.sets,
+			     .pidns = -1,
+			     .child_sync = -1 };
+	b->root = (struct rootfs){ .spec = s->spec,
+				   .layers = &s->rootfs,
+				   .bundle = s->bundle,
+				   .cgroup = &b->cgroup,
+				   .root = -1,
+				   .proc = -1 };
 	r = parent_main(b, e);
 	if (r < 0)
 		engine_proc_stop(&b->p);
@@ -398,11 +449,11 @@ int engine_begin(struct engine_proc *p, struct err *e)
 	struct err gone = ERR_INIT;
 	int went = sync_go(p->sync, &gone), r = sync_await(p->sync, &n, e);
 
-	if (r == 0) {	/* that was "ready" of a start that overlapped */
+	if (r == 0) { /* that was "ready" of a start that overlapped */
 		(void)str_copyf(p->notes, sizeof p->notes, "%s", n.text);
 		r = sync_await(p->sync, NULL, e);
 	}
-	if (r == 1 && went < 0) {	/* not an exec that succeeded: it died without a word */
+	if (r == 1 && went < 0) { /* not an exec that succeeded: it died without a word */
 		err_keep_first(e, &gone);
 		r = went;
 	}
@@ -417,7 +468,8 @@ int engine_exit_code(int r, const struct err *e)
 {
 	if (r >= 0)
 		return 0;
-	return e && (e->code == COMMAND_NOT_FOUND || e->code == COMMAND_NOT_EXECUTABLE) ? e->code : 125;
+	return e && (e->code == COMMAND_NOT_FOUND || e->code == COMMAND_NOT_EXECUTABLE) ? e->code
+											: 125;
 }
 
 int engine_wait(struct engine_proc *p, int *status, struct err *e)

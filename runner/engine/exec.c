@@ -29,7 +29,7 @@ struct entry {
 	const struct spec *spec;
 	struct engine_proc p;
 	struct cgroup cgroup;
-	int init;		/* the container's first process */
+	int init; /* the container's first process */
 	int child_sync;
 	const char **env;
 	struct sock_filter prog[SECCOMP_PROG_MAX];
@@ -45,8 +45,9 @@ static int enter_namespaces(const struct entry *n, struct err *e)
 		enum spec_ns ns;
 		int flag;
 	} flags[] = {
-		{ SPEC_NS_MOUNT, CLONE_NEWNS },	      { SPEC_NS_UTS, CLONE_NEWUTS },	   { SPEC_NS_IPC, CLONE_NEWIPC },
-		{ SPEC_NS_NETWORK, CLONE_NEWNET }, { SPEC_NS_CGROUP, CLONE_NEWCGROUP },
+		{ SPEC_NS_MOUNT, CLONE_NEWNS },	     { SPEC_NS_UTS, CLONE_NEWUTS },
+		{ SPEC_NS_IPC, CLONE_NEWIPC },	     { SPEC_NS_NETWORK, CLONE_NEWNET },
+		{ SPEC_NS_CGROUP, CLONE_NEWCGROUP },
 	};
 	int all = 0, r = cgroup_attach(&n->cgroup, 0, false, e);
 
@@ -66,9 +67,13 @@ static int become(struct entry *n, struct err *e)
 	const struct engine_exec *x = n->x;
 	const struct spec_process *p = &n->spec->process;
 	const struct identity id = {
-		.spec = n->spec, .caps = p->caps.sets, .filter = n->filter.len ? &n->filter : NULL,
-		.uid = x->user_given ? x->uid : p->user.uid, .gid = x->user_given ? x->gid : p->user.gid,
-		.groups = x->user_given ? NULL : p->user.groups, .ngroups = x->user_given ? 0 : p->user.ngroups,
+		.spec = n->spec,
+		.caps = p->caps.sets,
+		.filter = n->filter.len ? &n->filter : NULL,
+		.uid = x->user_given ? x->uid : p->user.uid,
+		.gid = x->user_given ? x->gid : p->user.gid,
+		.groups = x->user_given ? NULL : p->user.groups,
+		.ngroups = x->user_given ? 0 : p->user.ngroups,
 		.cwd = x->cwd ? x->cwd : p->cwd,
 	};
 	cleanup_fd int root = -1;
@@ -113,7 +118,9 @@ static bool same_key(const char *a, const char *b)
 	return !strncmp(a, b, len) && b[len] == '=';
 }
 
-/* The container's, with the command's own in place or behind; two slots are kept for identity_home. */
+/*
+ * The container's, with the command's own in place or behind; two slots are kept for identity_home.
+ */
 static int merge_env(struct entry *n, struct err *e)
 {
 	const struct spec_process *p = &n->spec->process;
@@ -142,7 +149,9 @@ static int open_init(const struct engine_exec *x, struct err *e)
 	cleanup_fd int fd = (int)syscall(SYS_pidfd_open, x->init, 0);
 
 	if (fd < 0 || !engine_alive(x->init, x->start_time))
-		return err_say(e, -ESRCH, "the container is not running (its first process %d is gone)", (int)x->init);
+		return err_say(e, -ESRCH,
+			       "the container is not running (its first process %d is gone)",
+			       (int)x->init);
 	return take_fd(fd);
 }
 
@@ -150,15 +159,19 @@ static int prepare(struct entry *n, struct err *e)
 {
 	int r = n->init = open_init(n->x, e);
 
-	if (r < 0 || (r = cgroup_open(n->x->cgroup, &n->cgroup, e)) < 0 || (r = merge_env(n, e)) < 0 ||
-	    (r = sync_pair(&n->p.sync, &n->child_sync, e)) < 0)
+	if (r < 0 || (r = cgroup_open(n->x->cgroup, &n->cgroup, e)) < 0 ||
+	    (r = merge_env(n, e)) < 0 || (r = sync_pair(&n->p.sync, &n->child_sync, e)) < 0)
 		return r;
 	if (n->spec->seccomp == SPEC_SECCOMP_DEFAULT)
-		r = seccomp_default(n->spec->process.caps.sets.bounding, n->prog, ARRAY_LEN(n->prog), &n->filter, e);
+		r = seccomp_default(n->spec->process.caps.sets.bounding, n->prog,
+				    ARRAY_LEN(n->prog), &n->filter, e);
 	return r;
 }
 
-/* The new process is born in the container's pid namespace; until its exec nobody there may look into it (CVE-2019-5736). */
+/*
+ * The new process is born in the container's pid namespace; until its exec nobody there may look
+ * into it (CVE-2019-5736).
+ */
 static int spawn(struct entry *n, struct err *e)
 {
 	bool own_pids = n->spec->ns[SPEC_NS_PID].own;
@@ -178,7 +191,9 @@ static int spawn(struct entry *n, struct err *e)
 		return err_set(e, pid, "create a process in the container (clone3)");
 	n->p.pid = pid;
 	(void)close(take_fd(n->child_sync));
-	return engine_start_time(pid, &n->p.start_time) < 0 ? err_set(e, -ESRCH, "identify the new process") : 0;
+	return engine_start_time(pid, &n->p.start_time) < 0
+		       ? err_set(e, -ESRCH, "identify the new process")
+		       : 0;
 }
 
 static int await(struct entry *n, struct err *e)
@@ -200,7 +215,12 @@ int engine_exec(const struct engine_exec *x, struct engine_proc *out, struct err
 
 	if (!n)
 		return err_set(e, -ENOMEM, "execute in a container");
-	*n = (struct entry){ .x = x, .spec = x->spec, .p = ENGINE_PROC_INIT, .cgroup = CGROUP_INIT, .init = -1, .child_sync = -1 };
+	*n = (struct entry){ .x = x,
+			     .spec = x->spec,
+			     .p = ENGINE_PROC_INIT,
+			     .cgroup = CGROUP_INIT,
+			     .init = -1,
+			     .child_sync = -1 };
 	if ((r = prepare(n, e)) < 0 || (r = spawn(n, e)) < 0 || (r = await(n, e)) < 0)
 		engine_proc_stop(&n->p);
 	else

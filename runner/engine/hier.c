@@ -48,7 +48,8 @@ const char *hier_root(const struct hier *h, unsigned i, char buf[HIER_ROOT_MAX])
 
 const char *hier_members(const struct hier *h, char buf[HIER_ROOT_MAX])
 {
-	static const enum cgroup_controller order[] = { CGROUP_FREEZER, CGROUP_PIDS, CGROUP_DEVICES };
+	static const enum cgroup_controller order[] = { CGROUP_FREEZER, CGROUP_PIDS,
+							CGROUP_DEVICES };
 
 	if (h->v2)
 		return h->v2;

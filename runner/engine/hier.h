@@ -9,13 +9,16 @@
 
 /* The control group hierarchies of this machine, at their customary places. */
 struct hier {
-	const char *v2;		/* root of the version 2 tree, or NULL */
-	unsigned v1;		/* 1 << controller: there is a version 1 hierarchy HIER_MOUNT/NAME */
+	const char *v2; /* root of the version 2 tree, or NULL */
+	unsigned v1;	/* 1 << controller: there is a version 1 hierarchy HIER_MOUNT/NAME */
 };
 
 struct hier hier_detect(void);
 
-/* Root of hierarchy i: a controller's of version 1, or with CGROUP_CONTROLLERS the version 2 tree. NULL: there is none. */
+/*
+ * Root of hierarchy i: a controller's of version 1, or with CGROUP_CONTROLLERS the version 2 tree.
+ * NULL: there is none.
+ */
 const char *hier_root(const struct hier *h, unsigned i, char buf[HIER_ROOT_MAX]);
 
 #define for_each_hier(i, h, root) \

@@ -53,12 +53,12 @@ int identity_limits(const struct spec *s, int proc, struct notes *n, struct err 
 			continue;
 		if (errno != EPERM || getrlimit(which, &have) < 0)
 			return err_set(e, -errno, "set resource limit %d", p->rlimits[i].resource);
-		want.rlim_max = have.rlim_max;	/* without CAP_SYS_RESOURCE limits only go down */
+		want.rlim_max = have.rlim_max; /* without CAP_SYS_RESOURCE limits only go down */
 		want.rlim_cur = want.rlim_cur < have.rlim_max ? want.rlim_cur : have.rlim_max;
 		if (setrlimit(which, &want) < 0)
 			return err_set(e, -errno, "set resource limit %d", p->rlimits[i].resource);
-		note_add(n, "resource limit %d could not be raised above %llu", p->rlimits[i].resource,
-			 (unsigned long long)have.rlim_max);
+		note_add(n, "resource limit %d could not be raised above %llu",
+			 p->rlimits[i].resource, (unsigned long long)have.rlim_max);
 	}
 	if (!p->oom_score_given || proc < 0)
 		return 0;
@@ -85,7 +85,8 @@ static int enter_cwd(const char *cwd, struct err *e)
 	if (fchdir(dir) < 0)
 		return err_set(e, -errno, "enter the working directory %s", cwd);
 	if (syscall(SYS_getcwd, where, sizeof where) < 0 || *where != '/')
-		return err_say(e, -EPERM, "working directory %s: lies outside of the container's root", cwd);
+		return err_say(e, -EPERM,
+			       "working directory %s: lies outside of the container's root", cwd);
 	return 0;
 }
 
@@ -97,7 +98,7 @@ static void give_stdio(const struct identity *id)
 	for (int i = 0; i < 3; i++)
 		if (fstat(i, &st) == 0 && S_ISFIFO(st.st_mode) && st.st_uid != id->uid)
 			if (fchown(i, id->uid, (gid_t)-1) < 0)
-				return;	/* a convenience, nothing more */
+				return; /* a convenience, nothing more */
 }
 
 static int become_user(const struct identity *id, bool keep, struct err *e)
@@ -122,8 +123,9 @@ static void note_lacking(struct notes *n, uint64_t lacking)
 }
 
 /*
- * The filter comes first unless no_new_privs makes it possible later, as it needs CAP_SYS_ADMIN; it allows what follows. A user other
- * than root loses all capabilities with the change of user; only when some are to survive it they are kept and set.
+ * The filter comes first unless no_new_privs makes it possible later, as it needs CAP_SYS_ADMIN; it
+ * allows what follows. A user other than root loses all capabilities with the change of user; only
+ * when some are to survive it they are kept and set.
  */
 int identity_apply(const struct identity *id, struct notes *n, struct err *e)
 {
@@ -139,7 +141,8 @@ int identity_apply(const struct identity *id, struct notes *n, struct err *e)
 		return err_set(e, -errno, "set no_new_privs");
 	if (id->filter && (r = seccomp_install(id->filter)) < 0)
 		return err_set(e, r, "install the seccomp filter");
-	if ((r = caps_drop_bounding(&id->caps, &bound, e)) < 0 || (r = become_user(id, keep, e)) < 0)
+	if ((r = caps_drop_bounding(&id->caps, &bound, e)) < 0 ||
+	    (r = become_user(id, keep, e)) < 0)
 		return r;
 	if ((!id->uid || keep) && (r = caps_set(&id->caps, &rest, e)) < 0)
 		return r;
@@ -178,7 +181,8 @@ void identity_home(int root, uid_t uid, const char **env)
 		if (!strncmp(*env, "HOME=", 5))
 			return;
 	fd = inroot_open(root, "/etc/passwd", O_RDONLY | O_NONBLOCK);
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (n = read(fd, text, sizeof text - 1)) > 0) {
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	    (n = read(fd, text, sizeof text - 1)) > 0) {
 		text[n] = '\0';
 		for (char *line = text, *next; line && !home; line = next) {
 			next = strchr(line, '\n');

@@ -12,11 +12,14 @@
 struct err;
 struct spec;
 
-/* Who the process is and what it may do. For the child, after it stands in its root; nothing is allocated. */
+/*
+ * Who the process is and what it may do. For the child, after it stands in its root; nothing is
+ * allocated.
+ */
 struct identity {
 	const struct spec *spec;
 	struct caps caps;
-	const struct sock_fprog *filter;	/* NULL: none */
+	const struct sock_fprog *filter; /* NULL: none */
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups;
@@ -31,18 +34,22 @@ struct notes {
 
 void note_add(struct notes *n, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Resource limits, and oom_score_adj through the /proc of the container (a descriptor; -1: not set). */
+/*
+ * Resource limits, and oom_score_adj through the /proc of the container (a descriptor; -1: not
+ * set).
+ */
 int identity_limits(const struct spec *s, int proc, struct notes *n, struct err *e);
 
 /*
- * Working directory, seccomp, capabilities, user, in the order that lets each of them happen. Pipes that are the standard
- * descriptors are given to the user.
+ * Working directory, seccomp, capabilities, user, in the order that lets each of them happen. Pipes
+ * that are the standard descriptors are given to the user.
  */
 int identity_apply(const struct identity *id, struct notes *n, struct err *e);
 
 /*
- * Fills the first free slot of env, which ends with two NULLs, with HOME when it has none: of uid by the container's /etc/passwd,
- * else "/root" or "/". root is a descriptor of the container's root.
+ * Fills the first free slot of env, which ends with two NULLs, with HOME when it has none: of uid
+ * by the container's /etc/passwd, else "/root" or "/". root is a descriptor of the container's
+ * root.
  */
 void identity_home(int root, uid_t uid, const char **env);
 

@@ -12,7 +12,7 @@
 
 #include "netlib/base/cleanup.h"
 
-#define RACES_MAX 32	/* a rename elsewhere makes the kernel ask for another try */
+#define RACES_MAX 32 /* a rename elsewhere makes the kernel ask for another try */
 
 int inroot_open(int root, const char *path, int flags)
 {

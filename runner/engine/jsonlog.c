@@ -7,14 +7,20 @@
 /* Length of the well-formed UTF-8 sequence at p (RFC 3629), 0 when there is none. */
 static size_t utf8_len(const unsigned char *p, size_t n)
 {
-	size_t len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+	size_t len = *p < 0x80	 ? 1
+		     : *p < 0xc2 ? 0
+		     : *p < 0xe0 ? 2
+		     : *p < 0xf0 ? 3
+		     : *p < 0xf5 ? 4
+				 : 0;
 
 	if (len == 0 || len > n)
 		return 0;
 	for (size_t i = 1; i < len; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return len;
 }
@@ -35,7 +41,7 @@ static size_t escape(char *out, const unsigned char *p, size_t len)
 
 	if (n == 0)
 		return put(out, "\\ufffd");
-	if (n == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] | 1) == 0xa9)	/* line separators */
+	if (n == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] | 1) == 0xa9) /* line separators */
 		return put(out, p[2] == 0xa8 ? "\\u2028" : "\\u2029");
 	if (n > 1) {
 		memcpy(out, p, n);
@@ -57,7 +63,8 @@ static size_t escape(char *out, const unsigned char *p, size_t len)
 	return 1;
 }
 
-size_t jsonlog_entry(char *out, const char *line, size_t len, const char *stream, const struct timespec *when)
+size_t jsonlog_entry(char *out, const char *line, size_t len, const char *stream,
+		     const struct timespec *when)
 {
 	const unsigned char *p = (const unsigned char *)line;
 	size_t n = put(out, "{\"log\":\"");
@@ -79,8 +86,8 @@ size_t jsonlog_entry(char *out, const char *line, size_t len, const char *stream
 	return n + put(out + n, time);
 }
 
-void jsonlog_feed(struct jsonlog_stream *s, const char *bytes, size_t n, void (*fn)(void *arg, const char *line, size_t len),
-		  void *arg)
+void jsonlog_feed(struct jsonlog_stream *s, const char *bytes, size_t n,
+		  void (*fn)(void *arg, const char *line, size_t len), void *arg)
 {
 	if (n == 0 && s->len) {
 		fn(arg, s->part, s->len);

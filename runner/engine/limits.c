@@ -40,7 +40,7 @@ static double log2_of(double x)
 
 static double power_of_ten(double y)
 {
-	double z = y * 2.302585092994045684, term = 1, sum = 1;	/* ln 10 */
+	double z = y * 2.302585092994045684, term = 1, sum = 1; /* ln 10 */
 
 	for (int i = 1; i < 64; i++) {
 		term *= z / i;
@@ -59,7 +59,7 @@ unsigned limits_cpu_weight(uint64_t shares)
 	double w = power_of_ten((l * l + 125 * l) / 612 - 7.0 / 34);
 	unsigned n = (unsigned)w;
 
-	return n + (w - n > 1e-9);	/* rounded up */
+	return n + (w - n > 1e-9); /* rounded up */
 }
 
 /* ---------------------------------------------------------------- one limit, two spellings */
@@ -74,15 +74,42 @@ static void number(char *buf, size_t size, int64_t n, const char *unlimited)
 		(void)snprintf(buf, size, "%" PRId64, n);
 }
 
-static void memory_v1(char *b, size_t n, const struct spec_resources *r) { number(b, n, r->memory, "-1"); }
-static void memory_v2(char *b, size_t n, const struct spec_resources *r) { number(b, n, r->memory, "max"); }
-static void swap_v1(char *b, size_t n, const struct spec_resources *r) { number(b, n, r->swap, "-1"); }
-static void reservation(char *b, size_t n, const struct spec_resources *r) { number(b, n, r->reservation, "-1"); }
-static void low_v2(char *b, size_t n, const struct spec_resources *r) { number(b, n, r->reservation, "max"); }
-static void shares_v1(char *b, size_t n, const struct spec_resources *r) { number(b, n, r->cpu_shares, "1024"); }
-static void period_v1(char *b, size_t n, const struct spec_resources *r) { number(b, n, r->cpu_period, "100000"); }
-static void quota_v1(char *b, size_t n, const struct spec_resources *r) { number(b, n, r->cpu_quota, "-1"); }
-static void pids_max(char *b, size_t n, const struct spec_resources *r) { number(b, n, r->pids, "max"); }
+static void memory_v1(char *b, size_t n, const struct spec_resources *r)
+{
+	number(b, n, r->memory, "-1");
+}
+static void memory_v2(char *b, size_t n, const struct spec_resources *r)
+{
+	number(b, n, r->memory, "max");
+}
+static void swap_v1(char *b, size_t n, const struct spec_resources *r)
+{
+	number(b, n, r->swap, "-1");
+}
+static void reservation(char *b, size_t n, const struct spec_resources *r)
+{
+	number(b, n, r->reservation, "-1");
+}
+static void low_v2(char *b, size_t n, const struct spec_resources *r)
+{
+	number(b, n, r->reservation, "max");
+}
+static void shares_v1(char *b, size_t n, const struct spec_resources *r)
+{
+	number(b, n, r->cpu_shares, "1024");
+}
+static void period_v1(char *b, size_t n, const struct spec_resources *r)
+{
+	number(b, n, r->cpu_period, "100000");
+}
+static void quota_v1(char *b, size_t n, const struct spec_resources *r)
+{
+	number(b, n, r->cpu_quota, "-1");
+}
+static void pids_max(char *b, size_t n, const struct spec_resources *r)
+{
+	number(b, n, r->pids, "max");
+}
 
 /* Version 2 counts swap alone, the document memory and swap together. */
 static void swap_v2(char *b, size_t n, const struct spec_resources *r)
@@ -105,42 +132,87 @@ static void max_v2(char *b, size_t n, const struct spec_resources *r)
 	(void)snprintf(b, n, "%s %" PRId64, quota, r->cpu_period > 0 ? r->cpu_period : 100000);
 }
 
-static bool has_memory(const struct spec_resources *r) { return r->memory != SPEC_NO_LIMIT; }
-static bool has_swap(const struct spec_resources *r) { return r->swap != SPEC_NO_LIMIT; }
-static bool has_reservation(const struct spec_resources *r) { return r->reservation != SPEC_NO_LIMIT; }
-static bool has_shares(const struct spec_resources *r) { return r->cpu_shares > 0; }
-static bool has_quota(const struct spec_resources *r) { return r->cpu_quota != SPEC_NO_LIMIT && r->cpu_quota != 0; }
-static bool has_period(const struct spec_resources *r) { return r->cpu_period > 0; }
-static bool has_max(const struct spec_resources *r) { return has_quota(r) || has_period(r); }
-static bool has_pids(const struct spec_resources *r) { return r->pids != SPEC_NO_LIMIT && r->pids != 0; }
-static bool has_cpus(const struct spec_resources *r) { return r->cpus && *r->cpus; }
-static bool has_mems(const struct spec_resources *r) { return r->mems && *r->mems; }
-static const char *cpus(const struct spec_resources *r) { return r->cpus; }
-static const char *mems(const struct spec_resources *r) { return r->mems; }
+static bool has_memory(const struct spec_resources *r)
+{
+	return r->memory != SPEC_NO_LIMIT;
+}
+static bool has_swap(const struct spec_resources *r)
+{
+	return r->swap != SPEC_NO_LIMIT;
+}
+static bool has_reservation(const struct spec_resources *r)
+{
+	return r->reservation != SPEC_NO_LIMIT;
+}
+static bool has_shares(const struct spec_resources *r)
+{
+	return r->cpu_shares > 0;
+}
+static bool has_quota(const struct spec_resources *r)
+{
+	return r->cpu_quota != SPEC_NO_LIMIT && r->cpu_quota != 0;
+}
+static bool has_period(const struct spec_resources *r)
+{
+	return r->cpu_period > 0;
+}
+static bool has_max(const struct spec_resources *r)
+{
+	return has_quota(r) || has_period(r);
+}
+static bool has_pids(const struct spec_resources *r)
+{
+	return r->pids != SPEC_NO_LIMIT && r->pids != 0;
+}
+static bool has_cpus(const struct spec_resources *r)
+{
+	return r->cpus && *r->cpus;
+}
+static bool has_mems(const struct spec_resources *r)
+{
+	return r->mems && *r->mems;
+}
+static const char *cpus(const struct spec_resources *r)
+{
+	return r->cpus;
+}
+static const char *mems(const struct spec_resources *r)
+{
+	return r->mems;
+}
 
 static const struct {
-	const char *what;	/* for the error */
+	const char *what; /* for the error */
 	enum cgroup_controller controller;
 	bool (*wanted)(const struct spec_resources *r);
-	const char *v1_file, *v2_file;	/* NULL: not written there */
+	const char *v1_file, *v2_file; /* NULL: not written there */
 	value_fn *v1_value, *v2_value;
 	const char *(*text)(const struct spec_resources *r);
 	bool optional;
 } table[] = {
-	{ "memory limit", CGROUP_MEMORY, has_memory, "memory.limit_in_bytes", "memory.max", memory_v1, memory_v2, NULL, false },
-	{ "swap limit", CGROUP_MEMORY, has_swap, "memory.memsw.limit_in_bytes", "memory.swap.max", swap_v1, swap_v2, NULL, true },
-	{ "memory reservation", CGROUP_MEMORY, has_reservation, "memory.soft_limit_in_bytes", "memory.low", reservation, low_v2,
+	{ "memory limit", CGROUP_MEMORY, has_memory, "memory.limit_in_bytes", "memory.max",
+	  memory_v1, memory_v2, NULL, false },
+	{ "swap limit", CGROUP_MEMORY, has_swap, "memory.memsw.limit_in_bytes", "memory.swap.max",
+	  swap_v1, swap_v2, NULL, true },
+	{ "memory reservation", CGROUP_MEMORY, has_reservation, "memory.soft_limit_in_bytes",
+	  "memory.low", reservation, low_v2, NULL, false },
+	{ "CPU shares", CGROUP_CPU, has_shares, "cpu.shares", "cpu.weight", shares_v1, weight_v2,
 	  NULL, false },
-	{ "CPU shares", CGROUP_CPU, has_shares, "cpu.shares", "cpu.weight", shares_v1, weight_v2, NULL, false },
-	{ "CPU limit", CGROUP_CPU, has_period, "cpu.cfs_period_us", NULL, period_v1, NULL, NULL, false },
-	{ "CPU limit", CGROUP_CPU, has_quota, "cpu.cfs_quota_us", NULL, quota_v1, NULL, NULL, false },
+	{ "CPU limit", CGROUP_CPU, has_period, "cpu.cfs_period_us", NULL, period_v1, NULL, NULL,
+	  false },
+	{ "CPU limit", CGROUP_CPU, has_quota, "cpu.cfs_quota_us", NULL, quota_v1, NULL, NULL,
+	  false },
 	{ "CPU limit", CGROUP_CPU, has_max, NULL, "cpu.max", NULL, max_v2, NULL, false },
-	{ "limit of processes", CGROUP_PIDS, has_pids, "pids.max", "pids.max", pids_max, pids_max, NULL, false },
-	{ "choice of CPUs", CGROUP_CPUSET, has_cpus, "cpuset.cpus", "cpuset.cpus", NULL, NULL, cpus, false },
-	{ "choice of memory nodes", CGROUP_CPUSET, has_mems, "cpuset.mems", "cpuset.mems", NULL, NULL, mems, false },
+	{ "limit of processes", CGROUP_PIDS, has_pids, "pids.max", "pids.max", pids_max, pids_max,
+	  NULL, false },
+	{ "choice of CPUs", CGROUP_CPUSET, has_cpus, "cpuset.cpus", "cpuset.cpus", NULL, NULL, cpus,
+	  false },
+	{ "choice of memory nodes", CGROUP_CPUSET, has_mems, "cpuset.mems", "cpuset.mems", NULL,
+	  NULL, mems, false },
 };
 
-int limits_plan(const struct spec_resources *res, unsigned v1, unsigned v2, struct cgroup_write *out, struct err *e)
+int limits_plan(const struct spec_resources *res, unsigned v1, unsigned v2,
+		struct cgroup_write *out, struct err *e)
 {
 	int n = 0;
 
@@ -153,14 +225,17 @@ int limits_plan(const struct spec_resources *res, unsigned v1, unsigned v2, stru
 		if (!table[i].wanted(res))
 			continue;
 		if (!((v1 | v2) & bit))
-			return err_say(e, -ENOTSUP,
-				       "%s: no limits available, this machine has no \"%s\" controller (neither a version 1 hierarchy "
-				       "in /sys/fs/cgroup nor in cgroup.controllers of version 2); leave the limit out",
-				       table[i].what, names[table[i].controller]);
+			return err_say(
+				e, -ENOTSUP,
+				"%s: no limits available, this machine has no \"%s\" controller (neither a version 1 hierarchy "
+				"in /sys/fs/cgroup nor in cgroup.controllers of version 2); leave the limit out",
+				table[i].what, names[table[i].controller]);
 		if (!file)
 			continue;
-		out[n] = (struct cgroup_write){ table[i].controller, use_v2, file, table[i].optional, "",
-						table[i].text ? table[i].text(res) : NULL };
+		out[n] = (struct cgroup_write){
+			table[i].controller, use_v2, file,
+			table[i].optional,   "",     table[i].text ? table[i].text(res) : NULL
+		};
 		if (value)
 			value(out[n].value, sizeof out[n].value, res);
 		n++;

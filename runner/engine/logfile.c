@@ -25,8 +25,8 @@ struct logfile {
 	pthread_t writer;
 	int fd;
 	char *buf;
-	size_t head, len;	/* what is to be written: len bytes from head on, around the end */
-	uint64_t progress;	/* counts writes, so that waiting can tell slow from dead */
+	size_t head, len;  /* what is to be written: len bytes from head on, around the end */
+	uint64_t progress; /* counts writes, so that waiting can tell slow from dead */
 	uint64_t dropped, told;
 	bool stalled, closing, done;
 };
@@ -55,7 +55,8 @@ static int write_entry(int fd, const char *p, size_t len)
 		if (n <= 0) {
 			int r = n < 0 ? -errno : -EIO;
 
-			if (at && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)at)
+			if (at && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+			    st.st_size >= (off_t)at)
 				(void)!ftruncate(fd, st.st_size - (off_t)at);
 			return r;
 		}
@@ -80,7 +81,8 @@ static int tell_dropped(int fd, uint64_t n)
 	char line[80];
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)snprintf(line, sizeof line, "naru: %llu lines could not be logged here\n", (unsigned long long)n);
+	(void)snprintf(line, sizeof line, "naru: %llu lines could not be logged here\n",
+		       (unsigned long long)n);
 	return write_entry(fd, entry, jsonlog_entry(entry, line, strlen(line), "stderr", &now));
 }
 
@@ -143,7 +145,7 @@ static int start(struct logfile *l)
 	(void)pthread_attr_init(&a);
 	(void)pthread_attr_setstacksize(&a, STACK);
 	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);	/* signals are the main thread's */
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old); /* signals are the main thread's */
 	r = pthread_create(&l->writer, &a, writer, l);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	(void)pthread_attr_destroy(&a);
@@ -169,7 +171,10 @@ int logfile_open(int fd, struct logfile **out, struct err *e)
 	return 0;
 }
 
-/* Room for len bytes: true, or false when the writer makes no progress. Slow is waited for, dead is not. */
+/*
+ * Room for len bytes: true, or false when the writer makes no progress. Slow is waited for, dead is
+ * not.
+ */
 static bool await_room(struct logfile *l, size_t len)
 {
 	while (BUFFER - l->len < len && !l->stalled) {
@@ -177,7 +182,8 @@ static bool await_room(struct logfile *l, size_t len)
 		struct timespec until;
 
 		deadline(&until, STALL_MS);
-		while (l->progress == before && pthread_cond_timedwait(&l->changed, &l->lock, &until) != ETIMEDOUT)
+		while (l->progress == before &&
+		       pthread_cond_timedwait(&l->changed, &l->lock, &until) != ETIMEDOUT)
 			;
 		l->stalled = l->progress == before;
 	}
@@ -188,7 +194,8 @@ void logfile_add(struct logfile *l, const char *entry, size_t len)
 {
 	(void)pthread_mutex_lock(&l->lock);
 	if (await_room(l, len)) {
-		size_t at = (l->head + l->len) % BUFFER, first = BUFFER - at < len ? BUFFER - at : len;
+		size_t at = (l->head + l->len) % BUFFER,
+		       first = BUFFER - at < len ? BUFFER - at : len;
 
 		memcpy(l->buf + at, entry, first);
 		memcpy(l->buf, entry + first, len - first);

@@ -40,7 +40,8 @@ static int configure(int fs, const char *source, const struct mountopt *o)
 			return -EINVAL;
 		memcpy(key, o->data[i], len);
 		key[len] = '\0';
-		if (fsconfig(fs, eq ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, eq ? eq + 1 : NULL, 0) < 0)
+		if (fsconfig(fs, eq ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key,
+			     eq ? eq + 1 : NULL, 0) < 0)
 			return -errno;
 	}
 	return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0 ? -errno : 0;
@@ -61,20 +62,27 @@ int mnt_new(const char *type, const char *source, const struct mountopt *o, stru
 
 int mnt_copy(int dir, const char *path, bool recursive)
 {
-	int fd = open_tree(dir, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (*path ? 0u : AT_EMPTY_PATH) |
-				      (recursive ? AT_RECURSIVE : 0u));
+	int fd = open_tree(dir, path,
+			   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (*path ? 0u : AT_EMPTY_PATH) |
+				   (recursive ? AT_RECURSIVE : 0u));
 
 	return fd < 0 ? -errno : fd;
 }
 
 int mnt_attach(int mount, int target)
 {
-	return move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+	return move_mount(mount, "", target, "",
+			  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
+		       ? -errno
+		       : 0;
 }
 
 int mnt_set(int mount, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive)
 {
 	struct mount_attr a = { .attr_set = set, .attr_clr = clear, .propagation = propagation };
 
-	return mount_setattr(mount, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u), &a, sizeof a) < 0 ? -errno : 0;
+	return mount_setattr(mount, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u), &a,
+			     sizeof a) < 0
+		       ? -errno
+		       : 0;
 }

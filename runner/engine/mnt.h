@@ -8,11 +8,20 @@
 struct err;
 struct mountopt;
 
-/* Mounts by descriptor (fsopen(2), open_tree(2), move_mount(2)): nothing is looked up twice. For the child: no allocation. */
+/*
+ * Mounts by descriptor (fsopen(2), open_tree(2), move_mount(2)): nothing is looked up twice. For
+ * the child: no allocation.
+ */
 
-/* A new file system, not attached: a descriptor or a negative errno with the kernel's own words. source may be NULL. */
+/*
+ * A new file system, not attached: a descriptor or a negative errno with the kernel's own words.
+ * source may be NULL.
+ */
 int mnt_new(const char *type, const char *source, const struct mountopt *o, struct err *e);
-/* A copy of what is at path (below dir; "" = dir itself), not attached. A descriptor or a negative errno. */
+/*
+ * A copy of what is at path (below dir; "" = dir itself), not attached. A descriptor or a negative
+ * errno.
+ */
 int mnt_copy(int dir, const char *path, bool recursive);
 /* Attaches the mount on the file or directory target stands for. 0 or -errno. */
 int mnt_attach(int mount, int target);

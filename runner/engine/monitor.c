@@ -19,12 +19,13 @@
 #include "runner/engine/logfile.h"
 
 #define CHUNK 65536
-#define TEE_CHUNK 4096		/* what a pipe that polls as writable takes without blocking */
-#define AFTER_END_MS 1000	/* for output that others still hold open */
+#define TEE_CHUNK 4096	  /* what a pipe that polls as writable takes without blocking */
+#define AFTER_END_MS 1000 /* for output that others still hold open */
 #define FLUSH_MS 2000
-#define PATIENCE 3		/* the third INT or TERM is meant seriously */
+#define PATIENCE 3 /* the third INT or TERM is meant seriously */
 
-static const int forwarded[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH };
+static const int forwarded[] = { SIGTERM, SIGINT,  SIGHUP,  SIGQUIT,
+				 SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH };
 
 struct stream {
 	int *fd;
@@ -36,9 +37,9 @@ struct stream {
 
 struct watch {
 	struct monitor *m;
-	int signals;		/* signalfd or -1 */
-	unsigned asked;		/* INT and TERM so far */
-	struct logfile *log;	/* opened with the first line */
+	int signals;	     /* signalfd or -1 */
+	unsigned asked;	     /* INT and TERM so far */
+	struct logfile *log; /* opened with the first line */
 	struct stream out[2];
 	char entry[JSONLOG_ENTRY_MAX], chunk[CHUNK];
 };
@@ -78,7 +79,8 @@ static void log_line(void *arg, const char *line, size_t len)
 static void show(struct stream *s, const char *p, size_t n)
 {
 	while (n && *s->tee >= 0) {
-		struct pollfd f[2] = { { .fd = *s->tee, .events = POLLOUT }, { .fd = s->w->signals, .events = POLLIN } };
+		struct pollfd f[2] = { { .fd = *s->tee, .events = POLLOUT },
+				       { .fd = s->w->signals, .events = POLLIN } };
 
 		if (poll(f, 2, -1) < 0 && errno != EINTR)
 			break;
@@ -220,7 +222,7 @@ int monitor_detach(struct err *e)
 
 	if (null < 0)
 		return err_set(e, -errno, "open /dev/null");
-	(void)setsid();	/* fails only for a session leader */
+	(void)setsid(); /* fails only for a session leader */
 	(void)sigaction(SIGHUP, &ignore, NULL);
 	if (chdir("/") < 0)
 		return err_set(e, -errno, "go to /");
@@ -228,6 +230,6 @@ int monitor_detach(struct err *e)
 		if (dup2(null, i) < 0)
 			return err_set(e, -errno, "put descriptor %d on /dev/null", i);
 	if (null < 3)
-		null = -1;	/* dup2 on itself keeps it; it is one of them now */
+		null = -1; /* dup2 on itself keeps it; it is one of them now */
 	return 0;
 }

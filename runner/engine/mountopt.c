@@ -104,13 +104,18 @@ int mountopt_parse(const char *const *options, size_t n, struct mountopt *out, s
 		while (k < ARRAY_LEN(words) && strcmp(words[k].word, options[i]))
 			k++;
 		if (k < ARRAY_LEN(words) && words[k].kind == REFUSED)
-			return err_say(e, -ENOTSUP, "mount option \"%s\" is not supported by this engine; leave it out", options[i]);
+			return err_say(
+				e, -ENOTSUP,
+				"mount option \"%s\" is not supported by this engine; leave it out",
+				options[i]);
 		if (k < ARRAY_LEN(words)) {
 			apply(&o, k);
 			continue;
 		}
 		if (o.ndata == MOUNTOPT_DATA_MAX)
-			return err_say(e, -E2BIG, "mount options: expected at most %d for the file system", MOUNTOPT_DATA_MAX);
+			return err_say(e, -E2BIG,
+				       "mount options: expected at most %d for the file system",
+				       MOUNTOPT_DATA_MAX);
 		o.data[o.ndata++] = options[i];
 	}
 	*out = o;

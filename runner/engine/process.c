@@ -34,7 +34,10 @@ pid_t process_clone(uint64_t flags, int into_cgroup, int *pidfd)
 	return pid < 0 ? -errno : (pid_t)pid;
 }
 
-/* Field 22 of /proc/PID/stat, counted behind the command's name, which may hold anything; field 3 is the state. */
+/*
+ * Field 22 of /proc/PID/stat, counted behind the command's name, which may hold anything; field 3
+ * is the state.
+ */
 static int read_stat(pid_t pid, uint64_t *start_time, char *state)
 {
 	char path[32], text[1024], *p;
@@ -69,10 +72,14 @@ bool engine_alive(pid_t pid, uint64_t start_time)
 	uint64_t now;
 	char state;
 
-	return pid > 0 && read_stat(pid, &now, &state) == 0 && now == start_time && state != 'Z' && state != 'X';
+	return pid > 0 && read_stat(pid, &now, &state) == 0 && now == start_time && state != 'Z' &&
+	       state != 'X';
 }
 
-/* The descriptor is taken first and the start time compared then, so that the signal reaches that process or none. */
+/*
+ * The descriptor is taken first and the start time compared then, so that the signal reaches that
+ * process or none.
+ */
 static int open_process(pid_t pid, uint64_t start_time)
 {
 	uint64_t now;
@@ -100,7 +107,9 @@ int process_record(struct txn *t, pid_t pid, uint64_t start_time, struct err *e)
 
 	(void)snprintf(a, sizeof a, "%d", (int)pid);
 	(void)snprintf(b, sizeof b, "%" PRIu64, start_time);
-	return txn_reserve(t, &process_undo_kill, UNDO_HOST, NULL, a, b, e) ? 0 : -(e && e->no ? e->no : EIO);
+	return txn_reserve(t, &process_undo_kill, UNDO_HOST, NULL, a, b, e)
+		       ? 0
+		       : -(e && e->no ? e->no : EIO);
 }
 
 static int undo_kill(const struct undo *u, struct txn *t, struct err *e)
@@ -108,8 +117,11 @@ static int undo_kill(const struct undo *u, struct txn *t, struct err *e)
 	uint64_t pid, start;
 
 	(void)t;
-	if (!u->a || !u->b || str_u64(u->a, INT32_MAX, &pid) < 0 || str_u64(u->b, UINT64_MAX, &start) < 0)
-		return err_say(e, -EINVAL, "process kill: expected a process id and a start time in the record");
+	if (!u->a || !u->b || str_u64(u->a, INT32_MAX, &pid) < 0 ||
+	    str_u64(u->b, UINT64_MAX, &start) < 0)
+		return err_say(
+			e, -EINVAL,
+			"process kill: expected a process id and a start time in the record");
 	cleanup_fd int fd = open_process((pid_t)pid, start);
 	if (fd < 0)
 		return fd == -ESRCH ? 0 : err_set(e, fd, "open process %s", u->a);
@@ -117,8 +129,11 @@ static int undo_kill(const struct undo *u, struct txn *t, struct err *e)
 		return errno == ESRCH ? 0 : err_set(e, -errno, "kill process %s", u->a);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 	if (poll(&p, 1, GONE_MS) == 0)
-		return err_say(e, -ETIMEDOUT, "process %s does not end after SIGKILL; it hangs in the kernel", u->a);
-	(void)waitid(P_PIDFD, (id_t)fd, &(siginfo_t){ 0 }, WEXITED | WNOHANG);	/* when it is our own child */
+		return err_say(e, -ETIMEDOUT,
+			       "process %s does not end after SIGKILL; it hangs in the kernel",
+			       u->a);
+	(void)waitid(P_PIDFD, (id_t)fd, &(siginfo_t){ 0 },
+		     WEXITED | WNOHANG); /* when it is our own child */
 	return 0;
 }
 

@@ -18,10 +18,13 @@
 #include "runner/engine/mountopt.h"
 #include "runner/spec.h"
 
-#define OPTIONS_MAX 4096	/* mount(2) takes one page */
-#define LAYERS_MAX 500		/* of one overlay, by the kernel */
+#define OPTIONS_MAX 4096 /* mount(2) takes one page */
+#define LAYERS_MAX 500	 /* of one overlay, by the kernel */
 
-/* What upper directories are kept free of: files in them stay plain files that commit and diff can read. */
+/*
+ * What upper directories are kept free of: files in them stay plain files that commit and diff can
+ * read.
+ */
 #define OVERLAY_PLAIN "index=off,metacopy=off,redirect_dir=off,xino=off"
 
 /* ---------------------------------------------------------------- overlay */
@@ -87,7 +90,7 @@ static int compose_by_fd(const struct engine_rootfs *l, struct text *t, struct e
 	*t = (struct text){ .len = 0 };
 	put(t, "lowerdir=");
 	for (size_t i = 0; i < l->nlowers; i++) {
-		int fd = open(l->lowers[i], O_PATH | O_DIRECTORY | O_CLOEXEC);	/* until exec */
+		int fd = open(l->lowers[i], O_PATH | O_DIRECTORY | O_CLOEXEC); /* until exec */
 
 		if (fd < 0)
 			return err_set(e, -errno, "open layer %s", l->lowers[i]);
@@ -98,7 +101,10 @@ static int compose_by_fd(const struct engine_rootfs *l, struct text *t, struct e
 	return t->full ? -E2BIG : 0;
 }
 
-/* Kernels from 6.5 on take lowers one by one, without a page to fit into. t has been composed by descriptor, maybe incompletely. */
+/*
+ * Kernels from 6.5 on take lowers one by one, without a page to fit into. t has been composed by
+ * descriptor, maybe incompletely.
+ */
 static int overlay_by_steps(const struct engine_rootfs *l, const char *target, struct err *e)
 {
 	cleanup_fd int fs = fsopen("overlay", FSOPEN_CLOEXEC);
@@ -126,7 +132,8 @@ static int overlay_by_steps(const struct engine_rootfs *l, const char *target, s
 	cleanup_fd int to = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (r == 0)
 		r = m < 0 || to < 0 ? -errno : mnt_attach(m, to);
-	return r < 0 ? err_set(e, r, "mount the overlay of %zu layers on %s", l->nlowers, target) : 0;
+	return r < 0 ? err_set(e, r, "mount the overlay of %zu layers on %s", l->nlowers, target)
+		     : 0;
 }
 
 static int mount_overlay(const struct engine_rootfs *l, const char *target, struct err *e)
@@ -135,17 +142,24 @@ static int mount_overlay(const struct engine_rootfs *l, const char *target, stru
 	int r;
 
 	if (l->nlowers > LAYERS_MAX)
-		return err_say(e, -E2BIG, "the image has %zu layers; the kernel stacks at most %d", l->nlowers, LAYERS_MAX);
+		return err_say(e, -E2BIG, "the image has %zu layers; the kernel stacks at most %d",
+			       l->nlowers, LAYERS_MAX);
 	if (!compose_options(l, &t)) {
 		if (overlay_by_steps(l, target, NULL) == 0)
 			return 0;
 		if ((r = compose_by_fd(l, &t, e)) < 0)
-			return r == -E2BIG ? err_say(e, r, "the %zu layers of the image are too many for this kernel", l->nlowers) : r;
+			return r == -E2BIG
+				       ? err_say(e, r,
+						 "the %zu layers of the image are too many for this kernel",
+						 l->nlowers)
+				       : r;
 	}
 	if (mount("overlay", target, "overlay", 0, t.buf) == 0)
 		return 0;
-	return err_set(e, -errno, "mount the overlay of %s%s and %zu layers (first %s) on %s", l->upper ? "upper directory " : "",
-		       l->upper ? l->upper : "no upper directory", l->nlowers, l->lowers[0], target);
+	return err_set(e, -errno, "mount the overlay of %s%s and %zu layers (first %s) on %s",
+		       l->upper ? "upper directory " : "",
+		       l->upper ? l->upper : "no upper directory", l->nlowers, l->lowers[0],
+		       target);
 }
 
 /* ---------------------------------------------------------------- the root */
@@ -171,7 +185,8 @@ int rootfs_open(struct rootfs *f, struct err *e)
 	char target[PATH_MAX];
 	int r;
 
-	if (str_copyf(target, sizeof target, "%s%s%s", *path == '/' ? "" : f->bundle, *path == '/' ? "" : "/", path) < 0)
+	if (str_copyf(target, sizeof target, "%s%s%s", *path == '/' ? "" : f->bundle,
+		      *path == '/' ? "" : "/", path) < 0)
 		return err_set(e, -ENAMETOOLONG, "root %s", path);
 	if (mount(NULL, "/", NULL, MS_REC | how, NULL) < 0)
 		return err_set(e, -errno, "keep the container's mounts from the host");

@@ -22,14 +22,16 @@ static const struct {
 	const char *name;
 	unsigned major, minor;
 } nodes[] = {
-	{ "null", 1, 3 }, { "zero", 1, 5 }, { "full", 1, 7 }, { "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
+	{ "null", 1, 3 },   { "zero", 1, 5 },	 { "full", 1, 7 },
+	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
 };
 
 static const struct {
 	const char *name, *to;
 } links[] = {
-	{ "fd", "/proc/self/fd" },	     { "stdin", "/proc/self/fd/0" }, { "stdout", "/proc/self/fd/1" },
-	{ "stderr", "/proc/self/fd/2" }, { "ptmx", "pts/ptmx" },	     { "core", "/proc/kcore" },
+	{ "fd", "/proc/self/fd" },	 { "stdin", "/proc/self/fd/0" },
+	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
+	{ "ptmx", "pts/ptmx" },		 { "core", "/proc/kcore" },
 };
 
 /* What an image brings along may stay when it is that very device. */
@@ -57,8 +59,11 @@ static int make_device(struct rootfs *f, const struct spec_device *d, struct err
 		return err_set(e, -EINVAL, "make device %s", d->path);
 	(void)snprintf(parent, sizeof parent, "%.*s", (int)(name - d->path), d->path);
 	cleanup_fd int dir = inroot_make(f->root, parent, true);
-	r = dir < 0 ? dir : make_node(dir, name, type | d->mode, makedev((unsigned)d->major, (unsigned)d->minor));
-	if (r == 0 && (d->uid || d->gid) && fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
+	r = dir < 0 ? dir
+		    : make_node(dir, name, type | d->mode,
+				makedev((unsigned)d->major, (unsigned)d->minor));
+	if (r == 0 && (d->uid || d->gid) &&
+	    fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)
 		r = -errno;
 	return r < 0 ? err_set(e, r, "make device %s", d->path) : 0;
 }
@@ -71,7 +76,8 @@ int rootfs_devices(struct rootfs *f, struct err *e)
 	if (dev < 0)
 		return err_set(e, dev, "open /dev inside the root");
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++)
-		if ((r = make_node(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor))) < 0)
+		if ((r = make_node(dev, nodes[i].name, S_IFCHR | 0666,
+				   makedev(nodes[i].major, nodes[i].minor))) < 0)
 			return err_set(e, r, "make device /dev/%s", nodes[i].name);
 	for (size_t i = 0; i < ARRAY_LEN(links); i++)
 		if (symlinkat(links[i].to, dev, links[i].name) < 0 && errno != EEXIST)
@@ -85,8 +91,8 @@ int rootfs_devices(struct rootfs *f, struct err *e)
 /* ---------------------------------------------------------------- masks */
 
 struct masks {
-	int null;	/* our /dev/null */
-	int empty;	/* an empty read-only directory, once one was needed */
+	int null;  /* our /dev/null */
+	int empty; /* an empty read-only directory, once one was needed */
 };
 
 static int open_null(struct rootfs *f, struct err *e)
@@ -98,15 +104,19 @@ static int open_null(struct rootfs *f, struct err *e)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_set(e, -errno, "open the container's /dev/null");
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
-		return err_say(e, -EINVAL, "the container's /dev/null is not the null device; it cannot mask anything");
+		return err_say(
+			e, -EINVAL,
+			"the container's /dev/null is not the null device; it cannot mask anything");
 	return take_fd(fd);
 }
 
 /* The first masked directory gets a file system of its own, the next ones copies of it. */
 static int mask_directory(struct masks *m, int target, struct err *e)
 {
-	const struct mountopt o = { .set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-				    .data = { "size=4k", "mode=755" }, .ndata = 2 };
+	const struct mountopt o = { .set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					   MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+				    .data = { "size=4k", "mode=755" },
+				    .ndata = 2 };
 	int r;
 
 	if (m->empty < 0) {

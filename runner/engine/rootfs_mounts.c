@@ -42,12 +42,18 @@ static int set_attributes(int m, const struct mountopt *o, bool born)
 	return r;
 }
 
-/* Files that a bind may replace in /proc, as lxcfs does; anything else there would fool us and the container's tools. */
+/*
+ * Files that a bind may replace in /proc, as lxcfs does; anything else there would fool us and the
+ * container's tools.
+ */
 static bool may_cover_proc(const char *path)
 {
 	static const char *const ok[] = {
-		"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
-		"/proc/loadavg", "/proc/slabinfo",  "/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
+		"/proc/cpuinfo", "/proc/diskstats",
+		"/proc/meminfo", "/proc/stat",
+		"/proc/swaps",	 "/proc/uptime",
+		"/proc/loadavg", "/proc/slabinfo",
+		"/proc/net/dev", "/proc/sys/kernel/ns_last_pid",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(ok); i++)
@@ -56,7 +62,8 @@ static bool may_cover_proc(const char *path)
 	return false;
 }
 
-static int find_target(struct rootfs *f, const char *path, bool directory, bool is_proc, struct err *e)
+static int find_target(struct rootfs *f, const char *path, bool directory, bool is_proc,
+		       struct err *e)
 {
 	struct statfs s;
 	int fd = inroot_make(f->root, path, directory);
@@ -66,10 +73,14 @@ static int find_target(struct rootfs *f, const char *path, bool directory, bool 
 	if (is_proc || fstatfs(fd, &s) < 0 || s.f_type != PROC_SUPER_MAGIC || may_cover_proc(path))
 		return fd;
 	(void)close(fd);
-	return err_say(e, -EPERM, "mount target %s: lies in the container's /proc, where nothing may be mounted", path);
+	return err_say(
+		e, -EPERM,
+		"mount target %s: lies in the container's /proc, where nothing may be mounted",
+		path);
 }
 
-static int mount_bind(struct rootfs *f, const struct spec_mount *m, const struct mountopt *o, struct err *e)
+static int mount_bind(struct rootfs *f, const struct spec_mount *m, const struct mountopt *o,
+		      struct err *e)
 {
 	char source[4096];
 	struct stat st;
@@ -77,8 +88,8 @@ static int mount_bind(struct rootfs *f, const struct spec_mount *m, const struct
 
 	if (!m->source || !*m->source)
 		return err_say(e, -EINVAL, "mount %s: a bind mount needs a source", m->destination);
-	if (snprintf(source, sizeof source, "%s%s%s", *m->source == '/' ? "" : f->bundle, *m->source == '/' ? "" : "/",
-		     m->source) >= (int)sizeof source)
+	if (snprintf(source, sizeof source, "%s%s%s", *m->source == '/' ? "" : f->bundle,
+		     *m->source == '/' ? "" : "/", m->source) >= (int)sizeof source)
 		return err_set(e, -ENAMETOOLONG, "mount %s", m->source);
 	cleanup_fd int tree = mnt_copy(AT_FDCWD, source, o->recursive);
 	if (tree < 0)
@@ -106,18 +117,23 @@ static int attach_v1(int tmpfs_root, const char *name, const struct mountopt *o,
 		return m;
 	if (mkdirat(tmpfs_root, name, 0755) < 0)
 		return err_set(e, -errno, "make /sys/fs/cgroup/%s", name);
-	cleanup_fd int target = openat(tmpfs_root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int target =
+		openat(tmpfs_root, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	r = target < 0 ? -errno : mnt_attach(m, target);
 	return r < 0 ? err_set(e, r, "mount the %s control groups", name) : 0;
 }
 
 /*
- * What the container sees: the version 2 tree, or, when it has groups in version 1 hierarchies, those. Hierarchies in which it has
- * no group of its own are not shown: they would begin at the host's root.
+ * What the container sees: the version 2 tree, or, when it has groups in version 1 hierarchies,
+ * those. Hierarchies in which it has no group of its own are not shown: they would begin at the
+ * host's root.
  */
-static int mount_cgroup(struct rootfs *f, const struct spec_mount *m, const struct mountopt *o, struct err *e)
+static int mount_cgroup(struct rootfs *f, const struct spec_mount *m, const struct mountopt *o,
+			struct err *e)
 {
-	const struct mountopt tmpfs = { .set = o->set & ~(uint64_t)MOUNT_ATTR_RDONLY, .data = { "mode=755", "size=64k" }, .ndata = 2 };
+	const struct mountopt tmpfs = { .set = o->set & ~(uint64_t)MOUNT_ATTR_RDONLY,
+					.data = { "mode=755", "size=64k" },
+					.ndata = 2 };
 	struct cgroup_view view;
 	int r;
 
@@ -128,7 +144,8 @@ static int mount_cgroup(struct rootfs *f, const struct spec_mount *m, const stru
 	if (target < 0)
 		return target;
 	struct mountopt plain = { .set = o->set };
-	cleanup_fd int mount = view.v2_only ? mnt_new("cgroup2", "cgroup", &plain, e) : mnt_new("tmpfs", "cgroup", &tmpfs, e);
+	cleanup_fd int mount = view.v2_only ? mnt_new("cgroup2", "cgroup", &plain, e)
+					    : mnt_new("tmpfs", "cgroup", &tmpfs, e);
 	if (mount < 0)
 		return mount;
 	if ((r = mnt_attach(mount, target)) < 0)
@@ -146,7 +163,8 @@ static int mount_cgroup(struct rootfs *f, const struct spec_mount *m, const stru
 
 /* ---------------------------------------------------------------- all of them */
 
-static int mount_new(struct rootfs *f, const struct spec_mount *m, const struct mountopt *o, struct err *e)
+static int mount_new(struct rootfs *f, const struct spec_mount *m, const struct mountopt *o,
+		     struct err *e)
 {
 	bool is_proc = !strcmp(m->type, "proc");
 	int r;
@@ -176,7 +194,8 @@ int rootfs_mounts(struct rootfs *f, struct err *e)
 		if (o.bind || (m->type && !strcmp(m->type, "bind")))
 			r = mount_bind(f, m, &o, e);
 		else if (!m->type || !*m->type)
-			r = err_say(e, -EINVAL, "mount %s: expected a type or a bind option", m->destination);
+			r = err_say(e, -EINVAL, "mount %s: expected a type or a bind option",
+				    m->destination);
 		else if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
 			r = mount_cgroup(f, m, &o, e);
 		else

@@ -70,7 +70,8 @@ int sync_await(int fd, struct notes *n, struct err *e)
 	if (len < 0)
 		return err_set(e, -errno, "hear from the container's process");
 	if (len != sizeof m)
-		return err_say(e, -EPROTO, "the container's process sent %zd bytes instead of a report", len);
+		return err_say(e, -EPROTO,
+			       "the container's process sent %zd bytes instead of a report", len);
 	m.err.text[sizeof m.err.text - 1] = m.err.details[sizeof m.err.details - 1] = '\0';
 	if (m.r < 0) {
 		if (e)

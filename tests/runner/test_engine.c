@@ -49,8 +49,8 @@ struct box {
 	struct txn txn;
 	struct engine_proc proc;
 	struct err err;
-	int out;		/* read end of its stdout and stderr */
-	char text[OUT_MAX];	/* what it printed */
+	int out;	    /* read end of its stdout and stderr */
+	char text[OUT_MAX]; /* what it printed */
 	int r, status;
 };
 
@@ -59,11 +59,14 @@ static int set_up(void **state)
 	lab_enter();
 	if (access("/bin/busybox", X_OK) < 0)
 		lab_skip("no static busybox on this machine");
-	lab_sh("mkdir -p " LOWER "/bin " LOWER "/etc " PLACE "/patch/etc && cp /bin/busybox " LOWER "/bin/ && "
+	lab_sh("mkdir -p " LOWER "/bin " LOWER "/etc " PLACE "/patch/etc && cp /bin/busybox " LOWER
+	       "/bin/ && "
 	       "chroot " LOWER " /bin/busybox --install -s /bin && "
-	       "printf 'root:x:0:0::/root:/bin/sh\\nweb:x:33:33::/srv/www:/bin/sh\\n' > " LOWER "/etc/passwd && "
+	       "printf 'root:x:0:0::/root:/bin/sh\\nweb:x:33:33::/srv/www:/bin/sh\\n' > " LOWER
+	       "/etc/passwd && "
 	       "echo lower > " LOWER "/etc/which && echo patch > " PLACE "/patch/etc/which && "
-	       "echo text > " LOWER "/etc/plain && printf 'nonsense' > " LOWER "/bin/broken && chmod 755 " LOWER "/bin/broken && "
+	       "echo text > " LOWER "/etc/plain && printf 'nonsense' > " LOWER
+	       "/bin/broken && chmod 755 " LOWER "/bin/broken && "
 	       "printf '#!/no/such\\n' > " LOWER "/bin/lost && chmod 755 " LOWER "/bin/lost");
 	*state = NULL;
 	return 0;
@@ -76,9 +79,14 @@ static struct box *box_new(const char *const *args)
 	lab_sh("rm -rf " BUNDLE " && mkdir -p " BUNDLE "/upper " BUNDLE "/work");
 	*b = (struct box){
 		.rq = { .args = args, .hostname = "box", .cpus_thermal = engine_cpus_thermal() },
-		.start = { .id = "c1", .bundle = BUNDLE, .netns_fd = -1,
+		.start = { .id = "c1",
+			   .bundle = BUNDLE,
+			   .netns_fd = -1,
 			   .rootfs = { lowers, 2, BUNDLE "/upper", BUNDLE "/work", false } },
-		.txn = TXN_INIT, .proc = ENGINE_PROC_INIT, .out = -1, .status = -1,
+		.txn = TXN_INIT,
+		.proc = ENGINE_PROC_INIT,
+		.out = -1,
+		.status = -1,
 	};
 	return b;
 }
@@ -159,7 +167,8 @@ static void expect_output(const char *script, const char *want)
 
 static void assert_nothing_left(void)
 {
-	cleanup_free char *groups = lab_out("find /sys/fs/cgroup -path '*/naru*/*' -type d | head -3");
+	cleanup_free char *groups =
+		lab_out("find /sys/fs/cgroup -path '*/naru*/*' -type d | head -3");
 	cleanup_free char *mounts = lab_out("grep -c " PLACE " /proc/self/mounts || true");
 
 	assert_string_equal(groups, "");
@@ -171,7 +180,8 @@ static void assert_nothing_left(void)
 static void every_namespace_is_its_own(void **state)
 {
 	static const char *const kinds[] = { "pid", "mnt", "uts", "ipc", "net", "cgroup" };
-	cleanup_box struct box *b = box_sh("for k in pid mnt uts ipc net cgroup; do readlink /proc/self/ns/$k; done");
+	cleanup_box struct box *b =
+		box_sh("for k in pid mnt uts ipc net cgroup; do readlink /proc/self/ns/$k; done");
 	char path[64], ours[64];
 
 	(void)state;
@@ -196,7 +206,8 @@ static void it_is_process_one_with_its_name_directory_and_home(void **state)
 static void only_the_loopback_is_there_and_up(void **state)
 {
 	(void)state;
-	expect_output("ls /sys/class/net; ping -c 1 -W 1 127.0.0.1 > /dev/null && echo up", "lo\nup\n");
+	expect_output("ls /sys/class/net; ping -c 1 -W 1 127.0.0.1 > /dev/null && echo up",
+		      "lo\nup\n");
 }
 
 static void it_joins_the_network_namespace_it_is_given(void **state)
@@ -218,11 +229,13 @@ static void it_joins_the_network_namespace_it_is_given(void **state)
 
 static void upper_layers_cover_lower_ones_and_none_is_written(void **state)
 {
-	cleanup_free char *before = lab_out("cd " PLACE " && find lower patch -type f | sort | xargs sha256sum");
+	cleanup_free char *before =
+		lab_out("cd " PLACE " && find lower patch -type f | sort | xargs sha256sum");
 	cleanup_free char *after = NULL, *upper = NULL;
 
 	(void)state;
-	expect_output("cat /etc/which; echo new > /etc/which; rm /etc/passwd; cat /etc/which", "patch\nnew\n");
+	expect_output("cat /etc/which; echo new > /etc/which; rm /etc/passwd; cat /etc/which",
+		      "patch\nnew\n");
 	after = lab_out("cd " PLACE " && find lower patch -type f | sort | xargs sha256sum");
 	assert_string_equal(before, after);
 	upper = lab_out("cat " BUNDLE "/upper/etc/which; stat -c %%F " BUNDLE "/upper/etc/passwd");
@@ -249,11 +262,13 @@ static void four_hundred_layers_with_long_names_are_stacked(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 400; i++) {
-		(void)snprintf(names[i], sizeof names[i], PLACE "/many/a-name-that-is-long-enough-to-fill-a-page-%zu", i);
+		(void)snprintf(names[i], sizeof names[i],
+			       PLACE "/many/a-name-that-is-long-enough-to-fill-a-page-%zu", i);
 		many[i] = names[i];
 	}
 	many[400] = LOWER;
-	lab_sh("i=0; while [ $i -lt 400 ]; do d=" PLACE "/many/a-name-that-is-long-enough-to-fill-a-page-$i; mkdir -p $d; i=$((i+1)); "
+	lab_sh("i=0; while [ $i -lt 400 ]; do d=" PLACE
+	       "/many/a-name-that-is-long-enough-to-fill-a-page-$i; mkdir -p $d; i=$((i+1)); "
 	       "echo $i > $d/layer-$i; done");
 	b->start.rootfs.lowers = many;
 	b->start.rootfs.nlowers = 401;
@@ -264,40 +279,44 @@ static void four_hundred_layers_with_long_names_are_stacked(void **state)
 static void mounts_are_dockers(void **state)
 {
 	(void)state;
-	expect_output("grep -v overlay /proc/mounts | head -7 | cut -d' ' -f2-4 | sed 's/,relatime.*//;s/,size.*//'",
-		      "/proc proc rw,nosuid,nodev,noexec\n/dev tmpfs rw,nosuid\n/dev/pts devpts rw,nosuid,noexec\n"
-		      "/sys sysfs ro,nosuid,nodev,noexec\n/sys/fs/cgroup cgroup2 ro,nosuid,nodev,noexec\n"
-		      "/dev/mqueue mqueue rw,nosuid,nodev,noexec\n/dev/shm tmpfs rw,nosuid,nodev,noexec\n");
+	expect_output(
+		"grep -v overlay /proc/mounts | head -7 | cut -d' ' -f2-4 | sed 's/,relatime.*//;s/,size.*//'",
+		"/proc proc rw,nosuid,nodev,noexec\n/dev tmpfs rw,nosuid\n/dev/pts devpts rw,nosuid,noexec\n"
+		"/sys sysfs ro,nosuid,nodev,noexec\n/sys/fs/cgroup cgroup2 ro,nosuid,nodev,noexec\n"
+		"/dev/mqueue mqueue rw,nosuid,nodev,noexec\n/dev/shm tmpfs rw,nosuid,nodev,noexec\n");
 }
 
 static void devices_and_links_are_dockers(void **state)
 {
 	(void)state;
-	expect_output("cd /dev; stat -c '%n %F %t:%T %a' null zero full random urandom tty; for l in fd stdin stdout stderr ptmx; "
-		      "do echo $l $(readlink $l); done; ls | wc -l",
-		      "null character special file 1:3 666\nzero character special file 1:5 666\n"
-		      "full character special file 1:7 666\nrandom character special file 1:8 666\n"
-		      "urandom character special file 1:9 666\ntty character special file 5:0 666\n"
-		      "fd /proc/self/fd\nstdin /proc/self/fd/0\nstdout /proc/self/fd/1\nstderr /proc/self/fd/2\n"
-		      "ptmx pts/ptmx\n15\n");
+	expect_output(
+		"cd /dev; stat -c '%n %F %t:%T %a' null zero full random urandom tty; for l in fd stdin stdout stderr ptmx; "
+		"do echo $l $(readlink $l); done; ls | wc -l",
+		"null character special file 1:3 666\nzero character special file 1:5 666\n"
+		"full character special file 1:7 666\nrandom character special file 1:8 666\n"
+		"urandom character special file 1:9 666\ntty character special file 5:0 666\n"
+		"fd /proc/self/fd\nstdin /proc/self/fd/0\nstdout /proc/self/fd/1\nstderr /proc/self/fd/2\n"
+		"ptmx pts/ptmx\n15\n");
 }
 
 static void paths_are_masked_and_read_only(void **state)
 {
 	(void)state;
-	expect_output("cat /proc/interrupts /proc/keys /proc/timer_list | wc -c; ls /sys/firmware | wc -l; "
-		      "for p in /proc/sys/kernel/hostname /proc/sysrq-trigger /proc/irq/default_smp_affinity; do "
-		      "(echo 1 > $p) 2>&1 | grep -c -e 'Read-only' -e 'nonexistent'; done; touch /sys/x 2>&1",
-		      "0\n0\n1\n1\n1\ntouch: /sys/x: Read-only file system\n");
+	expect_output(
+		"cat /proc/interrupts /proc/keys /proc/timer_list | wc -c; ls /sys/firmware | wc -l; "
+		"for p in /proc/sys/kernel/hostname /proc/sysrq-trigger /proc/irq/default_smp_affinity; do "
+		"(echo 1 > $p) 2>&1 | grep -c -e 'Read-only' -e 'nonexistent'; done; touch /sys/x 2>&1",
+		"0\n0\n1\n1\n1\ntouch: /sys/x: Read-only file system\n");
 }
 
 static void only_the_allowed_devices_open(void **state)
 {
 	(void)state;
-	expect_output("mknod /tmp-null c 1 3 && echo x > /tmp-null && echo null; mknod /kmsg c 1 11 && head -c 1 /kmsg; "
-		      "mknod /loop b 7 0; head -c 1 /loop; echo x > /dev/full",
-		      "null\nhead: /kmsg: Operation not permitted\nhead: /loop: Operation not permitted\n"
-		      "sh: write error: No space left on device\n");
+	expect_output(
+		"mknod /tmp-null c 1 3 && echo x > /tmp-null && echo null; mknod /kmsg c 1 11 && head -c 1 /kmsg; "
+		"mknod /loop b 7 0; head -c 1 /loop; echo x > /dev/full",
+		"null\nhead: /kmsg: Operation not permitted\nhead: /loop: Operation not permitted\n"
+		"sh: write error: No space left on device\n");
 }
 
 static void no_descriptor_leaks(void **state)
@@ -309,11 +328,14 @@ static void no_descriptor_leaks(void **state)
 static void links_in_the_image_lead_nowhere_outside(void **state)
 {
 	static const struct spec_bind binds[] = { { PLACE "/volume", "/link/data", false, NULL } };
-	cleanup_box struct box *b = box_sh("cat /dev/../link/data/file; ls -d /outside/data; echo $(ls /proc/1/root | wc -l)");
+	cleanup_box struct box *b = box_sh(
+		"cat /dev/../link/data/file; ls -d /outside/data; echo $(ls /proc/1/root | wc -l)");
 
 	(void)state;
-	lab_sh("mkdir -p " PLACE "/volume && echo volume > " PLACE "/volume/file && ln -sfn ../../../outside " LOWER "/link && "
-	       "mkdir -p " LOWER "/outside && rm -rf " LOWER "/dev && ln -sfn /../../etc " LOWER "/dev");
+	lab_sh("mkdir -p " PLACE "/volume && echo volume > " PLACE
+	       "/volume/file && ln -sfn ../../../outside " LOWER "/link && "
+	       "mkdir -p " LOWER "/outside && rm -rf " LOWER "/dev && ln -sfn /../../etc " LOWER
+	       "/dev");
 	b->rq.binds = binds;
 	b->rq.nbinds = 1;
 	box_run(b);
@@ -329,16 +351,20 @@ static void volumes_are_mounted_read_only_with_everything_below(void **state)
 		{ PLACE "/volume", "/ro", true, NULL },
 		{ PLACE "/volume/file", "/etc/one", true, NULL },
 	};
-	cleanup_box struct box *b = box_sh("echo x > /rw/new/dir/x; cat /ro/x /etc/one; touch /ro/y /ro/sub/z; echo y > /etc/one");
+	cleanup_box struct box *b = box_sh(
+		"echo x > /rw/new/dir/x; cat /ro/x /etc/one; touch /ro/y /ro/sub/z; echo y > /etc/one");
 
 	(void)state;
-	lab_sh("mkdir -p " PLACE "/volume/sub && echo one > " PLACE "/volume/file && mount -t tmpfs tmpfs " PLACE "/volume/sub");
+	lab_sh("mkdir -p " PLACE "/volume/sub && echo one > " PLACE
+	       "/volume/file && mount -t tmpfs tmpfs " PLACE "/volume/sub");
 	b->rq.binds = binds;
 	b->rq.nbinds = 3;
 	box_run(b);
 	lab_sh("umount " PLACE "/volume/sub");
-	assert_string_equal(b->text, "x\none\ntouch: /ro/y: Read-only file system\ntouch: /ro/sub/z: Read-only file system\n"
-				     "/bin/sh: can't create /etc/one: Read-only file system\n");
+	assert_string_equal(
+		b->text,
+		"x\none\ntouch: /ro/y: Read-only file system\ntouch: /ro/sub/z: Read-only file system\n"
+		"/bin/sh: can't create /etc/one: Read-only file system\n");
 }
 
 /* ---------------------------------------------------------------- what it is */
@@ -346,16 +372,18 @@ static void volumes_are_mounted_read_only_with_everything_below(void **state)
 static void capabilities_filter_and_groups_are_dockers(void **state)
 {
 	(void)state;
-	expect_output("grep -E '^(Cap|Seccomp:|NoNew|Groups)' /proc/self/status | tr '\\t' ' '",
-		      "Groups:  \nCapInh: 0000000000000000\nCapPrm: 00000000a80425fb\nCapEff: 00000000a80425fb\n"
-		      "CapBnd: 00000000a80425fb\nCapAmb: 0000000000000000\nNoNewPrivs: 0\nSeccomp: 2\n");
+	expect_output(
+		"grep -E '^(Cap|Seccomp:|NoNew|Groups)' /proc/self/status | tr '\\t' ' '",
+		"Groups:  \nCapInh: 0000000000000000\nCapPrm: 00000000a80425fb\nCapEff: 00000000a80425fb\n"
+		"CapBnd: 00000000a80425fb\nCapAmb: 0000000000000000\nNoNewPrivs: 0\nSeccomp: 2\n");
 }
 
 static void another_user_has_no_capabilities_but_its_home_and_groups(void **state)
 {
 	static const gid_t groups[] = { 7, 9 };
-	cleanup_box struct box *b = box_sh("id -u; id -G; echo $HOME; pwd; grep -E 'Cap(Prm|Eff|Bnd)' /proc/self/status | "
-					   "tr '\\t' ' '; echo ok > /dev/stderr");
+	cleanup_box struct box *b = box_sh(
+		"id -u; id -G; echo $HOME; pwd; grep -E 'Cap(Prm|Eff|Bnd)' /proc/self/status | "
+		"tr '\\t' ' '; echo ok > /dev/stderr");
 
 	(void)state;
 	b->rq.uid = b->rq.gid = 33;
@@ -364,8 +392,10 @@ static void another_user_has_no_capabilities_but_its_home_and_groups(void **stat
 	b->rq.cwd = "/srv/www";
 	b->rq.no_new_privs = true;
 	box_run(b);
-	assert_string_equal(b->text, "33\n33 7 9\n/srv/www\n/srv/www\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\n"
-				     "CapBnd: 00000000a80425fb\nok\n");
+	assert_string_equal(
+		b->text,
+		"33\n33 7 9\n/srv/www\n/srv/www\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\n"
+		"CapBnd: 00000000a80425fb\nok\n");
 }
 
 static void the_environment_is_what_was_asked_for(void **state)
@@ -376,8 +406,10 @@ static void the_environment_is_what_was_asked_for(void **state)
 	(void)state;
 	b->rq.env = env;
 	box_run(b);
-	assert_string_equal(b->text, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nHOSTNAME=box\nA=b c\n"
-				     "HOME=/h\n");
+	assert_string_equal(
+		b->text,
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\nHOSTNAME=box\nA=b c\n"
+		"HOME=/h\n");
 }
 
 static void a_working_directory_that_leaves_the_root_is_refused(void **state)
@@ -388,20 +420,25 @@ static void a_working_directory_that_leaves_the_root_is_refused(void **state)
 	b->rq.cwd = "/proc/self/fd/5";
 	box_begin(b);
 	assert_int_equal(b->r, -ELOOP);
-	assert_string_equal(b->err.text, "identity: find or make the working directory /proc/self/fd/5: Too many levels of symbolic "
-					 "links");
+	assert_string_equal(
+		b->err.text,
+		"identity: find or make the working directory /proc/self/fd/5: Too many levels of symbolic "
+		"links");
 }
 
 static void settings_of_the_host_are_refused(void **state)
 {
-	static const struct spec_pair bad[] = { { "vm.swappiness", "1" } }, good[] = { { "net.ipv4.ip_forward", "1" } };
+	static const struct spec_pair bad[] = { { "vm.swappiness", "1" } },
+				      good[] = { { "net.ipv4.ip_forward", "1" } };
 	cleanup_box struct box *b = box_sh("cat /proc/sys/net/ipv4/ip_forward");
 
 	(void)state;
 	b->rq.sysctls = bad;
 	b->rq.nsysctls = 1;
 	box_begin(b);
-	assert_string_equal(b->err.text, "system: sysctl vm.swappiness: is not a setting of the container's own namespaces");
+	assert_string_equal(
+		b->err.text,
+		"system: sysctl vm.swappiness: is not a setting of the container's own namespaces");
 	cleanup_box struct box *c = box_sh("cat /proc/sys/net/ipv4/ip_forward");
 	c->rq.sysctls = good;
 	c->rq.nsysctls = 1;
@@ -413,7 +450,8 @@ static void settings_of_the_host_are_refused(void **state)
 
 static void limits_are_written_and_hold(void **state)
 {
-	cleanup_box struct box *b = box_sh("for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; echo done; cat /sys/fs/cgroup/*/pids.max");
+	cleanup_box struct box *b = box_sh(
+		"for i in 1 2 3 4 5 6 7 8; do sleep 5 & done; echo done; cat /sys/fs/cgroup/*/pids.max");
 	struct cgroup_stat s;
 
 	(void)state;
@@ -446,13 +484,20 @@ static void exit_codes_are_dockers(void **state)
 	} cases[] = {
 		{ { "true" }, 0, NULL },
 		{ { "sh", "-c", "exit 7" }, 7, NULL },
-		{ { "nosuch" }, 127, "exec: nosuch: executable file not found in the container's PATH" },
+		{ { "nosuch" },
+		  127,
+		  "exec: nosuch: executable file not found in the container's PATH" },
 		{ { "/no/such" }, 127, "exec: /no/such: no such file inside the container" },
-		{ { "lost" }, 127,
+		{ { "lost" },
+		  127,
 		  "exec: /bin/lost: exists, but its interpreter or dynamic loader does not exist inside the container" },
-		{ { "/etc/plain" }, 126, "exec: /etc/plain: cannot be executed: Permission denied" },
+		{ { "/etc/plain" },
+		  126,
+		  "exec: /etc/plain: cannot be executed: Permission denied" },
 		{ { "/etc" }, 126, "exec: /etc: cannot be executed: Permission denied" },
-		{ { "broken" }, 126, "exec: /bin/broken: is not a program of this machine's kind, and names no interpreter" },
+		{ { "broken" },
+		  126,
+		  "exec: /bin/broken: is not a program of this machine's kind, and names no interpreter" },
 	};
 
 	(void)state;
@@ -491,12 +536,14 @@ static void a_signal_counts_from_128(void **state)
 
 static void exec_is_the_container_from_inside(void **state)
 {
-	static const char *const args[] = { "/bin/sh", "-c",
-					    "hostname; echo $A $B; id -u; for k in pid mnt net ipc uts cgroup; do [ $(readlink "
-					    "/proc/1/ns/$k) = $(readlink /proc/self/ns/$k) ] || echo $k differs; done; grep -E "
-					    "'Seccomp:|CapEff' /proc/self/status | tr '\\t' ' '; cat /proc/self/cgroup | grep ^0; "
-					    "ls /proc/$$/fd; exit 5",
-					    NULL };
+	static const char *const args[] = {
+		"/bin/sh", "-c",
+		"hostname; echo $A $B; id -u; for k in pid mnt net ipc uts cgroup; do [ $(readlink "
+		"/proc/1/ns/$k) = $(readlink /proc/self/ns/$k) ] || echo $k differs; done; grep -E "
+		"'Seccomp:|CapEff' /proc/self/status | tr '\\t' ' '; cat /proc/self/cgroup | grep ^0; "
+		"ls /proc/$$/fd; exit 5",
+		NULL
+	};
 	static const char *const base[] = { "A=1", "B=2", NULL }, *const more[] = { "B=3", NULL };
 	cleanup_box struct box *b = box_sh("sleep 60");
 	struct engine_proc p = ENGINE_PROC_INIT;
@@ -508,8 +555,13 @@ static void exec_is_the_container_from_inside(void **state)
 	box_begin(b);
 	assert_int_equal(b->r, 0);
 	assert_int_equal(pipe2(pipefd, O_CLOEXEC), 0);
-	struct engine_exec x = { .init = b->proc.pid, .start_time = b->proc.start_time, .spec = &b->spec, .cgroup = b->proc.cgroup,
-				 .args = args, .env = more, .stdio = { 0, pipefd[1], pipefd[1] } };
+	struct engine_exec x = { .init = b->proc.pid,
+				 .start_time = b->proc.start_time,
+				 .spec = &b->spec,
+				 .cgroup = b->proc.cgroup,
+				 .args = args,
+				 .env = more,
+				 .stdio = { 0, pipefd[1], pipefd[1] } };
 	if (engine_exec(&x, &p, &e) < 0 || engine_begin(&p, &e) < 0)
 		fail_msg("%s", e.text);
 	(void)close(pipefd[1]);
@@ -519,7 +571,8 @@ static void exec_is_the_container_from_inside(void **state)
 	assert_int_equal(engine_wait(&p, &status, &e), 0);
 	engine_proc_clear(&p);
 	assert_int_equal(status, 5);
-	assert_string_equal(b->text, "box\n1 3\n0\nCapEff: 00000000a80425fb\nSeccomp: 2\n0::/\n0\n1\n2\n");
+	assert_string_equal(b->text,
+			    "box\n1 3\n0\nCapEff: 00000000a80425fb\nSeccomp: 2\n0::/\n0\n1\n2\n");
 }
 
 static void exec_reports_what_cannot_run_and_who_is_gone(void **state)
@@ -531,8 +584,12 @@ static void exec_reports_what_cannot_run_and_who_is_gone(void **state)
 
 	(void)state;
 	box_begin(b);
-	struct engine_exec x = { .init = b->proc.pid, .start_time = b->proc.start_time, .spec = &b->spec, .cgroup = b->proc.cgroup,
-				 .args = (const char *const[]){ "nosuch", NULL }, .stdio = { 0, 1, 2 } };
+	struct engine_exec x = { .init = b->proc.pid,
+				 .start_time = b->proc.start_time,
+				 .spec = &b->spec,
+				 .cgroup = b->proc.cgroup,
+				 .args = (const char *const[]){ "nosuch", NULL },
+				 .stdio = { 0, 1, 2 } };
 	assert_int_equal(engine_exec(&x, &p, &e), 0);
 	r = engine_begin(&p, &e);
 	assert_string_equal(e.text, "nosuch: executable file not found in the container's PATH");
@@ -594,7 +651,8 @@ static void a_parent_killed_at_any_moment_leaves_nothing_after_the_journal(void 
 {
 	(void)state;
 	for (unsigned i = 0; i < 60; i++) {
-		int journal = open(PLACE "/journal", O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+		int journal = open(PLACE "/journal",
+				   O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 		struct err e = ERR_INIT;
 		struct txn t = TXN_INIT;
 		pid_t pid = fork();
@@ -603,7 +661,8 @@ static void a_parent_killed_at_any_moment_leaves_nothing_after_the_journal(void 
 			lab_child();
 			start_and_hang(journal);
 		}
-		(void)nanosleep(&(struct timespec){ .tv_nsec = (long)(i * i) * 6000 + 3000000 }, NULL);
+		(void)nanosleep(&(struct timespec){ .tv_nsec = (long)(i * i) * 6000 + 3000000 },
+				NULL);
 		assert_int_equal(kill(pid, SIGKILL), 0);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 		t.ops = engine_undo_ops;
@@ -629,8 +688,10 @@ static int note_end(void *arg, int code, struct err *e)
 
 static void the_monitor_logs_shows_and_tells_the_end(void **state)
 {
-	cleanup_box struct box *b = box_sh("echo one; echo two >&2; printf 'a\"\\\\\\001\\377'; exit 3");
-	cleanup_fd int log = open(PLACE "/log", O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	cleanup_box struct box *b =
+		box_sh("echo one; echo two >&2; printf 'a\"\\\\\\001\\377'; exit 3");
+	cleanup_fd int log =
+		open(PLACE "/log", O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	int ended = -1, tee[2];
 	struct monitor m;
 	struct err e = ERR_INIT;
@@ -640,8 +701,15 @@ static void the_monitor_logs_shows_and_tells_the_end(void **state)
 	assert_int_equal(pipe2(tee, O_CLOEXEC), 0);
 	box_begin(b);
 	assert_int_equal(b->r, 0);
-	m = (struct monitor){ .proc = &b->proc, .out = take_fd(b->out), .err = -1, .log = log, .tee_out = tee[1], .tee_err = -1,
-			      .forward_signals = true, .ended = note_end, .arg = &ended };
+	m = (struct monitor){ .proc = &b->proc,
+			      .out = take_fd(b->out),
+			      .err = -1,
+			      .log = log,
+			      .tee_out = tee[1],
+			      .tee_err = -1,
+			      .forward_signals = true,
+			      .ended = note_end,
+			      .arg = &ended };
 	assert_int_equal(monitor_run(&m, &e), 3);
 	assert_int_equal(ended, 3);
 	assert_true(m.dropped == 0);
@@ -650,14 +718,16 @@ static void the_monitor_logs_shows_and_tells_the_end(void **state)
 	box_read(b);
 	assert_string_equal(b->text, "one\ntwo\na\"\\\001\377");
 	logged = lab_out("sed 's/\"time\":\"20[0-9-]*T[0-9:.]*Z\"/\"time\":T/' " PLACE "/log");
-	assert_string_equal(logged, "{\"log\":\"one\\n\",\"stream\":\"stdout\",\"time\":T}\n"
-				    "{\"log\":\"two\\n\",\"stream\":\"stdout\",\"time\":T}\n"
-				    "{\"log\":\"a\\\"\\\\\\u0001\\ufffd\",\"stream\":\"stdout\",\"time\":T}");
+	assert_string_equal(
+		logged, "{\"log\":\"one\\n\",\"stream\":\"stdout\",\"time\":T}\n"
+			"{\"log\":\"two\\n\",\"stream\":\"stdout\",\"time\":T}\n"
+			"{\"log\":\"a\\\"\\\\\\u0001\\ufffd\",\"stream\":\"stdout\",\"time\":T}");
 }
 
 static void a_full_log_does_not_hold_the_container_up(void **state)
 {
-	cleanup_box struct box *b = box_sh("i=0; while [ $i -lt 20000 ]; do echo line $i of the container; i=$((i+1)); done");
+	cleanup_box struct box *b = box_sh(
+		"i=0; while [ $i -lt 20000 ]; do echo line $i of the container; i=$((i+1)); done");
 	cleanup_fd int log = -1;
 	struct err e = ERR_INIT;
 	struct stat st;
@@ -666,25 +736,37 @@ static void a_full_log_does_not_hold_the_container_up(void **state)
 	lab_sh("mkdir -p " PLACE "/small && mount -t tmpfs -o size=64k tmpfs " PLACE "/small");
 	log = open(PLACE "/small/log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	box_begin(b);
-	struct monitor m = { .proc = &b->proc, .out = take_fd(b->out), .err = -1, .log = log, .tee_out = -1, .tee_err = -1 };
+	struct monitor m = { .proc = &b->proc,
+			     .out = take_fd(b->out),
+			     .err = -1,
+			     .log = log,
+			     .tee_out = -1,
+			     .tee_err = -1 };
 	assert_int_equal(monitor_run(&m, &e), 0);
 	assert_true(m.dropped > 10000);
 	assert_int_equal(fstat(log, &st), 0);
-	assert_int_equal(lab_try("tail -c 1 " PLACE "/small/log | grep -q . "), 1);	/* ends with a whole entry */
+	assert_int_equal(lab_try("tail -c 1 " PLACE "/small/log | grep -q . "),
+			 1); /* ends with a whole entry */
 	(void)close(take_fd(log));
 	lab_sh("umount " PLACE "/small");
 }
 
 static void a_log_that_never_answers_does_not_hold_the_container_up(void **state)
 {
-	cleanup_box struct box *b = box_sh("head -c 3000000 /dev/zero | tr '\\0' 'x' | fold -w 100; echo done");
+	cleanup_box struct box *b =
+		box_sh("head -c 3000000 /dev/zero | tr '\\0' 'x' | fold -w 100; echo done");
 	struct err e = ERR_INIT;
 	int dead[2];
 
 	(void)state;
-	assert_int_equal(pipe2(dead, O_CLOEXEC), 0);	/* nobody reads it */
+	assert_int_equal(pipe2(dead, O_CLOEXEC), 0); /* nobody reads it */
 	box_begin(b);
-	struct monitor m = { .proc = &b->proc, .out = take_fd(b->out), .err = -1, .log = dead[1], .tee_out = -1, .tee_err = -1 };
+	struct monitor m = { .proc = &b->proc,
+			     .out = take_fd(b->out),
+			     .err = -1,
+			     .log = dead[1],
+			     .tee_out = -1,
+			     .tee_err = -1 };
 	assert_int_equal(monitor_run(&m, &e), 0);
 	assert_true(m.dropped > 1000);
 	(void)close(dead[0]);
@@ -699,11 +781,17 @@ static void signals_reach_the_container(void **state)
 	(void)state;
 	if (pid == 0) {
 		lab_child();
-		struct box *b = box_sh("trap 'exit 42' TERM; echo up; while :; do sleep 0.05; done");
+		struct box *b =
+			box_sh("trap 'exit 42' TERM; echo up; while :; do sleep 0.05; done");
 		struct err e = ERR_INIT;
 
 		box_begin(b);
-		struct monitor m = { .proc = &b->proc, .out = -1, .err = -1, .log = -1, .tee_out = -1, .tee_err = -1,
+		struct monitor m = { .proc = &b->proc,
+				     .out = -1,
+				     .err = -1,
+				     .log = -1,
+				     .tee_out = -1,
+				     .tee_err = -1,
 				     .forward_signals = true };
 		int r = monitor_run(&m, &e);
 

@@ -32,10 +32,26 @@ static const struct spec_pair sysctls[] = { { "net.ipv4.ip_unprivileged_port_sta
 static struct spec_request full_request(void)
 {
 	return (struct spec_request){
-		.args = args, .env = env, .cwd = "/www", .uid = 33, .gid = 33, .groups = groups, .ngroups = 2,
-		.hostname = "web", .netns = "/run/netns/web", .memory = 64 << 20, .cpu_nanos = 500000000, .cpu_shares = 512,
-		.pids = 100, .binds = binds, .nbinds = 2, .cpus_thermal = 1, .sysctls = sysctls, .nsysctls = 1,
-		.annotations = notes, .nannotations = 1,
+		.args = args,
+		.env = env,
+		.cwd = "/www",
+		.uid = 33,
+		.gid = 33,
+		.groups = groups,
+		.ngroups = 2,
+		.hostname = "web",
+		.netns = "/run/netns/web",
+		.memory = 64 << 20,
+		.cpu_nanos = 500000000,
+		.cpu_shares = 512,
+		.pids = 100,
+		.binds = binds,
+		.nbinds = 2,
+		.cpus_thermal = 1,
+		.sysctls = sysctls,
+		.nsysctls = 1,
+		.annotations = notes,
+		.nannotations = 1,
 	};
 }
 
@@ -120,7 +136,10 @@ static void what_was_composed_is_decoded_again(void **state)
 static void the_last_entry_of_a_variable_wins_and_path_and_host_name_are_added(void **state)
 {
 	static const char *const want[] = {
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOSTNAME=web", "B=2", "A=3",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOSTNAME=web",
+		"B=2",
+		"A=3",
 	};
 	struct spec_request rq = full_request();
 	cleanup_spec struct spec s = SPEC_INIT;
@@ -141,11 +160,15 @@ static void requests_out_of_range_are_refused(void **state)
 		const char *error;
 	} cases[] = {
 		{ { .args = none }, "no command: the image has none, so give one after its name" },
-		{ { .args = args, .memory = 1000 }, "memory limit of 1000 bytes: expected at least 524288 (512k)" },
-		{ { .args = args, .cpu_nanos = 1 }, "CPU limit: expected 0.01 to 8192 CPUs, got 0.000000001" },
+		{ { .args = args, .memory = 1000 },
+		  "memory limit of 1000 bytes: expected at least 524288 (512k)" },
+		{ { .args = args, .cpu_nanos = 1 },
+		  "CPU limit: expected 0.01 to 8192 CPUs, got 0.000000001" },
 		{ { .args = args, .cpu_shares = 1 }, "CPU shares: expected 2 to 262144, got 1" },
-		{ { .args = args, .cwd = "x" }, "working directory \"x\": expected an absolute path" },
-		{ { .args = args, .binds = relative, .nbinds = 1 }, "volume data:/data: expected absolute paths" },
+		{ { .args = args, .cwd = "x" },
+		  "working directory \"x\": expected an absolute path" },
+		{ { .args = args, .binds = relative, .nbinds = 1 },
+		  "volume data:/data: expected absolute paths" },
 	};
 
 	(void)state;
@@ -175,7 +198,8 @@ static void a_listed_default_profile_is_recognised(void **state)
 /* ---------------------------------------------------------------- documents from elsewhere */
 
 #define DOC(process, rest) \
-	"{\"ociVersion\":\"1.0.2\",\"process\":{\"args\":[\"sh\"],\"cwd\":\"/\"" process "},\"root\":{\"path\":\"r\"}" rest "}"
+	"{\"ociVersion\":\"1.0.2\",\"process\":{\"args\":[\"sh\"],\"cwd\":\"/\"" process \
+	"},\"root\":{\"path\":\"r\"}" rest "}"
 #define LINUX(more) ",\"linux\":{\"namespaces\":[{\"type\":\"mount\"}]" more "}"
 
 static int decode_text(const char *text, struct spec *s, struct err *e)
@@ -194,19 +218,25 @@ static void documents_are_refused_by_the_name_of_what_is_wrong(void **state)
 		{ "[]", "/: expected object, got array" },
 		{ "{}", "/ociVersion: expected 1.x, got \"\"" },
 		{ "{\"ociVersion\":\"2.0\"}", "/ociVersion: expected 1.x, got \"2.0\"" },
-		{ "{\"ociVersion\":\"1.0.2\"}", "/process/args: expected at least one argument, got none" },
-		{ DOC(",\"cwd\":\"x\"", LINUX("")), "/process/cwd: expected an absolute path, got \"x\"" },
-		{ DOC("", ""), "/linux/namespaces: expected a mount namespace among them; this engine needs one" },
+		{ "{\"ociVersion\":\"1.0.2\"}",
+		  "/process/args: expected at least one argument, got none" },
+		{ DOC(",\"cwd\":\"x\"", LINUX("")),
+		  "/process/cwd: expected an absolute path, got \"x\"" },
+		{ DOC("", ""),
+		  "/linux/namespaces: expected a mount namespace among them; this engine needs one" },
 		{ DOC(",\"terminal\":true", LINUX("")),
 		  "/process/terminal: terminals are not supported by this engine; leave it out" },
 		{ DOC(",\"apparmorProfile\":\"x\"", LINUX("")),
 		  "/process/apparmorProfile: is not supported by this engine; leave it out" },
 		{ DOC(",\"rlimits\":[{\"type\":\"RLIMIT_X\"}]", LINUX("")),
 		  "/process/rlimits/0/type: expected RLIMIT_NOFILE or another limit of getrlimit(2), got string \"RLIMIT_X\"" },
-		{ DOC(",\"rlimits\":[{\"type\":\"RLIMIT_CPU\"},{\"type\":\"RLIMIT_CPU\"}]", LINUX("")),
+		{ DOC(",\"rlimits\":[{\"type\":\"RLIMIT_CPU\"},{\"type\":\"RLIMIT_CPU\"}]",
+		      LINUX("")),
 		  "/process/rlimits: the type of element 1 is there twice" },
-		{ DOC(",\"oomScoreAdj\":1001", LINUX("")), "/process/oomScoreAdj: expected integer -1000..1000, got 1001" },
-		{ DOC(",\"user\":{\"uid\":-1}", LINUX("")), "/process/user/uid: expected integer 0..4294967295, got -1" },
+		{ DOC(",\"oomScoreAdj\":1001", LINUX("")),
+		  "/process/oomScoreAdj: expected integer -1000..1000, got 1001" },
+		{ DOC(",\"user\":{\"uid\":-1}", LINUX("")),
+		  "/process/user/uid: expected integer 0..4294967295, got -1" },
 		{ DOC(",\"user\":{\"additionalGids\":[\"a\"]}", LINUX("")),
 		  "/process/user/additionalGids: expected array of group ids, got string \"a\"" },
 		{ DOC("", ",\"hooks\":{\"prestart\":[{\"path\":\"/x\"}]}" LINUX("")),
@@ -222,10 +252,12 @@ static void documents_are_refused_by_the_name_of_what_is_wrong(void **state)
 		  "/linux/namespaces/0: expected type pid, mount, uts, ipc, network or cgroup, got \"time\"" },
 		{ DOC("", ",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"pid\"}]}"),
 		  "/linux/namespaces/1: a second pid namespace; each type may be listed once" },
-		{ DOC("", ",\"hostname\":\"h\"" LINUX("")), "/hostname: needs a uts namespace of its own in /linux/namespaces" },
+		{ DOC("", ",\"hostname\":\"h\"" LINUX("")),
+		  "/hostname: needs a uts namespace of its own in /linux/namespaces" },
 		{ DOC("", ",\"mounts\":[{\"destination\":\"x\"}]" LINUX("")),
 		  "/mounts/0/destination: expected an absolute path, got \"x\"" },
-		{ DOC("", LINUX(",\"sysctl\":{\"a\":1}")), "/linux/sysctl: expected strings, got something else for \"a\"" },
+		{ DOC("", LINUX(",\"sysctl\":{\"a\":1}")),
+		  "/linux/sysctl: expected strings, got something else for \"a\"" },
 		{ DOC("", LINUX(",\"rootfsPropagation\":\"shared\"")),
 		  "/linux/rootfsPropagation: expected private, rprivate, slave or rslave, got \"shared\"" },
 	};
@@ -244,9 +276,10 @@ static void unknown_keys_and_empty_values_are_accepted(void **state)
 {
 	cleanup_spec struct spec s = SPEC_INIT;
 	struct err e = ERR_INIT;
-	const char *doc = DOC(",\"apparmorProfile\":\"\",\"x\":{\"y\":[1]},\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1024,"
-			      "\"hard\":18446744073709551615}],\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"CAP_NEW\"]}",
-			      ",\"hooks\":{}" LINUX(",\"uidMappings\":[],\"new\":1"));
+	const char *doc = DOC(
+		",\"apparmorProfile\":\"\",\"x\":{\"y\":[1]},\"rlimits\":[{\"type\":\"RLIMIT_NOFILE\",\"soft\":1024,"
+		"\"hard\":18446744073709551615}],\"capabilities\":{\"bounding\":[\"CAP_KILL\",\"CAP_NEW\"]}",
+		",\"hooks\":{}" LINUX(",\"uidMappings\":[],\"new\":1"));
 
 	(void)state;
 	if (decode_text(doc, &s, &e) < 0)
@@ -267,8 +300,8 @@ static void shares_become_weights_as_other_runtimes_convert_them(void **state)
 		uint64_t shares;
 		unsigned weight;
 	} cases[] = {
-		{ 0, 1 }, { 2, 1 }, { 10, 4 }, { 100, 17 }, { 256, 35 }, { 1024, 100 }, { 2048, 174 }, { 262144, 10000 },
-		{ 999999, 10000 },
+		{ 0, 1 },      { 2, 1 },      { 10, 4 },	 { 100, 17 },	    { 256, 35 },
+		{ 1024, 100 }, { 2048, 174 }, { 262144, 10000 }, { 999999, 10000 },
 	};
 
 	(void)state;
@@ -280,17 +313,25 @@ static void limits_are_planned_for_both_versions(void **state)
 {
 	enum { ALL = (1 << CGROUP_CONTROLLERS) - 1 };
 	const struct spec_resources res = {
-		.memory = 1 << 20, .swap = 2 << 20, .reservation = SPEC_NO_LIMIT, .cpu_shares = 1024, .cpu_quota = 50000,
-		.cpu_period = 100000, .pids = 10, .cpus = "0",
+		.memory = 1 << 20,
+		.swap = 2 << 20,
+		.reservation = SPEC_NO_LIMIT,
+		.cpu_shares = 1024,
+		.cpu_quota = 50000,
+		.cpu_period = 100000,
+		.pids = 10,
+		.cpus = "0",
 	};
 	static const struct {
 		unsigned v1, v2;
 		const char *plan;
 	} cases[] = {
-		{ ALL, 0, "memory.limit_in_bytes=1048576 memory.memsw.limit_in_bytes=2097152 cpu.shares=1024 "
-			  "cpu.cfs_period_us=100000 cpu.cfs_quota_us=50000 pids.max=10 cpuset.cpus=0 " },
-		{ 0, ALL, "memory.max=1048576 memory.swap.max=1048576 cpu.weight=100 cpu.max=50000 100000 pids.max=10 "
-			  "cpuset.cpus=0 " },
+		{ ALL, 0,
+		  "memory.limit_in_bytes=1048576 memory.memsw.limit_in_bytes=2097152 cpu.shares=1024 "
+		  "cpu.cfs_period_us=100000 cpu.cfs_quota_us=50000 pids.max=10 cpuset.cpus=0 " },
+		{ 0, ALL,
+		  "memory.max=1048576 memory.swap.max=1048576 cpu.weight=100 cpu.max=50000 100000 pids.max=10 "
+		  "cpuset.cpus=0 " },
 		{ 1 << CGROUP_MEMORY, ALL & ~(1 << CGROUP_MEMORY),
 		  "memory.limit_in_bytes=1048576 memory.memsw.limit_in_bytes=2097152 cpu.weight=100 cpu.max=50000 100000 "
 		  "pids.max=10 cpuset.cpus=0 " },
@@ -310,32 +351,40 @@ static void limits_are_planned_for_both_versions(void **state)
 
 static void a_limit_without_its_controller_is_refused(void **state)
 {
-	const struct spec_resources res = { .memory = SPEC_NO_LIMIT, .swap = SPEC_NO_LIMIT, .reservation = SPEC_NO_LIMIT,
-					    .cpu_quota = SPEC_NO_LIMIT, .pids = 10 };
+	const struct spec_resources res = { .memory = SPEC_NO_LIMIT,
+					    .swap = SPEC_NO_LIMIT,
+					    .reservation = SPEC_NO_LIMIT,
+					    .cpu_quota = SPEC_NO_LIMIT,
+					    .pids = 10 };
 	struct cgroup_write w[CGROUP_WRITES_MAX];
 	struct err e = ERR_INIT;
 
 	(void)state;
 	assert_int_equal(limits_plan(&res, 1 << CGROUP_MEMORY, 1 << CGROUP_CPU, w, &e), -ENOTSUP);
-	assert_string_equal(e.text, "limit of processes: no limits available, this machine has no \"pids\" controller (neither a "
-				    "version 1 hierarchy in /sys/fs/cgroup nor in cgroup.controllers of version 2); leave the "
-				    "limit out");
+	assert_string_equal(
+		e.text,
+		"limit of processes: no limits available, this machine has no \"pids\" controller (neither a "
+		"version 1 hierarchy in /sys/fs/cgroup nor in cgroup.controllers of version 2); leave the "
+		"limit out");
 }
 
 static void mount_options_are_taken_apart(void **state)
 {
-	static const char *const words[] = { "rbind", "ro", "nosuid", "noexec", "exec", "rslave", "rro", "mode=755", "sync" };
+	static const char *const words[] = { "rbind",  "ro",  "nosuid",	  "noexec", "exec",
+					     "rslave", "rro", "mode=755", "sync" };
 	struct mountopt o;
 	struct err e = ERR_INIT;
 
 	(void)state;
 	assert_int_equal(mountopt_parse(words, ARRAY_LEN(words), &o, NULL), 0);
 	assert_true(o.bind && o.recursive && o.propagation_recursive);
-	assert_true(o.set == (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) && o.clear == MOUNT_ATTR_NOEXEC);
+	assert_true(o.set == (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID) &&
+		    o.clear == MOUNT_ATTR_NOEXEC);
 	assert_true(o.rset == MOUNT_ATTR_RDONLY && o.propagation == MS_SLAVE);
 	assert_int_equal(o.ndata, 2);
 	assert_int_equal(mountopt_parse((const char *const[]){ "idmap" }, 1, &o, &e), -ENOTSUP);
-	assert_string_equal(e.text, "mount option \"idmap\" is not supported by this engine; leave it out");
+	assert_string_equal(e.text,
+			    "mount option \"idmap\" is not supported by this engine; leave it out");
 }
 
 int main(void)
@@ -343,7 +392,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_request_gives_the_golden_document),
 		cmocka_unit_test(what_was_composed_is_decoded_again),
-		cmocka_unit_test(the_last_entry_of_a_variable_wins_and_path_and_host_name_are_added),
+		cmocka_unit_test(
+			the_last_entry_of_a_variable_wins_and_path_and_host_name_are_added),
 		cmocka_unit_test(requests_out_of_range_are_refused),
 		cmocka_unit_test(a_listed_default_profile_is_recognised),
 		cmocka_unit_test(documents_are_refused_by_the_name_of_what_is_wrong),
