@@ -16,16 +16,17 @@
 #include "netlib/txn/verbs.h"
 
 #define CARRIER_TIMEOUT_MS 5000
-#define NODAD 0x02	/* IFA_F_NODAD */
+#define NODAD 0x02 /* IFA_F_NODAD */
 
 struct bridge_conf {
 	const char *bridge, *masq_backend;
-	bool is_gateway, is_default_gateway, force_address, ip_masq, hairpin, promisc, dad, defer_del;
+	bool is_gateway, is_default_gateway, force_address, ip_masq, hairpin, promisc, dad,
+		defer_del;
 	uint32_t mtu;
-	struct mac mac;			/* of the container end, from its three sources */
-	struct link br;			/* once it is there */
+	struct mac mac; /* of the container end, from its three sources */
+	struct link br; /* once it is there */
 	bool br_new;
-	uint32_t port;			/* host end */
+	uint32_t port; /* host end */
 };
 
 static const struct field bridge_fields[] = {
@@ -40,7 +41,7 @@ static const struct field bridge_fields[] = {
 	FIELD_BOOL("promiscMode", struct bridge_conf, promisc),
 	FIELD_BOOL("enabledad", struct bridge_conf, dad),
 	FIELD_BOOL("deferDel", struct bridge_conf, defer_del),
-	FIELD_END
+	FIELD_END,
 };
 
 static void bridge_conf_init(void *conf)
@@ -59,10 +60,12 @@ static int bridge_conf_check(void *conf, struct cni_op *op, struct err *e)
 	if ((problem = ifname_problem(c->bridge)))
 		return err_conf(e, "/bridge", "interface name \"%.40s\" %s", c->bridge, problem);
 	if (c->hairpin && c->promisc)
-		return err_conf(e, "/hairpinMode", "cannot set hairpin mode and promiscuous mode at the same time; "
+		return err_conf(e, "/hairpinMode",
+				"cannot set hairpin mode and promiscuous mode at the same time; "
 				"leave out hairpinMode or promiscMode");
 	c->is_gateway |= c->is_default_gateway;
-	if ((r = common_masq_backend(c->masq_backend, e)) < 0 || (r = common_mac(op, &c->mac, e)) < 0)
+	if ((r = common_masq_backend(c->masq_backend, e)) < 0 ||
+	    (r = common_mac(op, &c->mac, e)) < 0)
 		return r;
 	return common_ipam_find(op, e);
 }
@@ -84,7 +87,7 @@ static struct mac random_mac(void)
 	struct mac m = { .set = true };
 
 	if (getrandom(m.b, sizeof m.b, 0) != sizeof m.b)
-		return (struct mac){ 0 };	/* the kernel picks one, which then is not pinned */
+		return (struct mac){ 0 }; /* the kernel picks one, which then is not pinned */
 	m.b[0] = (uint8_t)((m.b[0] & 0xfe) | 0x02);
 	return m;
 }
@@ -95,12 +98,16 @@ static int bridge_adopt(struct cni_op *op, struct bridge_conf *c, struct err *e)
 	int r;
 
 	if (strcmp(c->br.kind, "bridge"))
-		return err_code(e, -EEXIST, CNI_E_IN_USE, "\"%s\" already exists but is not a bridge; expected a bridge, found %s",
-				c->bridge, *c->br.kind ? c->br.kind : "another kind of interface");
-	if (mac_is_zero(&c->br.mac)) {	/* left by a first attachment that never finished: it could not even carry an address */
+		return err_code(
+			e, -EEXIST, CNI_E_IN_USE,
+			"\"%s\" already exists but is not a bridge; expected a bridge, found %s",
+			c->bridge, *c->br.kind ? c->br.kind : "another kind of interface");
+	/* left by a first attachment that never finished: it could not even carry an address */
+	if (mac_is_zero(&c->br.mac)) {
 		struct mac m = random_mac();
 
-		if ((r = txn_point(op->txn, "bridge MAC", e)) < 0 || (r = link_set_mac(op->host, c->br.index, &m, e)) < 0)
+		if ((r = txn_point(op->txn, "bridge MAC", e)) < 0 ||
+		    (r = link_set_mac(op->host, c->br.index, &m, e)) < 0)
 			return r;
 		c->br.mac = m;
 	}
@@ -110,7 +117,9 @@ static int bridge_adopt(struct cni_op *op, struct bridge_conf *c, struct err *e)
 static int bridge_create(struct cni_op *op, struct bridge_conf *c, struct err *e)
 {
 	char alias[LINK_ALIAS_MAX], sysctl[96];
-	const struct bridge_spec spec = { .name = c->bridge, .mac = random_mac(), .mtu = c->mtu, .alias = alias };
+	const struct bridge_spec spec = {
+		.name = c->bridge, .mac = random_mac(), .mtu = c->mtu, .alias = alias
+	};
 	int r;
 
 	(void)str_copyf(alias, sizeof alias, "naru:%.200s", op->cc->name);
@@ -130,7 +139,8 @@ static int bridge_add(struct cni_op *op, struct err *e)
 	struct bridge_conf *c = op->conf;
 	int r = link_get(op->host, c->bridge, &c->br, e);
 
-	if (r == -ENODEV && ((r = bridge_create(op, c, e)) < 0 || (r = link_get(op->host, c->bridge, &c->br, e)) < 0))
+	if (r == -ENODEV && ((r = bridge_create(op, c, e)) < 0 ||
+			     (r = link_get(op->host, c->bridge, &c->br, e)) < 0))
 		return r;
 	if (r < 0)
 		return r;
@@ -154,13 +164,17 @@ static int bridge_check(struct cni_op *op, struct err *e)
 	if (r < 0)
 		return r;
 	if (strcmp(c->br.kind, "bridge"))
-		return cni_check_fail(e, "interface %s: expected kind bridge, found %s", c->bridge, *c->br.kind ? c->br.kind : "none");
+		return cni_check_fail(e, "interface %s: expected kind bridge, found %s", c->bridge,
+				      *c->br.kind ? c->br.kind : "none");
 	if (!(c->br.flags & IFF_UP))
 		return cni_check_fail(e, "bridge %s: expected up, found down", c->bridge);
 	if (mac_is_zero(&c->br.mac))
-		return cni_check_fail(e, "bridge %s: expected a MAC address, found 00:00:00:00:00:00", c->bridge);
+		return cni_check_fail(e,
+				      "bridge %s: expected a MAC address, found 00:00:00:00:00:00",
+				      c->bridge);
 	if (c->promisc && !c->br.promiscuity)
-		return cni_check_fail(e, "bridge %s: expected promiscuous mode, found it off", c->bridge);
+		return cni_check_fail(e, "bridge %s: expected promiscuous mode, found it off",
+				      c->bridge);
 	return 0;
 }
 
@@ -169,11 +183,14 @@ static int bridge_check(struct cni_op *op, struct err *e)
 static int veth_add(struct cni_op *op, struct err *e)
 {
 	struct bridge_conf *c = op->conf;
-	struct veth_spec v = { .master = c->br.index, .mtu = c->mtu, .peer_mac = c->mac, .hairpin = c->hairpin };
+	struct veth_spec v = {
+		.master = c->br.index, .mtu = c->mtu, .peer_mac = c->mac, .hairpin = c->hairpin
+	};
 	struct link host, cont;
 	int r;
 
-	if ((r = common_veth_add(op, &v, e)) < 0 || (r = link_get(op->host, v.name, &host, e)) < 0 ||
+	if ((r = common_veth_add(op, &v, e)) < 0 ||
+	    (r = link_get(op->host, v.name, &host, e)) < 0 ||
 	    (r = link_get(op->cont, v.peer, &cont, e)) < 0)
 		return r;
 	c->port = host.index;
@@ -200,19 +217,25 @@ static int veth_check(struct cni_op *op, struct err *e)
 	int r = common_host_veth(op, &l, e);
 
 	if (r == -ENODEV)
-		return cni_check_fail(e, "host interface of %s: expected a veth on bridge %s, found none", op->env->ifname, c->bridge);
+		return cni_check_fail(
+			e, "host interface of %s: expected a veth on bridge %s, found none",
+			op->env->ifname, c->bridge);
 	if (r < 0)
 		return r;
 	if (l.master != c->br.index)
-		return cni_check_fail(e, "host interface %s: expected on bridge %s, found it elsewhere", l.name, c->bridge);
+		return cni_check_fail(
+			e, "host interface %s: expected on bridge %s, found it elsewhere", l.name,
+			c->bridge);
 	if (!(l.flags & IFF_UP))
 		return cni_check_fail(e, "host interface %s: expected up, found down", l.name);
 	if (c->mtu && l.mtu != c->mtu)
-		return cni_check_fail(e, "host interface %s: expected MTU %u, found %u", l.name, c->mtu, l.mtu);
+		return cni_check_fail(e, "host interface %s: expected MTU %u, found %u", l.name,
+				      c->mtu, l.mtu);
 	if ((r = port_get(op->host, l.index, &port, e)) < 0)
 		return r;
 	if (port.hairpin != c->hairpin)
-		return cni_check_fail(e, "host interface %s: expected hairpin mode %s, found %s", l.name, c->hairpin ? "on" : "off",
+		return cni_check_fail(e, "host interface %s: expected hairpin mode %s, found %s",
+				      l.name, c->hairpin ? "on" : "off",
 				      port.hairpin ? "on" : "off");
 	return 0;
 }
@@ -222,12 +245,13 @@ static int veth_check(struct cni_op *op, struct err *e)
 /* Gateways and default routes that the bridge stands for. Pure but for memory. */
 static int plan_gateways(struct cni_op *op, const struct bridge_conf *c, struct err *e)
 {
-	static const struct ip_prefix defaults[] = { { .addr = { .family = AF_INET } }, { .addr = { .family = AF_INET6 } } };
+	static const struct ip_prefix defaults[] = { { .addr = { .family = AF_INET } },
+						     { .addr = { .family = AF_INET6 } } };
 
 	for (size_t i = 0; i < op->res.nips; i++) {
 		struct cni_ip *ip = &op->res.ips[i];
 
-		ip->interface = 2;	/* bridge, host end, container end */
+		ip->interface = 2; /* bridge, host end, container end */
 		if (c->is_gateway && !ip_is_set(&ip->gateway)) {
 			struct ip_addr net = ip_network(&ip->address);
 
@@ -271,7 +295,10 @@ struct others {
 	size_t n;
 };
 
-/* Addresses of the bridge that stand in the way: any other of IPv4, an overlapping one of IPv6 (link-local never). */
+/*
+ * Addresses of the bridge that stand in the way: any other of IPv4, an overlapping one of IPv6
+ * (link-local never).
+ */
 static int in_the_way(const struct addr *a, void *arg)
 {
 	struct others *o = arg;
@@ -287,8 +314,9 @@ static int in_the_way(const struct addr *a, void *arg)
 }
 
 /* An address on a bridge that existed: the others are looked at, and, with forceAddress, go. */
-static int settle_others(struct cni_op *op, const struct bridge_conf *c, const struct ip_prefix *want,
-			 const struct ip_prefix *mine, size_t nmine, struct err *e)
+static int settle_others(struct cni_op *op, const struct bridge_conf *c,
+			 const struct ip_prefix *want, const struct ip_prefix *mine, size_t nmine,
+			 struct err *e)
 {
 	struct others o = { .want = want };
 	char a[IP_TEXT_MAX], b[IP_TEXT_MAX];
@@ -300,11 +328,14 @@ static int settle_others(struct cni_op *op, const struct bridge_conf *c, const s
 		for (size_t k = 0; k < nmine; k++)
 			ours |= ip_prefix_eq(&mine[k], &o.found[i]);
 		if (ours)
-			continue;	/* several subnets on one bridge: set by this very attachment */
+			/* several subnets on one bridge: set by this very attachment */
+			continue;
 		if (!c->force_address)
-			return err_code(e, -EEXIST, CNI_E_IN_USE, "\"%s\" already has an IP address different from %s: found %s; "
-					"set forceAddress to replace it", c->bridge, ip_prefix_text(want, a),
-					ip_prefix_text(&o.found[i], b));
+			return err_code(
+				e, -EEXIST, CNI_E_IN_USE,
+				"\"%s\" already has an IP address different from %s: found %s; "
+				"set forceAddress to replace it",
+				c->bridge, ip_prefix_text(want, a), ip_prefix_text(&o.found[i], b));
 		r = txn_addr_del(op->txn, UNDO_HOST, c->br.index, &o.found[i], e);
 	}
 	return r < 0 ? r : 0;
@@ -317,7 +348,8 @@ static int gateway_add(struct cni_op *op, struct err *e)
 	size_t n = 0;
 
 	for (size_t i = 0; i < op->res.nips && i < 16; i++)
-		mine[n++] = (struct ip_prefix){ op->res.ips[i].gateway, op->res.ips[i].address.len };
+		mine[n++] =
+			(struct ip_prefix){ op->res.ips[i].gateway, op->res.ips[i].address.len };
 	for (size_t i = 0; i < n; i++) {
 		uint32_t flags = mine[i].addr.family == AF_INET6 ? NODAD : 0;
 		int r = txn_addr_add(op->txn, UNDO_HOST, c->br.index, &mine[i], flags, e);
@@ -358,8 +390,9 @@ static int gateway_check(struct cni_op *op, struct err *e)
 		if ((r = addr_each(op->host, gw.addr.family, c->br.index, same, &f, e)) < 0)
 			return r;
 		if (!f.found)
-			return cni_check_fail(e, "bridge %s: expected the gateway address %s, found it missing", c->bridge,
-					      ip_prefix_text(&gw, text));
+			return cni_check_fail(
+				e, "bridge %s: expected the gateway address %s, found it missing",
+				c->bridge, ip_prefix_text(&gw, text));
 	}
 	return common_forwarding_check(op, e);
 }
@@ -372,19 +405,26 @@ static int carrier_await(struct cni_op *op, struct err *e)
 }
 
 static const struct cni_step bridge_steps[] = {
-	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check, common_ipam_gc, common_ipam_status },
+	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
+	  common_ipam_gc, common_ipam_status },
 	{ "bridge", NULL, bridge_add, NULL, bridge_check, NULL, NULL },
 	{ "veth", NULL, veth_add, veth_del, veth_check, common_veth_gc, NULL },
-	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check, common_ipam_gc, common_ipam_status },
+	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
+	  common_ipam_gc, common_ipam_status },
 	{ "address", NULL, address_add, NULL, address_check, NULL, NULL },
 	{ "gateway", has_gateway, gateway_add, NULL, gateway_check, NULL, NULL },
-	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc, common_masq_status },
+	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,
+	  common_masq_status },
 	{ "carrier", NULL, carrier_await, NULL, NULL, NULL, NULL },
 	{ 0 }
 };
 
 const struct cni_plugin cni_plugin_bridge = {
-	.name = "bridge", .about = "attaches a container to a Linux bridge with a veth pair",
-	.fields = bridge_fields, .conf_size = sizeof(struct bridge_conf), .conf_init = bridge_conf_init,
-	.conf_check = bridge_conf_check, .steps = bridge_steps,
+	.name = "bridge",
+	.about = "attaches a container to a Linux bridge with a veth pair",
+	.fields = bridge_fields,
+	.conf_size = sizeof(struct bridge_conf),
+	.conf_init = bridge_conf_init,
+	.conf_check = bridge_conf_check,
+	.steps = bridge_steps,
 };

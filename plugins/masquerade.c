@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* masquerade: source NAT as a plugin of its own in a chain; what ipMasq of bridge and veth does. CNI_SPEC.md "masquerade". */
+/*
+ * masquerade: source NAT as a plugin of its own in a chain; what ipMasq of bridge and veth does.
+ * CNI_SPEC.md "masquerade".
+ */
 #include "netlib/cni/common.h"
 
-static const struct cni_step steps[] = {
-	{ .name = "masq", .add = common_masq_add, .del = common_masq_del, .check = common_masq_check, .gc = common_masq_gc,
-	  .status = common_masq_status },
-	{ 0 }
-};
+static const struct cni_step steps[] = { { .name = "masq",
+					   .add = common_masq_add,
+					   .del = common_masq_del,
+					   .check = common_masq_check,
+					   .gc = common_masq_gc,
+					   .status = common_masq_status },
+					 { 0 } };
 
 const struct cni_plugin cni_plugin_masquerade = {
-	.name = "masquerade", .about = "gives connections out of the container's subnet the host's address",
-	.flags = CNI_CHAINED | CNI_NO_NETNS, .min = CNI_V_0_3_0, .steps = steps,
+	.name = "masquerade",
+	.about = "gives connections out of the container's subnet the host's address",
+	.flags = CNI_CHAINED | CNI_NO_NETNS,
+	.min = CNI_V_0_3_0,
+	.steps = steps,
 };

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* portmap: publishes container ports on the host. CNI_SPEC.md "portmap"; the kernel side is doc/KERNEL.md. */
+/*
+ * portmap: publishes container ports on the host. CNI_SPEC.md "portmap"; the kernel side is
+ * doc/KERNEL.md.
+ */
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -17,9 +20,9 @@
 #include "netlib/net/sysctl.h"
 #include "netlib/txn/verbs.h"
 
-#define RUN_MIN 32	/* this many consecutive one-to-one mappings become an interval */
+#define RUN_MIN 32 /* this many consecutive one-to-one mappings become an interval */
 
-struct mapping {		/* one entry of runtimeConfig.portMappings */
+struct mapping { /* one entry of runtimeConfig.portMappings */
 	struct port_map map;
 	const char *protocol;
 	bool host_ip_given;
@@ -34,7 +37,7 @@ struct portmap_conf {
 	bool snat, masq_all;
 	const char *backend;
 	struct runtime runtime;
-	struct fw_dnat *dnat;		/* the plan; owned */
+	struct fw_dnat *dnat; /* the plan; owned */
 	size_t ndnat;
 };
 
@@ -44,18 +47,18 @@ static const struct field mapping_fields[] = {
 	FIELD_INT("range", struct mapping, map.count, 1, 65535),
 	FIELD_STR("protocol", struct mapping, protocol),
 	FIELD_TEXT("hostIP", struct mapping, map.host_ip, ip_parse_field, "an IP address"),
-	FIELD_END
+	FIELD_END,
 };
 static const struct field runtime_fields[] = {
 	FIELD_ARRAY("portMappings", struct runtime, maps, nmaps, mapping_fields),
-	FIELD_END
+	FIELD_END,
 };
 static const struct field portmap_fields[] = {
 	FIELD_BOOL("snat", struct portmap_conf, snat),
 	FIELD_BOOL("masqAll", struct portmap_conf, masq_all),
 	FIELD_STR("backend", struct portmap_conf, backend),
 	FIELD_OBJ("runtimeConfig", struct portmap_conf, runtime, runtime_fields),
-	FIELD_END
+	FIELD_END,
 };
 
 static void portmap_conf_init(void *conf)
@@ -79,11 +82,13 @@ static int mapping_check(struct mapping *m, size_t i, struct err *e)
 		return err_conf(e, path, "expected hostPort and containerPort, 1..65535");
 	if (!m->map.count)
 		m->map.count = 1;
-	if (m->map.host_port + m->map.count - 1 > 65535 || m->map.container_port + m->map.count - 1 > 65535)
+	if (m->map.host_port + m->map.count - 1 > 65535 ||
+	    m->map.container_port + m->map.count - 1 > 65535)
 		return err_conf(e, path, "range %u ends beyond port 65535", m->map.count);
 	m->map.proto = IPPROTO_TCP;
 	if (m->protocol && *m->protocol && proto_parse(m->protocol, &m->map.proto) < 0)
-		return err_conf(e, path, "protocol: expected tcp, udp or sctp, got \"%.40s\"", m->protocol);
+		return err_conf(e, path, "protocol: expected tcp, udp or sctp, got \"%.40s\"",
+				m->protocol);
 	return 0;
 }
 
@@ -92,14 +97,17 @@ static int backend_check(const char *b, struct err *e)
 	if (!b || !*b || !strcmp(b, "nftables"))
 		return 0;
 	if (!strcmp(b, "iptables"))
-		return err_code(e, -EOPNOTSUPP, CNI_E_FIELD, "/backend: \"iptables\" is not supported by this version; leave the "
-				"key out or say \"nftables\"");
+		return err_code(
+			e, -EOPNOTSUPP, CNI_E_FIELD,
+			"/backend: \"iptables\" is not supported by this version; leave the "
+			"key out or say \"nftables\"");
 	return err_conf(e, "/backend", "expected \"nftables\" or \"iptables\", got \"%.40s\"", b);
 }
 
 static int by_port(const void *a, const void *b)
 {
-	const struct port_map *x = &((const struct mapping *)a)->map, *y = &((const struct mapping *)b)->map;
+	const struct port_map *x = &((const struct mapping *)a)->map,
+			      *y = &((const struct mapping *)b)->map;
 	int c = ip_cmp(&x->host_ip, &y->host_ip);
 
 	if (x->proto != y->proto)
@@ -109,17 +117,21 @@ static int by_port(const void *a, const void *b)
 
 static bool one_to_one_next(const struct port_map *a, const struct port_map *b)
 {
-	return a->proto == b->proto && ip_eq(&a->host_ip, &b->host_ip) && a->host_port == a->container_port &&
-	       b->host_port == b->container_port && b->count == 1 && a->host_port + a->count == b->host_port;
+	return a->proto == b->proto && ip_eq(&a->host_ip, &b->host_ip) &&
+	       a->host_port == a->container_port && b->host_port == b->container_port &&
+	       b->count == 1 && a->host_port + a->count == b->host_port;
 }
 
-/* Long runs of "port N to port N" are merged, so that a thousand ports cost one element. Sorts; returns the new count. */
+/*
+ * Long runs of "port N to port N" are merged, so that a thousand ports cost one element. Sorts;
+ * returns the new count.
+ */
 static size_t merge_runs(struct mapping *m, size_t n)
 {
 	size_t out = 0;
 
 	qsort(m, n, sizeof *m, by_port);
-	for (size_t i = 0; i < n; ) {
+	for (size_t i = 0; i < n;) {
 		struct port_map run = m[i].map;
 		size_t k = i + 1;
 
@@ -152,15 +164,18 @@ static int portmap_conf_check(void *conf, struct cni_op *op, struct err *e)
 }
 
 /* The first address of each family on the container's interface. */
-static const struct cni_ip *first_ip(const struct cni_op *op, const struct cni_result *res, uint8_t family)
+static const struct cni_ip *first_ip(const struct cni_op *op, const struct cni_result *res,
+				     uint8_t family)
 {
 	for (size_t i = 0; i < res->nips; i++)
-		if (res->ips[i].address.addr.family == family && common_ip_is_mine(op, res, &res->ips[i]))
+		if (res->ips[i].address.addr.family == family &&
+		    common_ip_is_mine(op, res, &res->ips[i]))
 			return &res->ips[i];
 	return NULL;
 }
 
-static int make_plan(struct cni_op *op, const struct cni_result *res, struct fw_plan *p, struct err *e)
+static int make_plan(struct cni_op *op, const struct cni_result *res, struct fw_plan *p,
+		     struct err *e)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	struct portmap_conf *c = op->conf;
@@ -174,7 +189,10 @@ static int make_plan(struct cni_op *op, const struct cni_result *res, struct fw_
 		const struct cni_ip *ip = first_ip(op, res, families[f]);
 
 		for (size_t i = 0; ip && i < c->runtime.nmaps; i++) {
-			struct fw_dnat d = { .map = c->runtime.maps[i].map, .to = ip->address, .snat = c->snat, .masq_all = c->masq_all };
+			struct fw_dnat d = { .map = c->runtime.maps[i].map,
+					     .to = ip->address,
+					     .snat = c->snat,
+					     .masq_all = c->masq_all };
 
 			if (ip_is_set(&d.map.host_ip) && d.map.host_ip.family != families[f])
 				continue;
@@ -261,7 +279,8 @@ static int nearest(const struct route *r, void *arg)
 {
 	struct way *w = arg;
 
-	if (r->type == RTN_UNICAST && r->oif && (r->dst.len >= w->len || !w->oif) && ip_prefix_contains(&r->dst, w->to)) {
+	if (r->type == RTN_UNICAST && r->oif && (r->dst.len >= w->len || !w->oif) &&
+	    ip_prefix_contains(&r->dst, w->to)) {
 		w->oif = r->oif;
 		w->len = r->dst.len;
 	}
@@ -275,7 +294,8 @@ static const struct cni_result *result_of(const struct cni_op *op)
 
 static bool wants_localhost(const struct cni_op *op)
 {
-	return has_maps(op) && ((const struct portmap_conf *)op->conf)->snat && first_ip(op, result_of(op), AF_INET);
+	return has_maps(op) && ((const struct portmap_conf *)op->conf)->snat &&
+	       first_ip(op, result_of(op), AF_INET);
 }
 
 /* The setting of the interface that leads to the container; empty when none does. */
@@ -294,8 +314,9 @@ static int localnet_name(struct cni_op *op, char name[96], struct err *e)
 }
 
 /*
- * Connections to 127.0.0.1 leave through the interface that leads to the container, which the kernel allows with route_localnet only.
- * The guard chain, made in the same firewall transaction before this, drops what others send to 127.0.0.0/8.
+ * Connections to 127.0.0.1 leave through the interface that leads to the container, which the
+ * kernel allows with route_localnet only. The guard chain, made in the same firewall transaction
+ * before this, drops what others send to 127.0.0.0/8.
  */
 static int localnet_add(struct cni_op *op, struct err *e)
 {
@@ -312,7 +333,9 @@ static int localnet_check(struct cni_op *op, struct err *e)
 
 	if (r < 0 || !*name || (r = sysctl_read(name, value, e)) < 0)
 		return r;
-	return strcmp(value, "1") ? cni_check_fail(e, "sysctl %s: expected 1, found %s", name, value) : 0;
+	return strcmp(value, "1")
+		       ? cni_check_fail(e, "sysctl %s: expected 1, found %s", name, value)
+		       : 0;
 }
 
 static int flush(struct cni_op *op, struct err *e)
@@ -341,8 +364,14 @@ static const struct cni_step portmap_steps[] = {
 };
 
 const struct cni_plugin cni_plugin_portmap = {
-	.name = "portmap", .about = "publishes container ports on the host",
-	.flags = CNI_CHAINED | CNI_NO_NETNS, .min = CNI_V_0_3_0, .fields = portmap_fields,
-	.conf_size = sizeof(struct portmap_conf), .conf_init = portmap_conf_init, .conf_check = portmap_conf_check,
-	.conf_clear = portmap_conf_clear, .steps = portmap_steps,
+	.name = "portmap",
+	.about = "publishes container ports on the host",
+	.flags = CNI_CHAINED | CNI_NO_NETNS,
+	.min = CNI_V_0_3_0,
+	.fields = portmap_fields,
+	.conf_size = sizeof(struct portmap_conf),
+	.conf_init = portmap_conf_init,
+	.conf_check = portmap_conf_check,
+	.conf_clear = portmap_conf_clear,
+	.steps = portmap_steps,
 };

@@ -22,16 +22,17 @@ struct veth_conf {
 	bool ip_masq, defer_del;
 	uint32_t mtu;
 	struct mac mac;
-	struct link host;	/* once it is there */
+	struct link host; /* once it is there */
 };
 
 static const struct field veth_fields[] = {
 	FIELD_BOOL("ipMasq", struct veth_conf, ip_masq),
 	FIELD_STR("ipMasqBackend", struct veth_conf, masq_backend),
 	FIELD_U32("mtu", struct veth_conf, mtu, 0, 65535),
-	FIELD_TEXT("mac", struct veth_conf, mac, mac_parse_field, "a MAC address like 02:11:22:33:44:55"),
+	FIELD_TEXT("mac", struct veth_conf, mac, mac_parse_field,
+		   "a MAC address like 02:11:22:33:44:55"),
 	FIELD_BOOL("deferDel", struct veth_conf, defer_del),
-	FIELD_END
+	FIELD_END,
 };
 
 static int veth_conf_check(void *conf, struct cni_op *op, struct err *e)
@@ -40,8 +41,10 @@ static int veth_conf_check(void *conf, struct cni_op *op, struct err *e)
 	int r;
 
 	if (!common_has_ipam(op) && op->env->verb == CNI_ADD)
-		return err_conf(e, "/ipam/type", "expected an IPAM plugin; a routed veth needs addresses");
-	if ((r = common_masq_backend(c->masq_backend, e)) < 0 || (r = common_mac(op, &c->mac, e)) < 0)
+		return err_conf(e, "/ipam/type",
+				"expected an IPAM plugin; a routed veth needs addresses");
+	if ((r = common_masq_backend(c->masq_backend, e)) < 0 ||
+	    (r = common_mac(op, &c->mac, e)) < 0)
 		return r;
 	return common_ipam_find(op, e);
 }
@@ -59,7 +62,8 @@ static int pair_add(struct cni_op *op, struct err *e)
 	struct link cont;
 	int r;
 
-	if ((r = common_veth_add(op, &v, e)) < 0 || (r = link_get(op->host, v.name, &c->host, e)) < 0 ||
+	if ((r = common_veth_add(op, &v, e)) < 0 ||
+	    (r = link_get(op->host, v.name, &c->host, e)) < 0 ||
 	    (r = link_get(op->cont, v.peer, &cont, e)) < 0)
 		return r;
 	/* the container's end is still down: no advertisement can have come through */
@@ -75,7 +79,8 @@ static int pair_add(struct cni_op *op, struct err *e)
 
 static int pair_del(struct cni_op *op, struct err *e)
 {
-	return ((const struct veth_conf *)op->conf)->defer_del ? common_veth_del_deferred(op, e) : common_veth_del(op, e);
+	return ((const struct veth_conf *)op->conf)->defer_del ? common_veth_del_deferred(op, e)
+							       : common_veth_del(op, e);
 }
 
 static int pair_check(struct cni_op *op, struct err *e)
@@ -84,13 +89,16 @@ static int pair_check(struct cni_op *op, struct err *e)
 	int r = common_host_veth(op, &c->host, e);
 
 	if (r == -ENODEV)
-		return cni_check_fail(e, "host interface of %s: expected a veth, found none", op->env->ifname);
+		return cni_check_fail(e, "host interface of %s: expected a veth, found none",
+				      op->env->ifname);
 	if (r < 0)
 		return r;
 	if (!(c->host.flags & IFF_UP))
-		return cni_check_fail(e, "host interface %s: expected up, found down", c->host.name);
+		return cni_check_fail(e, "host interface %s: expected up, found down",
+				      c->host.name);
 	if (c->mtu && c->host.mtu != c->mtu)
-		return cni_check_fail(e, "host interface %s: expected MTU %u, found %u", c->host.name, c->mtu, c->host.mtu);
+		return cni_check_fail(e, "host interface %s: expected MTU %u, found %u",
+				      c->host.name, c->mtu, c->host.mtu);
 	return 0;
 }
 
@@ -99,7 +107,10 @@ static struct ip_prefix whole(const struct ip_addr *a)
 	return (struct ip_prefix){ .addr = *a, .len = (uint8_t)ip_bits(a) };
 }
 
-/* Two routes for each address: the gateway on the link, the subnet through it; they replace the connected route. Pure. */
+/*
+ * Two routes for each address: the gateway on the link, the subnet through it; they replace the
+ * connected route. Pure.
+ */
 static struct route *plan_routes(const struct cni_op *op, size_t *n)
 {
 	struct route *v = calloc(2 * op->res.nips + 1, sizeof *v);
@@ -109,11 +120,16 @@ static struct route *plan_routes(const struct cni_op *op, size_t *n)
 		const struct cni_ip *ip = &op->res.ips[i];
 
 		v[(*n)++] = (struct route){
-			.dst = whole(&ip->gateway), .oif = op->cont_index, .src = ip->address.addr, .scope = RT_SCOPE_LINK,
+			.dst = whole(&ip->gateway),
+			.oif = op->cont_index,
+			.src = ip->address.addr,
+			.scope = RT_SCOPE_LINK,
 			.has_scope = true,
 		};
 		v[(*n)++] = (struct route){
-			.dst = { ip_network(&ip->address), ip->address.len }, .gw = ip->gateway, .oif = op->cont_index,
+			.dst = { ip_network(&ip->address), ip->address.len },
+			.gw = ip->gateway,
+			.oif = op->cont_index,
 			.src = ip->address.addr,
 		};
 	}
@@ -127,10 +143,12 @@ static int address_add(struct cni_op *op, struct err *e)
 	int r;
 
 	for (size_t i = 0; i < op->res.nips; i++) {
-		op->res.ips[i].interface = 1;	/* host end, container end */
+		op->res.ips[i].interface = 1; /* host end, container end */
 		if (!ip_is_set(&op->res.ips[i].gateway))
-			return err_say(e, -EINVAL, "IPAM plugin %s gave %s without a gateway; a routed veth needs one",
-				       op->cc->ipam_type, ip_prefix_text(&op->res.ips[i].address, text));
+			return err_say(
+				e, -EINVAL,
+				"IPAM plugin %s gave %s without a gateway; a routed veth needs one",
+				op->cc->ipam_type, ip_prefix_text(&op->res.ips[i].address, text));
 	}
 	if ((r = common_dns(op, false, e)) < 0)
 		return r;
@@ -143,7 +161,9 @@ static int address_add(struct cni_op *op, struct err *e)
 /* The way back: the gateway's address on the host end, and a host route to the container. */
 static struct route host_route(const struct ip_addr *container, uint32_t oif)
 {
-	return (struct route){ .dst = whole(container), .oif = oif, .scope = RT_SCOPE_HOST, .has_scope = true };
+	return (struct route){
+		.dst = whole(container), .oif = oif, .scope = RT_SCOPE_HOST, .has_scope = true
+	};
 }
 
 static int host_add(struct cni_op *op, struct err *e)
@@ -163,8 +183,11 @@ static int host_add(struct cni_op *op, struct err *e)
 		if (r == ROUTE_EXISTS) {
 			char text[IP_TEXT_MAX];
 
-			return err_code(e, -EEXIST, CNI_E_IN_USE, "add route to %s on the host: file exists; another interface "
-					"already leads there", ip_text(&ip->address.addr, text));
+			return err_code(
+				e, -EEXIST, CNI_E_IN_USE,
+				"add route to %s on the host: file exists; another interface "
+				"already leads there",
+				ip_text(&ip->address.addr, text));
 		}
 	}
 	return common_forwarding(op, e);
@@ -189,20 +212,24 @@ static int address_check(struct cni_op *op, struct err *e)
 	struct link l;
 	int r;
 
-	if ((r = common_address_check(op, "veth", ((const struct veth_conf *)op->conf)->mtu, e)) < 0 ||
+	if ((r = common_address_check(op, "veth", ((const struct veth_conf *)op->conf)->mtu, e)) <
+		    0 ||
 	    (r = link_get(op->cont, op->env->ifname, &l, e)) < 0)
 		return r;
 	for (size_t i = 0; i < op->prev.nips; i++) {
 		struct route want = { .dst = whole(&op->prev.ips[i].gateway), .oif = l.index };
 		struct find f = { .want = &want };
 
-		if (!ip_is_set(&want.dst.addr) || !common_ip_is_mine(op, &op->prev, &op->prev.ips[i]))
+		if (!ip_is_set(&want.dst.addr) ||
+		    !common_ip_is_mine(op, &op->prev, &op->prev.ips[i]))
 			continue;
 		if ((r = route_each(op->cont, want.dst.addr.family, same, &f, e)) < 0)
 			return r;
 		if (!f.found)
-			return cni_check_fail(e, "interface %s: expected a route to its gateway %s, found it missing", l.name,
-					      ip_text(&want.dst.addr, text));
+			return cni_check_fail(
+				e,
+				"interface %s: expected a route to its gateway %s, found it missing",
+				l.name, ip_text(&want.dst.addr, text));
 	}
 	return 0;
 }
@@ -222,23 +249,31 @@ static int host_check(struct cni_op *op, struct err *e)
 		if ((r = route_each(op->host, want.dst.addr.family, same, &f, e)) < 0)
 			return r;
 		if (!f.found)
-			return cni_check_fail(e, "host interface %s: expected a route to %s, found it missing", c->host.name,
-					      ip_text(&want.dst.addr, text));
+			return cni_check_fail(
+				e, "host interface %s: expected a route to %s, found it missing",
+				c->host.name, ip_text(&want.dst.addr, text));
 	}
 	return common_forwarding_check(op, e);
 }
 
 static const struct cni_step veth_steps[] = {
-	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check, common_ipam_gc, common_ipam_status },
+	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
+	  common_ipam_gc, common_ipam_status },
 	{ "veth", NULL, pair_add, pair_del, pair_check, common_veth_gc, NULL },
-	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check, common_ipam_gc, common_ipam_status },
+	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
+	  common_ipam_gc, common_ipam_status },
 	{ "address", NULL, address_add, NULL, address_check, NULL, NULL },
 	{ "host", NULL, host_add, NULL, host_check, NULL, NULL },
-	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc, common_masq_status },
+	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,
+	  common_masq_status },
 	{ 0 }
 };
 
 const struct cni_plugin cni_plugin_veth = {
-	.name = "veth", .about = "connects a container to the host by a routed veth pair (the reference's ptp)",
-	.fields = veth_fields, .conf_size = sizeof(struct veth_conf), .conf_check = veth_conf_check, .steps = veth_steps,
+	.name = "veth",
+	.about = "connects a container to the host by a routed veth pair (the reference's ptp)",
+	.fields = veth_fields,
+	.conf_size = sizeof(struct veth_conf),
+	.conf_check = veth_conf_check,
+	.steps = veth_steps,
 };

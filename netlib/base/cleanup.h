@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 /*
- * Whoever declares a resource frees it: `cleanup_fd int fd = open(...)`. take_ptr and take_fd hand it over.
- * The cleaners keep errno, so that `return -errno` in front of them means what it says.
+ * Whoever declares a resource frees it: `cleanup_fd int fd = open(...)`. take_ptr and take_fd hand
+ * it over. The cleaners keep errno, so that `return -errno` in front of them means what it says.
  */
 static inline void cleanup_free_p(void *p)
 {
@@ -43,8 +43,18 @@ static inline void cleanup_stream_p(FILE **f)
 #define cleanup_dir __attribute__((cleanup(cleanup_dir_p)))
 #define cleanup_stream __attribute__((cleanup(cleanup_stream_p)))
 
-#define take_ptr(p) ({ __typeof__(p) taken_ = (p); (p) = NULL; taken_; })
-#define take_fd(fd) ({ int taken_ = (fd); (fd) = -1; taken_; })
+#define take_ptr(p) \
+	({ \
+		__typeof__(p) taken_ = (p); \
+		(p) = NULL; \
+		taken_; \
+	})
+#define take_fd(fd) \
+	({ \
+		int taken_ = (fd); \
+		(fd) = -1; \
+		taken_; \
+	})
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -54,7 +54,9 @@ void doc_free(struct doc *d)
 int doc_parse(struct doc *d, const char *text, size_t len, struct err *e)
 {
 	if (len > DOC_BYTES_MAX)
-		return err_code(e, -EFBIG, CODE_DECODE, "JSON document of %zu bytes; at most %d are accepted", len, DOC_BYTES_MAX);
+		return err_code(e, -EFBIG, CODE_DECODE,
+				"JSON document of %zu bytes; at most %d are accepted", len,
+				DOC_BYTES_MAX);
 	int r = json_lex(text, len, e);
 	if (r < 0)
 		return r;
@@ -65,7 +67,8 @@ int doc_parse(struct doc *d, const char *text, size_t len, struct err *e)
 	struct json_object *root = json_tokener_parse_ex(t, text, (int)len);
 	enum json_tokener_error te = json_tokener_get_error(t);
 	size_t at = json_tokener_get_parse_end(t);
-	if (te == json_tokener_continue) {	/* a number or a word at the top ends with the blank after it */
+	/* a number or a word at the top ends with the blank after it */
+	if (te == json_tokener_continue) {
 		root = json_tokener_parse_ex(t, " ", 1);
 		if (json_tokener_get_error(t) == json_tokener_success)
 			te = json_tokener_success;
@@ -73,14 +76,17 @@ int doc_parse(struct doc *d, const char *text, size_t len, struct err *e)
 	}
 	json_tokener_free(t);
 	if (te == json_tokener_continue)
-		return err_code(e, -EINVAL, CODE_DECODE, "invalid JSON at offset %zu: the document ends too early", len);
+		return err_code(e, -EINVAL, CODE_DECODE,
+				"invalid JSON at offset %zu: the document ends too early", len);
 	if (te != json_tokener_success)
-		return err_code(e, -EINVAL, CODE_DECODE, "invalid JSON at offset %zu: %s", at, json_tokener_error_desc(te));
+		return err_code(e, -EINVAL, CODE_DECODE, "invalid JSON at offset %zu: %s", at,
+				json_tokener_error_desc(te));
 	while (at < len && strchr(" \t\r\n", text[at]))
 		at++;
 	if (at < len) {
 		json_object_put(root);
-		return err_code(e, -EINVAL, CODE_DECODE, "invalid JSON at offset %zu: text after the document", at);
+		return err_code(e, -EINVAL, CODE_DECODE,
+				"invalid JSON at offset %zu: text after the document", at);
 	}
 	doc_free(d);
 	d->root = root;
@@ -95,7 +101,8 @@ void json_describe(struct json_object *v, char *buf, size_t size)
 		break;
 	case json_type_int:
 	case json_type_double:
-		(void)snprintf(buf, size, "%s %.40s", json_object_get_type(v) == json_type_int ? "integer" : "number",
+		(void)snprintf(buf, size, "%s %.40s",
+			       json_object_get_type(v) == json_type_int ? "integer" : "number",
 			       json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN));
 		break;
 	case json_type_boolean:
@@ -123,7 +130,8 @@ static bool is_int(struct json_object *v, int64_t *out)
 	return *out != INT64_MAX && *out != INT64_MIN;
 }
 
-static int decode_int(struct json_object *v, const struct field *f, void *member, const char *path, struct err *e)
+static int decode_int(struct json_object *v, const struct field *f, void *member, const char *path,
+		      struct err *e)
 {
 	char expected[64];
 	int64_t n;
@@ -138,15 +146,23 @@ static int decode_int(struct json_object *v, const struct field *f, void *member
 		return err_conf(e, path, "expected %s, got %s", expected, strchr(got, ' ') + 1);
 	}
 	switch (f->size) {
-	case 1: *(uint8_t *)member = (uint8_t)n; break;
-	case 2: *(uint16_t *)member = (uint16_t)n; break;
-	case 4: *(uint32_t *)member = (uint32_t)n; break;
-	default: *(int64_t *)member = n;
+	case 1:
+		*(uint8_t *)member = (uint8_t)n;
+		break;
+	case 2:
+		*(uint16_t *)member = (uint16_t)n;
+		break;
+	case 4:
+		*(uint32_t *)member = (uint32_t)n;
+		break;
+	default:
+		*(int64_t *)member = n;
 	}
 	return 0;
 }
 
-static int decode_strs(struct doc *d, struct json_object *v, const char ***out, size_t *n, const char *path, struct err *e)
+static int decode_strs(struct doc *d, struct json_object *v, const char ***out, size_t *n,
+		       const char *path, struct err *e)
 {
 	char item[PATH_MAX_JSON];
 
@@ -154,7 +170,8 @@ static int decode_strs(struct doc *d, struct json_object *v, const char ***out, 
 		return wrong(v, path, e, "array of strings");
 	size_t len = json_object_array_length(v);
 	if (len > DOC_ELEMENTS_MAX)
-		return err_conf(e, path, "expected at most %d elements, got %zu", DOC_ELEMENTS_MAX, len);
+		return err_conf(e, path, "expected at most %d elements, got %zu", DOC_ELEMENTS_MAX,
+				len);
 	const char **strs = doc_alloc(d, len + 1, sizeof *strs);
 	if (!strs)
 		return err_set(e, -ENOMEM, "decode %s", path);
@@ -171,8 +188,8 @@ static int decode_strs(struct doc *d, struct json_object *v, const char ***out, 
 	return 0;
 }
 
-int decode_array(struct doc *d, struct json_object *v, const struct field *fields, size_t size, void **out, size_t *n,
-		 const char *path, struct err *e)
+int decode_array(struct doc *d, struct json_object *v, const struct field *fields, size_t size,
+		 void **out, size_t *n, const char *path, struct err *e)
 {
 	char item[PATH_MAX_JSON];
 
@@ -180,13 +197,15 @@ int decode_array(struct doc *d, struct json_object *v, const struct field *field
 		return wrong(v, path, e, "array of objects");
 	size_t len = json_object_array_length(v);
 	if (len > DOC_ELEMENTS_MAX)
-		return err_conf(e, path, "expected at most %d elements, got %zu", DOC_ELEMENTS_MAX, len);
+		return err_conf(e, path, "expected at most %d elements, got %zu", DOC_ELEMENTS_MAX,
+				len);
 	char *elems = doc_alloc(d, len, size);
 	if (!elems)
 		return err_set(e, -ENOMEM, "decode %s", path);
 	for (size_t i = 0; i < len; i++) {
 		(void)snprintf(item, sizeof item, "%s/%zu", path, i);
-		int r = decode(d, json_object_array_get_idx(v, i), fields, elems + i * size, item, e);
+		int r = decode(d, json_object_array_get_idx(v, i), fields, elems + i * size, item,
+			       e);
 		if (r < 0)
 			return r;
 	}
@@ -195,7 +214,8 @@ int decode_array(struct doc *d, struct json_object *v, const struct field *field
 	return 0;
 }
 
-static int decode_text(struct json_object *v, const struct field *f, void *member, const char *path, struct err *e)
+static int decode_text(struct json_object *v, const struct field *f, void *member, const char *path,
+		       struct err *e)
 {
 	if (!json_object_is_type(v, json_type_string))
 		return wrong(v, path, e, f->expect);
@@ -205,7 +225,8 @@ static int decode_text(struct json_object *v, const struct field *f, void *membe
 	return 0;
 }
 
-static int decode_field(struct doc *d, struct json_object *v, const struct field *f, char *base, const char *path, struct err *e)
+static int decode_field(struct doc *d, struct json_object *v, const struct field *f, char *base,
+			const char *path, struct err *e)
 {
 	void *member = base + f->off;
 	size_t *count = (size_t *)(void *)(base + f->count_off);
@@ -256,7 +277,8 @@ static bool matches(const struct field *fields, const struct field *f, const cha
 	return true;
 }
 
-int decode(struct doc *d, struct json_object *o, const struct field *fields, void *base, const char *path, struct err *e)
+int decode(struct doc *d, struct json_object *o, const struct field *fields, void *base,
+	   const char *path, struct err *e)
 {
 	char sub[PATH_MAX_JSON];
 
@@ -325,7 +347,8 @@ bool json_true(struct json_object *v)
 	return json_object_is_type(v, json_type_boolean) && json_object_get_boolean(v);
 }
 
-int json_each(struct json_object *o, int (*fn)(const char *key, struct json_object *v, void *arg), void *arg)
+int json_each(struct json_object *o, int (*fn)(const char *key, struct json_object *v, void *arg),
+	      void *arg)
 {
 	if (!json_is_object(o))
 		return 0;

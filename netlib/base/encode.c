@@ -95,7 +95,10 @@ void json_append(struct json_object *array, struct json_object *v)
 		json_put(v);
 }
 
-/* Go's encoder escapes <, > and & too, writes U+2028 and U+2029 as escapes, and puts \ufffd for a byte that is no UTF-8. */
+/*
+ * Go's encoder escapes <, > and & too, writes U+2028 and U+2029 as escapes, and puts \ufffd for a
+ * byte that is no UTF-8.
+ */
 static void print_string(struct str *s, const char *p, size_t n)
 {
 	str_addc(s, '"');
@@ -113,7 +116,8 @@ static void print_string(struct str *s, const char *p, size_t n)
 			str_add(s, "\\t");
 		else if (c < 0x20 || c == '<' || c == '>' || c == '&')
 			str_addf(s, "\\u%04x", c);
-		else if (len == 3 && !memcmp(p + i, "\xe2\x80", 2) && ((unsigned char)p[i + 2] | 1) == 0xa9)
+		else if (len == 3 && !memcmp(p + i, "\xe2\x80", 2) &&
+			 ((unsigned char)p[i + 2] | 1) == 0xa9)
 			str_addf(s, "\\u202%x", p[i + 2] & 0xf);
 		else if (len)
 			str_add_n(s, p + i, len);

@@ -9,8 +9,8 @@
 /* CNI 1.1.0 "Error": 7 is "invalid network config". */
 #define CODE_INVALID_CONFIG 7
 
-__attribute__((format(printf, 3, 0)))
-static void fill(char *buf, size_t size, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void fill(char *buf, size_t size, const char *fmt,
+						       va_list ap)
 {
 	int n = vsnprintf(buf, size, fmt, ap);
 
@@ -35,7 +35,8 @@ int err_set(struct err *e, int r, const char *fmt, ...)
 	const char *reason = strerror(-r);
 	*e = (struct err){ .no = -r };
 	va_start(ap, fmt);
-	fill(e->text, sizeof e->text - strlen(reason) - 2, fmt, ap);	/* a long name must not push the reason out */
+	/* a long name must not push the reason out */
+	fill(e->text, sizeof e->text - strlen(reason) - 2, fmt, ap);
 	va_end(ap);
 	append(e->text, sizeof e->text, ": ", reason);
 	return r;

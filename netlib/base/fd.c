@@ -96,7 +96,8 @@ int fd_sanitize(void)
 	int fd;
 
 	do {
-		fd = open("/dev/null", O_RDWR);	/* not O_CLOEXEC: it stands in for a standard stream */
+		/* not O_CLOEXEC: it stands in for a standard stream */
+		fd = open("/dev/null", O_RDWR);
 		if (fd < 0)
 			return -errno;
 	} while (fd <= 2);

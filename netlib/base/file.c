@@ -23,7 +23,8 @@
 
 int file_read_at(int dir, const char *name, size_t max, char **out, size_t *len, struct err *e)
 {
-	cleanup_fd int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	cleanup_fd int fd =
+		openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 
 	if (fd < 0)
@@ -48,7 +49,8 @@ static int tmp_written(int dir, mode_t mode, const void *buf, size_t len)
 		return -errno;
 	if ((r = fd_write_all(fd, buf, len)) < 0)
 		return r;
-	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)	/* fchmod: the mode must not depend on the caller's umask */
+	/* fchmod: the mode must not depend on the caller's umask */
+	if (fchmod(fd, mode) < 0 || fsync(fd) < 0)
 		return -errno;
 	return take_fd(fd);
 }
@@ -69,7 +71,8 @@ static int dir_sync(int dir)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_create_at(int dir, const char *name, mode_t mode, const void *buf, size_t len, struct err *e)
+int file_create_at(int dir, const char *name, mode_t mode, const void *buf, size_t len,
+		   struct err *e)
 {
 	cleanup_fd int fd = tmp_written(dir, mode, buf, len);
 	int r;
@@ -85,14 +88,16 @@ int file_create_at(int dir, const char *name, mode_t mode, const void *buf, size
 	return 0;
 }
 
-int file_replace_at(int dir, const char *name, mode_t mode, const void *buf, size_t len, struct err *e)
+int file_replace_at(int dir, const char *name, mode_t mode, const void *buf, size_t len,
+		    struct err *e)
 {
 	char tmp[300];
 	int r;
 
 	if ((r = str_copyf(tmp, sizeof tmp, ".%s.new", name)) < 0)
 		return err_set(e, r, "replace %s", name);
-	cleanup_fd int fd = openat(dir, tmp, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode);
+	cleanup_fd int fd =
+		openat(dir, tmp, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_set(e, -errno, "create %s", tmp);
 	if ((r = fd_write_all(fd, buf, len)) == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
@@ -139,7 +144,10 @@ int file_open_dir(int dir, const char *name, struct err *e)
 	return fd < 0 ? err_set(e, -errno, "open directory %s", name) : fd;
 }
 
-/* /proc/locks names the holder by inode: "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF". 0 when unknown. */
+/*
+ * /proc/locks names the holder by inode: "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF". 0 when
+ * unknown.
+ */
 static int lock_holder(int fd)
 {
 	cleanup_stream FILE *f = fopen("/proc/locks", "re");
@@ -179,18 +187,21 @@ int file_lock(int fd, int timeout_ms, const char *what, struct err *e)
 		int nap_us = waited_us < 10000 ? 200 : waited_us < 100000 ? 1000 : 10000;
 		(void)nanosleep(&(struct timespec){ .tv_nsec = nap_us * 1000L }, NULL);
 	}
-	return err_code(e, -EAGAIN, 11, "lock %s: still held by process %d after %d ms; try again later", what,
+	return err_code(e, -EAGAIN, 11,
+			"lock %s: still held by process %d after %d ms; try again later", what,
 			lock_holder(fd), timeout_ms);
 }
 
 /*
- * A directory below dir that is no mount point. A device number does not tell: a volume bound into a tree comes from the same file
- * system as often as not, and what is in it is not ours. Kernels before 5.6, and filters that do not know openat2, leave that number.
+ * A directory below dir that is no mount point. A device number does not tell: a volume bound into
+ * a tree comes from the same file system as often as not, and what is in it is not ours. Kernels
+ * before 5.6, and filters that do not know openat2, leave that number.
  */
 static int open_level(int dir, const char *name)
 {
 	const struct open_how how = {
-		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_XDEV,
+		.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_NO_XDEV,
 	};
 	int fd = (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
 
@@ -215,11 +226,12 @@ static int remove_level(int dir, const char *name, dev_t dev, int depth, struct 
 	if (fd < 0 || st.st_dev != dev)
 		return err_say(e, -EXDEV, "remove %s: something is still mounted there", name);
 	if (depth > TREE_DEPTH_MAX)
-		return err_say(e, -ELOOP, "remove %s: more than %d directories deep", name, TREE_DEPTH_MAX);
+		return err_say(e, -ELOOP, "remove %s: more than %d directories deep", name,
+			       TREE_DEPTH_MAX);
 	cleanup_dir DIR *d = fdopendir(take_fd(fd));
 	if (!d)
 		return err_set(e, -errno, "read %s", name);
-	for (struct dirent *ent; (ent = readdir(d)); ) {
+	for (struct dirent *ent; (ent = readdir(d));) {
 		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
 			continue;
 		int r = remove_level(dirfd(d), ent->d_name, dev, depth + 1, e);
@@ -237,7 +249,7 @@ int file_remove_tree(int dir, const char *name, struct err *e)
 	cleanup_fd int parent = -1;
 	struct stat st;
 
-	if (base) {	/* on the way to the tree there may be mount points */
+	if (base) { /* on the way to the tree there may be mount points */
 		cleanup_free char *path = strndup(name, base == name ? 1 : (size_t)(base - name));
 
 		if (!path)

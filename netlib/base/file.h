@@ -9,32 +9,50 @@
 struct err;
 
 /*
- * Whole small files and directories, crash-safe. `dir` is a directory descriptor or AT_FDCWD; names never follow a symbolic link in
- * their last component, and FIFOs or devices are never waited for: what is read must be a regular file.
+ * Whole small files and directories, crash-safe. `dir` is a directory descriptor or AT_FDCWD; names
+ * never follow a symbolic link in their last component, and FIFOs or devices are never waited for:
+ * what is read must be a regular file.
  */
 
-/* Reads a regular file of at most max bytes: *out malloc'd, NUL-terminated. -EFBIG above max, -EFTYPE-like -EINVAL when not regular. */
+/*
+ * Reads a regular file of at most max bytes: *out malloc'd, NUL-terminated. -EFBIG above max,
+ * -EFTYPE-like -EINVAL when not regular.
+ */
 int file_read_at(int dir, const char *name, size_t max, char **out, size_t *len, struct err *e);
 
-/* Replaces name atomically: unnamed or temporary file, write, fsync, rename, fsync of the directory. Readers see old or new. */
-int file_replace_at(int dir, const char *name, mode_t mode, const void *buf, size_t len, struct err *e);
+/*
+ * Replaces name atomically: unnamed or temporary file, write, fsync, rename, fsync of the
+ * directory. Readers see old or new.
+ */
+int file_replace_at(int dir, const char *name, mode_t mode, const void *buf, size_t len,
+		    struct err *e);
 
-/* Creates name with its full content or not at all: O_TMPFILE, write, fsync, linkat, fsync of the directory. Returns 0, -EEXIST, -errno. */
-int file_create_at(int dir, const char *name, mode_t mode, const void *buf, size_t len, struct err *e);
+/*
+ * Creates name with its full content or not at all: O_TMPFILE, write, fsync, linkat, fsync of the
+ * directory. Returns 0, -EEXIST, -errno.
+ */
+int file_create_at(int dir, const char *name, mode_t mode, const void *buf, size_t len,
+		   struct err *e);
 
 /* mkdir -p below dir; components are created with mode; existing ones are left alone. */
 int file_mkdirs(const char *path, mode_t mode, struct err *e);
 
-/* Opens a directory (O_PATH is not used: the descriptor can be fsynced and read). No symbolic link as last component. */
+/*
+ * Opens a directory (O_PATH is not used: the descriptor can be fsynced and read). No symbolic link
+ * as last component.
+ */
 int file_open_dir(int dir, const char *name, struct err *e);
 
 /*
- * Exclusive flock on fd, waiting at most timeout_ms. -EAGAIN with the pid of the holder in the sentence when time runs out
- * (CNI code 11, try again later). what names the thing locked.
+ * Exclusive flock on fd, waiting at most timeout_ms. -EAGAIN with the pid of the holder in the
+ * sentence when time runs out (CNI code 11, try again later). what names the thing locked.
  */
 int file_lock(int fd, int timeout_ms, const char *what, struct err *e);
 
-/* Removes a whole tree below dir, never following links or crossing to another file system. Absence is success. */
+/*
+ * Removes a whole tree below dir, never following links or crossing to another file system. Absence
+ * is success.
+ */
 int file_remove_tree(int dir, const char *name, struct err *e);
 
 /* Writes a short value to a kernel file (/proc/sys, cgroup): one write(2). */

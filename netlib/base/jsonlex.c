@@ -19,8 +19,7 @@ struct lex {
 	struct err *e;
 };
 
-__attribute__((format(printf, 2, 3)))
-static int refuse(struct lex *l, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static int refuse(struct lex *l, const char *fmt, ...)
 {
 	char what[128];
 	va_list ap;
@@ -79,12 +78,16 @@ static int escape(struct lex *l)
 	if (v == 0)
 		return refuse(l, "\\u0000 is not accepted in strings");
 	if (v >= 0xdc00 && v <= 0xdfff)
-		return refuse(l, "\\u%04x is the second half of a surrogate pair without the first", (unsigned)v);
+		return refuse(l, "\\u%04x is the second half of a surrogate pair without the first",
+			      (unsigned)v);
 	if (v >= 0xd800 && v <= 0xdbff) {
 		int low = hex4(l, l->at + 6 < l->len ? l->at + 6 : l->len);
 
 		if (low < 0xdc00 || low > 0xdfff)
-			return refuse(l, "\\u%04x is the first half of a surrogate pair without the second", (unsigned)v);
+			return refuse(
+				l,
+				"\\u%04x is the first half of a surrogate pair without the second",
+				(unsigned)v);
 		l->at += 6;
 	}
 	l->at += v >= 0 ? 6 : 2;
@@ -93,7 +96,7 @@ static int escape(struct lex *l)
 
 static int string(struct lex *l)
 {
-	for (l->at++; l->at < l->len; ) {
+	for (l->at++; l->at < l->len;) {
 		unsigned char c = (unsigned char)l->text[l->at];
 		unsigned n;
 
@@ -109,7 +112,8 @@ static int string(struct lex *l)
 		if (!c)
 			return refuse(l, "NUL byte");
 		if (c < ' ')
-			return refuse(l, "control character 0x%02x in a string; expected \\u%04x", c, c);
+			return refuse(l, "control character 0x%02x in a string; expected \\u%04x",
+				      c, c);
 		if (!(n = utf8_len(l->text + l->at, l->len - l->at)))
 			return refuse(l, "invalid UTF-8 in a string");
 		l->at += n;

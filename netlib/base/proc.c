@@ -37,7 +37,10 @@ void proc_result_clear(struct proc_result *res)
 	*res = (struct proc_result){ 0 };
 }
 
-/* The child starts with default signal handling and nothing blocked, whatever we do with signals ourselves. */
+/*
+ * The child starts with default signal handling and nothing blocked, whatever we do with signals
+ * ourselves.
+ */
 static int start(const struct proc_spec *s, int in, int out, pid_t *pid)
 {
 	const char *base = strrchr(s->path, '/');
@@ -60,7 +63,7 @@ static int start(const struct proc_spec *s, int in, int out, pid_t *pid)
 	(void)posix_spawnattr_setsigdefault(&at, &all);
 	(void)posix_spawn_file_actions_adddup2(&fa, in, 0);
 	(void)posix_spawn_file_actions_adddup2(&fa, out, 1);
-	for (int i = 0; ; i++) {
+	for (int i = 0;; i++) {
 		r = posix_spawn(pid, s->path, &fa, &at, s->argv ? s->argv : own_argv, s->envp);
 		if (r != ETXTBSY || i == TXTBSY_RETRIES)
 			break;
@@ -72,7 +75,7 @@ static int start(const struct proc_spec *s, int in, int out, pid_t *pid)
 }
 
 struct pump {
-	int in, out;		/* our ends; in is -1 once all was written */
+	int in, out; /* our ends; in is -1 once all was written */
 	const char *src;
 	size_t left;
 	char *buf;
@@ -109,7 +112,7 @@ static void pump_in(struct pump *p)
 		p->src += n;
 		p->left -= (size_t)n;
 	}
-	if (n < 0 || !p->left) {	/* EPIPE: the child does not want to read on */
+	if (n < 0 || !p->left) { /* EPIPE: the child does not want to read on */
 		(void)close(p->in);
 		p->in = -1;
 	}
@@ -118,7 +121,8 @@ static void pump_in(struct pump *p)
 static int pump(struct pump *p, int64_t until)
 {
 	for (;;) {
-		struct pollfd f[2] = { { .fd = p->out, .events = POLLIN }, { .fd = p->in, .events = POLLOUT } };
+		struct pollfd f[2] = { { .fd = p->out, .events = POLLIN },
+				       { .fd = p->in, .events = POLLOUT } };
 		int64_t left = until - now_ms();
 		int r = poll(f, 2, left > 0 ? (int)left : 0);
 
@@ -187,7 +191,10 @@ int proc_run(const struct proc_spec *spec, struct proc_result *res, struct err *
 	(void)fcntl(in_wr, F_SETFL, O_NONBLOCK);
 	(void)sigaction(SIGPIPE, &ignore, &old);
 	struct pump p = {
-		.in = in_wr, .out = out_rd, .src = spec->in, .left = spec->in_len,
+		.in = in_wr,
+		.out = out_rd,
+		.src = spec->in,
+		.left = spec->in_len,
 		.max = spec->out_max ? spec->out_max : OUT_MAX_DEFAULT,
 	};
 	if (!p.left)
@@ -204,7 +211,8 @@ int proc_run(const struct proc_spec *spec, struct proc_result *res, struct err *
 	if (r < 0) {
 		free(p.buf);
 		if (r == -ETIMEDOUT)
-			return err_say(e, r, "run %s: no answer within %d ms; killed", spec->path, timeout_ms);
+			return err_say(e, r, "run %s: no answer within %d ms; killed", spec->path,
+				       timeout_ms);
 		return err_set(e, r, "run %s: read its output", spec->path);
 	}
 	if (!p.buf && !(p.buf = calloc(1, 1)))

@@ -12,7 +12,10 @@ void str_add_n(struct str *s, const char *bytes, size_t n)
 
 	if (s->bad)
 		return;
-	/* capacity is the next power of two, at least 64: grow when the old length and the new one differ in that */
+	/*
+	 * capacity is the next power of two, at least 64: grow when the old length and the new one
+	 * differ in that
+	 */
 	size_t have = 64, want = 64;
 	while (have < s->len + 1)
 		have *= 2;
@@ -142,7 +145,8 @@ int str_u64(const char *s, uint64_t max, uint64_t *out)
 	for (; *s; s++) {
 		if (*s < '0' || *s > '9')
 			return -EINVAL;
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*s - '0'), &v))
 			return -ERANGE;
 	}
 	if (v > max)
@@ -155,7 +159,7 @@ uint64_t hash_part(uint64_t h, const char *s)
 {
 	do
 		h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-	while (*s++);	/* the terminator is part of the hash: it keeps neighbours apart */
+	while (*s++); /* the terminator is part of the hash: it keeps neighbours apart */
 	return h;
 }
 

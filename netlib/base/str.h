@@ -9,7 +9,7 @@
 
 /* A growable text. Remembers the first failure (out of memory), so only str_take needs checking. */
 struct str {
-	char *p;	/* NUL-terminated once anything was added; NULL when empty */
+	char *p; /* NUL-terminated once anything was added; NULL when empty */
 	size_t len;
 	bool bad;
 };
@@ -22,7 +22,10 @@ void str_add_n(struct str *s, const char *bytes, size_t n);
 void str_addc(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Hands the text over (never NULL on success; "" when nothing was added). Returns NULL when memory ran out on the way. */
+/*
+ * Hands the text over (never NULL on success; "" when nothing was added). Returns NULL when memory
+ * ran out on the way.
+ */
 char *str_take(struct str *s);
 void str_free(struct str *s);
 
@@ -34,15 +37,19 @@ int str_copyf(char *buf, size_t size, const char *fmt, ...) __attribute__((forma
 
 bool str_starts(const char *s, const char *prefix);
 
-/* Bytes of the UTF-8 sequence that s begins with (1..4; s has n bytes), or 0: overlong forms and surrogates are none. */
+/*
+ * Bytes of the UTF-8 sequence that s begins with (1..4; s has n bytes), or 0: overlong forms and
+ * surrogates are none.
+ */
 unsigned utf8_len(const char *s, size_t n);
 
 /* Whole decimal number without sign, blanks or leading "+": 0 or -EINVAL / -ERANGE (above max). */
 int str_u64(const char *s, uint64_t max, uint64_t *out);
 
 /*
- * 64-bit name hash (FNV-1a with a final mix). Feed parts one after the other; parts are kept apart, so ("ab","c") and ("a","bc")
- * differ. Not a cryptographic hash: whoever derives a name from it checks the owner behind the name.
+ * 64-bit name hash (FNV-1a with a final mix). Feed parts one after the other; parts are kept apart,
+ * so ("ab","c") and ("a","bc") differ. Not a cryptographic hash: whoever derives a name from it
+ * checks the owner behind the name.
  */
 #define HASH_INIT UINT64_C(0xcbf29ce484222325)
 uint64_t hash_part(uint64_t h, const char *s);

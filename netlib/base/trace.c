@@ -67,5 +67,6 @@ void trace_event(const char *ev, const char *name, int64_t us, const char *fmt, 
 	json_print(&s, o, 0, false);
 	str_addc(&s, '\n');
 	if (!s.bad)
-		(void)fd_write_all(trace_fd, s.p, s.len);	/* one write: lines of several processes do not mix */
+		/* one write: lines of several processes do not mix */
+		(void)fd_write_all(trace_fd, s.p, s.len);
 }

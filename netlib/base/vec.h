@@ -8,12 +8,13 @@
 #include <string.h>
 
 /*
- * Growable arrays as two plain members, `T *v; size_t n;`: vec_add returns a pointer to a zeroed new last element, or NULL when
- * memory is out. The capacity is the next power of two of n, so it needs no member of its own.
+ * Growable arrays as two plain members, `T *v; size_t n;`: vec_add returns a pointer to a zeroed
+ * new last element, or NULL when memory is out. The capacity is the next power of two of n, so it
+ * needs no member of its own.
  */
 static inline void *vec_add_raw(void **v, size_t *n, size_t size)
 {
-	if ((*n & (*n - 1)) == 0) {	/* 0 or a power of two: full */
+	if ((*n & (*n - 1)) == 0) { /* 0 or a power of two: full */
 		size_t cap = *n ? *n * 2 : 1;
 		void *p = reallocarray(*v, cap, size);
 
@@ -24,7 +25,6 @@ static inline void *vec_add_raw(void **v, size_t *n, size_t size)
 	return memset((char *)*v + (*n)++ * size, 0, size);
 }
 
-#define vec_add(v, n) \
-	((__typeof__(*(v)))vec_add_raw((void **)(v), (n), sizeof **(v)))
+#define vec_add(v, n) ((__typeof__(*(v)))vec_add_raw((void **)(v), (n), sizeof **(v)))
 
 #endif

@@ -62,7 +62,9 @@ static int delegate(struct cni_op *op, enum cni_verb verb, struct cni_result *ou
 {
 	int r = resolve(op, e);
 
-	return r < 0 ? r : cni_delegate(op->ipam, verb, op->env, op->cc->text, op->cc->len, op->cc->version, NULL, out, e);
+	return r < 0 ? r
+		     : cni_delegate(op->ipam, verb, op->env, op->cc->text, op->cc->len,
+				    op->cc->version, NULL, out, e);
 }
 
 static int undo_ipam(const struct undo *u, struct txn *t, struct err *e)
@@ -80,14 +82,21 @@ int common_ipam_add(struct cni_op *op, struct err *e)
 
 	if ((r = resolve(op, e)) < 0)
 		return r;
-	/* in process its own records are ours; an executed one is undone by its DEL, also when it failed (it may have got half-way) */
-	if (!op->ipam->builtin && !txn_reserve(op->txn, &op_ipam_del, UNDO_HOST, NULL, op->cc->ipam_type, NULL, e))
+	/*
+	 * in process its own records are ours; an executed one is undone by its DEL, also when it
+	 * failed (it may have got half-way)
+	 */
+	if (!op->ipam->builtin &&
+	    !txn_reserve(op->txn, &op_ipam_del, UNDO_HOST, NULL, op->cc->ipam_type, NULL, e))
 		return -EIO;
-	r = cni_delegate(op->ipam, CNI_ADD, op->env, op->cc->text, op->cc->len, op->cc->version, op->txn, &got, e);
+	r = cni_delegate(op->ipam, CNI_ADD, op->env, op->cc->text, op->cc->len, op->cc->version,
+			 op->txn, &got, e);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < got.nifaces; i++)	/* IPAM results have none; whatever came is not ours to report */
-		free(got.ifaces[i].name), free(got.ifaces[i].sandbox), free(got.ifaces[i].socket_path), free(got.ifaces[i].pci_id);
+	/* IPAM results have none; whatever came is not ours to report */
+	for (size_t i = 0; i < got.nifaces; i++)
+		free(got.ifaces[i].name), free(got.ifaces[i].sandbox),
+			free(got.ifaces[i].socket_path), free(got.ifaces[i].pci_id);
 	free(got.ifaces);
 	op->res.ips = got.ips;
 	op->res.nips = got.nips;
@@ -95,7 +104,9 @@ int common_ipam_add(struct cni_op *op, struct err *e)
 	op->res.nroutes = got.nroutes;
 	op->res.dns = got.dns;
 	if (!got.nips)
-		return err_say(e, -EINVAL, "IPAM plugin returned missing IP config: %s gave no address", op->cc->ipam_type);
+		return err_say(e, -EINVAL,
+			       "IPAM plugin returned missing IP config: %s gave no address",
+			       op->cc->ipam_type);
 	return 0;
 }
 
@@ -124,11 +135,13 @@ int common_ipam_status(struct cni_op *op, struct err *e)
 int common_dns(struct cni_op *op, bool replace_always, struct err *e)
 {
 	struct json_object *dns = op->cc->dns;
-	bool any = json_get(dns, "nameservers") || json_get(dns, "domain") || json_get(dns, "search") || json_get(dns, "options");
+	bool any = json_get(dns, "nameservers") || json_get(dns, "domain") ||
+		   json_get(dns, "search") || json_get(dns, "options");
 
 	if (!replace_always && !any)
 		return 0;
-	return cni_dns_copy(&op->cc->dns_conf, &op->res.dns) < 0 ? err_set(e, -ENOMEM, "copy dns") : 0;
+	return cni_dns_copy(&op->cc->dns_conf, &op->res.dns) < 0 ? err_set(e, -ENOMEM, "copy dns")
+								 : 0;
 }
 
 static int take_mac(const char *text, const char *where, struct mac *out, struct err *e)
@@ -136,7 +149,9 @@ static int take_mac(const char *text, const char *where, struct mac *out, struct
 	if (!text || !*text)
 		return 0;
 	if (mac_parse(text, out) < 0)
-		return err_conf(e, where, "expected a MAC address like 02:11:22:33:44:55, got \"%.40s\"", text);
+		return err_conf(e, where,
+				"expected a MAC address like 02:11:22:33:44:55, got \"%.40s\"",
+				text);
 	return 0;
 }
 
@@ -163,7 +178,9 @@ int common_mac(const struct cni_op *op, struct mac *out, struct err *e)
 
 struct fw_owner common_owner(const struct cni_op *op)
 {
-	return (struct fw_owner){ .network = op->cc->name, .container = op->env->container, .ifname = op->env->ifname };
+	return (struct fw_owner){ .network = op->cc->name,
+				  .container = op->env->container,
+				  .ifname = op->env->ifname };
 }
 
 struct fw_owner *common_valid_owners(const struct cni_op *op)
@@ -172,12 +189,17 @@ struct fw_owner *common_valid_owners(const struct cni_op *op)
 
 	for (size_t i = 0; v && i < op->cc->nvalid; i++)
 		v[i] = (struct fw_owner){
-			.network = op->cc->name, .container = op->cc->valid[i].container ?: "", .ifname = op->cc->valid[i].ifname ?: "",
+			.network = op->cc->name,
+			.container = op->cc->valid[i].container ?: "",
+			.ifname = op->cc->valid[i].ifname ?: "",
 		};
 	return v;
 }
 
-/* The addresses of a result as masquerade intents; malloc'd. A chained plugin takes those of its own interface. */
+/*
+ * The addresses of a result as masquerade intents; malloc'd. A chained plugin takes those of its
+ * own interface.
+ */
 static struct fw_masq *masq_of(const struct cni_op *op, const struct cni_result *res, size_t *n)
 {
 	struct fw_masq *m = calloc(res->nips + 1, sizeof *m);
@@ -189,7 +211,8 @@ static struct fw_masq *masq_of(const struct cni_op *op, const struct cni_result 
 	return m;
 }
 
-bool common_ip_is_mine(const struct cni_op *op, const struct cni_result *res, const struct cni_ip *ip)
+bool common_ip_is_mine(const struct cni_op *op, const struct cni_result *res,
+		       const struct cni_ip *ip)
 {
 	if (ip->interface < 0)
 		return true;
@@ -199,7 +222,8 @@ bool common_ip_is_mine(const struct cni_op *op, const struct cni_result *res, co
 	return i->sandbox && *i->sandbox && !strcmp(i->name, op->env->ifname);
 }
 
-static int masq_plan(const struct cni_op *op, const struct cni_result *res, struct fw_plan *p, struct fw_masq **owned, struct err *e)
+static int masq_plan(const struct cni_op *op, const struct cni_result *res, struct fw_plan *p,
+		     struct fw_masq **owned, struct err *e)
 {
 	*owned = masq_of(op, res, &p->nmasq);
 	if (!*owned)
@@ -232,7 +256,8 @@ int common_masq_del(struct cni_op *op, struct err *e)
 	int r;
 
 	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
-		return r == -EOPNOTSUPP ? 0 : r;	/* a kernel without nf_tables holds nothing of ours */
+		/* a kernel without nf_tables holds nothing of ours */
+		return r == -EOPNOTSUPP ? 0 : r;
 	if (op->has_prev && (r = masq_plan(op, &op->prev, &hint, &owned, e)) < 0)
 		return r;
 	return fw_del(fw, &owner, FW_MASQ, hint.nmasq ? &hint : NULL, e);
@@ -282,7 +307,9 @@ int common_masq_backend(const char *text, struct err *e)
 	if (!text || !*text || !strcmp(text, "nftables"))
 		return 0;
 	if (!strcmp(text, "iptables"))
-		return err_code(e, -EOPNOTSUPP, CNI_E_FIELD, "/ipMasqBackend: \"iptables\" is not supported by this version; "
+		return err_code(e, -EOPNOTSUPP, CNI_E_FIELD,
+				"/ipMasqBackend: \"iptables\" is not supported by this version; "
 				"leave the key out or say \"nftables\"");
-	return err_conf(e, "/ipMasqBackend", "expected \"nftables\" or \"iptables\", got \"%.40s\"", text);
+	return err_conf(e, "/ipMasqBackend", "expected \"nftables\" or \"iptables\", got \"%.40s\"",
+			text);
 }

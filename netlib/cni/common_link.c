@@ -24,15 +24,18 @@
 #include "netlib/nl/nlmsg.h"
 #include "netlib/txn/verbs.h"
 
-#define NAME_SALTS 10	/* host names tried when a derived one belongs to somebody else */
+#define NAME_SALTS 10 /* host names tried when a derived one belongs to somebody else */
 
 /* ---- the host end of a veth */
 
-static void alias_of(const char *network, const char *container, const char *ifname, char *buf, size_t size)
+static void alias_of(const char *network, const char *container, const char *ifname, char *buf,
+		     size_t size)
 {
-	uint64_t h = hash_end(hash_part(hash_part(hash_part(HASH_INIT, network), container), ifname));
+	uint64_t h =
+		hash_end(hash_part(hash_part(hash_part(HASH_INIT, network), container), ifname));
 
-	(void)str_copyf(buf, size, "naru:%016llx %.80s/%.80s/%.15s", (unsigned long long)h, network, container, ifname);
+	(void)str_copyf(buf, size, "naru:%016llx %.80s/%.80s/%.15s", (unsigned long long)h, network,
+			container, ifname);
 }
 
 void common_alias(const struct cni_op *op, char *buf, size_t size)
@@ -56,16 +59,19 @@ int common_host_veth(struct cni_op *op, struct link *out, struct err *e)
 		int r = link_get(op->host, name, &l, e);
 
 		if (r == -ENODEV)
-			continue;	/* a later name may still be ours: the first was somebody else's then */
+			/* a later name may still be ours: the first was somebody else's then */
+			continue;
 		if (r < 0)
 			return r;
 		/* no alias yet: its creation was cut off between two messages */
-		if (!strcmp(l.kind, "veth") && (!strcmp(l.alias, alias) || (!*l.alias && salt == 0))) {
+		if (!strcmp(l.kind, "veth") &&
+		    (!strcmp(l.alias, alias) || (!*l.alias && salt == 0))) {
 			*out = l;
 			return 0;
 		}
 	}
-	return err_say(e, -ENODEV, "no host interface of container %.64s, interface %s", op->env->container, op->env->ifname);
+	return err_say(e, -ENODEV, "no host interface of container %.64s, interface %s",
+		       op->env->container, op->env->ifname);
 }
 
 int common_veth_add(struct cni_op *op, struct veth_spec *v, struct err *e)
@@ -84,13 +90,17 @@ int common_veth_add(struct cni_op *op, struct veth_spec *v, struct err *e)
 		if (r <= 0)
 			return r;
 		if (link_get(op->cont, op->env->ifname, &l, NULL) == 0)
-			return err_code(e, -EEXIST, CNI_E_IN_USE, "container veth name (\"%s\") already exists in %.150s",
+			return err_code(e, -EEXIST, CNI_E_IN_USE,
+					"container veth name (\"%s\") already exists in %.150s",
 					op->env->ifname, op->env->netns);
 		if (link_get(op->host, v->name, &l, NULL) == 0 && !strcmp(l.alias, alias))
-			return err_code(e, -EEXIST, CNI_E_IN_USE, "container %.64s is already attached to network %s as %s "
-					"(host interface %s)", op->env->container, op->cc->name, op->env->ifname, v->name);
+			return err_code(e, -EEXIST, CNI_E_IN_USE,
+					"container %.64s is already attached to network %s as %s "
+					"(host interface %s)",
+					op->env->container, op->cc->name, op->env->ifname, v->name);
 	}
-	return err_code(e, -EEXIST, CNI_E_IN_USE, "no free name for the host interface after %d attempts", NAME_SALTS);
+	return err_code(e, -EEXIST, CNI_E_IN_USE,
+			"no free name for the host interface after %d attempts", NAME_SALTS);
 }
 
 int common_veth_del(struct cni_op *op, struct err *e)
@@ -115,7 +125,10 @@ int common_veth_del_deferred(struct cni_op *op, struct err *e)
 
 	if (r < 0)
 		return r == -ENODEV ? common_container_del(op, e) : r;
-	/* off the bridge at once, so that the address can be given out again; the slow part is the kernel's grace period */
+	/*
+	 * off the bridge at once, so that the address can be given out again; the slow part is the
+	 * kernel's grace period
+	 */
 	if ((r = link_down(op->host, l.index, e)) < 0)
 		return r == -ENODEV ? 0 : r;
 	pid_t pid = fork();
@@ -124,15 +137,16 @@ int common_veth_del_deferred(struct cni_op *op, struct err *e)
 	if (pid > 0)
 		return 0;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; null >= 0 && fd < 3; fd++)	/* runtimes read our stdout to its end */
+	for (int fd = 0; null >= 0 && fd < 3; fd++) /* runtimes read our stdout to its end */
 		(void)dup2(null, fd);
 	(void)setsid();
 	_exit(link_del(op->host, l.index, NULL) < 0);
 }
 
 /*
- * A namespace's path may have been recycled: what bears the interface's name there is another attachment's when its MAC is not the one
- * that ADD reported, or when its peer's alias names somebody else.
+ * A namespace's path may have been recycled: what bears the interface's name there is another
+ * attachment's when its MAC is not the one that ADD reported, or when its peer's alias names
+ * somebody else.
  */
 static bool is_anothers(const struct cni_op *op, const struct link *l)
 {
@@ -142,20 +156,25 @@ static bool is_anothers(const struct cni_op *op, const struct link *l)
 	for (size_t i = 0; op->has_prev && i < op->prev.nifaces; i++) {
 		const struct cni_iface *f = &op->prev.ifaces[i];
 
-		if (f->sandbox && *f->sandbox && !strcmp(f->name, op->env->ifname) && f->mac.set && !mac_eq(&f->mac, &l->mac))
+		if (f->sandbox && *f->sandbox && !strcmp(f->name, op->env->ifname) && f->mac.set &&
+		    !mac_eq(&f->mac, &l->mac))
 			return true;
 	}
 	common_alias(op, alias, sizeof alias);
-	return l->peer && link_get_index(op->host, l->peer, &peer, NULL) == 0 && str_starts(peer.alias, "naru:") &&
-	       strcmp(peer.alias, alias);
+	return l->peer && link_get_index(op->host, l->peer, &peer, NULL) == 0 &&
+	       str_starts(peer.alias, "naru:") && strcmp(peer.alias, alias);
 }
 
-/* Links of other makers (the Go plugins, before an upgrade) have random host names: take the container's end, if it is a veth. */
+/*
+ * Links of other makers (the Go plugins, before an upgrade) have random host names: take the
+ * container's end, if it is a veth.
+ */
 int common_container_del(struct cni_op *op, struct err *e)
 {
 	struct link l;
 
-	if (!op->cont || link_get(op->cont, op->env->ifname, &l, NULL) < 0 || strcmp(l.kind, "veth") || is_anothers(op, &l))
+	if (!op->cont || link_get(op->cont, op->env->ifname, &l, NULL) < 0 ||
+	    strcmp(l.kind, "veth") || is_anothers(op, &l))
 		return 0;
 	return link_del(op->cont, l.index, e);
 }
@@ -167,7 +186,10 @@ struct collect {
 	bool oom;
 };
 
-/* Of this network, and of no valid attachment? The alias says so: "naru:HASH NETWORK/CONTAINER/IFNAME". */
+/*
+ * Of this network, and of no valid attachment? The alias says so: "naru:HASH
+ * NETWORK/CONTAINER/IFNAME".
+ */
 static int collect_veth(const struct link *l, void *arg)
 {
 	struct collect *c = arg;
@@ -176,10 +198,12 @@ static int collect_veth(const struct link *l, void *arg)
 	const char *rest = strchr(l->alias, ' ');
 
 	(void)str_copyf(mine, sizeof mine, "%.80s/", cc->name);
-	if (strcmp(l->kind, "veth") || !str_starts(l->alias, "naru:") || !rest || !str_starts(rest + 1, mine))
+	if (strcmp(l->kind, "veth") || !str_starts(l->alias, "naru:") || !rest ||
+	    !str_starts(rest + 1, mine))
 		return 0;
 	for (size_t i = 0; i < cc->nvalid; i++) {
-		alias_of(cc->name, cc->valid[i].container ?: "", cc->valid[i].ifname ?: "", alias, sizeof alias);
+		alias_of(cc->name, cc->valid[i].container ?: "", cc->valid[i].ifname ?: "", alias,
+			 sizeof alias);
 		if (!strcmp(alias, l->alias))
 			return 0;
 	}
@@ -222,7 +246,8 @@ static bool has_family(const struct cni_result *res, uint8_t family)
 	return false;
 }
 
-static int cont_sysctl(struct cni_op *op, const char *ifname, const char *leaf, const char *value, struct err *e)
+static int cont_sysctl(struct cni_op *op, const char *ifname, const char *leaf, const char *value,
+		       struct err *e)
 {
 	char name[128];
 
@@ -244,37 +269,74 @@ static int prepare_v6(struct cni_op *op, bool dad, struct err *e)
 	return cont_sysctl(op, op->env->ifname, "accept_dad", dad ? "1" : "0", e);
 }
 
-/* gw of a route without one: the first gateway of its family, as the reference fills it in. Pure. */
+/*
+ * gw of a route without one: the first gateway of its family, as the reference fills it in. Pure.
+ */
 static struct ip_addr gateway_for(const struct cni_result *res, const struct cni_route *r)
 {
 	if (ip_is_set(&r->gw))
 		return r->gw;
 	for (size_t i = 0; i < res->nips; i++)
-		if (res->ips[i].address.addr.family == r->dst.addr.family && ip_is_set(&res->ips[i].gateway))
+		if (res->ips[i].address.addr.family == r->dst.addr.family &&
+		    ip_is_set(&res->ips[i].gateway))
 			return res->ips[i].gateway;
 	return (struct ip_addr){ 0 };
 }
 
-static struct route route_for(const struct cni_result *res, const struct cni_route *r, uint32_t index)
+static struct route route_for(const struct cni_result *res, const struct cni_route *r,
+			      uint32_t index)
 {
 	return (struct route){
-		.dst = r->dst, .gw = gateway_for(res, r), .oif = index, .table = r->has_table ? r->table : 0,
-		.priority = r->priority, .mtu = r->mtu, .advmss = r->advmss, .scope = r->scope, .has_scope = r->has_scope,
+		.dst = r->dst,
+		.gw = gateway_for(res, r),
+		.oif = index,
+		.table = r->has_table ? r->table : 0,
+		.priority = r->priority,
+		.mtu = r->mtu,
+		.advmss = r->advmss,
+		.scope = r->scope,
+		.has_scope = r->has_scope,
 	};
 }
 
-/* One more route to a destination that an earlier one has too, through another gateway: they share it. Pure. */
+/*
+ * Without the connected route the kernel accepts only the gateways that have a route of their own.
+ * The reference takes the connected route away after it added the others, so that they may name any
+ * neighbour; here the same is said outright. Pure.
+ */
+static bool is_neighbour(const struct cni_result *res, const struct ip_addr *gw)
+{
+	bool inside = false;
+
+	for (size_t i = 0; i < res->nips; i++) {
+		if (ip_eq(&res->ips[i].gateway, gw))
+			return false;
+		inside |= ip_prefix_contains(&res->ips[i].address, gw);
+	}
+	return inside;
+}
+
+/*
+ * One more route to a destination that an earlier one has too, through another gateway: they share
+ * it. Pure.
+ */
 static bool repeats(const struct cni_result *res, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (ip_prefix_eq(&res->routes[k].dst, &res->routes[i].dst) && res->routes[k].table == res->routes[i].table &&
-		    res->routes[k].priority == res->routes[i].priority && !ip_eq(&res->routes[k].gw, &res->routes[i].gw))
+		if (ip_prefix_eq(&res->routes[k].dst, &res->routes[i].dst) &&
+		    res->routes[k].table == res->routes[i].table &&
+		    res->routes[k].priority == res->routes[i].priority &&
+		    !ip_eq(&res->routes[k].gw, &res->routes[i].gw))
 			return true;
 	return false;
 }
 
-/* Which message of the batch failed, in words: two for the interface, the addresses, the extra routes, the routes. */
-static int batch_failed(struct cni_op *op, unsigned failed, const struct route *extra, size_t nextra, int r, struct err *e)
+/*
+ * Which message of the batch failed, in words: two for the interface, the addresses, the extra
+ * routes, the routes.
+ */
+static int batch_failed(struct cni_op *op, unsigned failed, const struct route *extra,
+			size_t nextra, int r, struct err *e)
 {
 	size_t at = failed < 2 ? 0 : failed - 2;
 	char text[ROUTE_TEXT_MAX];
@@ -285,11 +347,13 @@ static int batch_failed(struct cni_op *op, unsigned failed, const struct route *
 		return r;
 	}
 	if (at < op->res.nips) {
-		err_wrap(e, "add IP addr %s to %s", ip_prefix_text(&op->res.ips[at].address, text), op->env->ifname);
+		err_wrap(e, "add IP addr %s to %s", ip_prefix_text(&op->res.ips[at].address, text),
+			 op->env->ifname);
 		return r;
 	}
 	at -= op->res.nips;
-	rt = at < nextra ? extra[at] : route_for(&op->res, &op->res.routes[at - nextra], op->cont_index);
+	rt = at < nextra ? extra[at]
+			 : route_for(&op->res, &op->res.routes[at - nextra], op->cont_index);
 	err_wrap(e, "add route %s to %s", route_text(&rt, text), op->env->ifname);
 	return r;
 }
@@ -304,8 +368,8 @@ int common_address_add(struct cni_op *op, uint32_t index, bool dad, struct err *
 	return common_address_add_with(op, index, dad, 0, NULL, 0, e);
 }
 
-int common_address_add_with(struct cni_op *op, uint32_t index, bool dad, uint32_t flags, const struct route *extra, size_t nextra,
-			    struct err *e)
+int common_address_add_with(struct cni_op *op, uint32_t index, bool dad, uint32_t flags,
+			    const struct route *extra, size_t nextra, struct err *e)
 {
 	unsigned failed = 0;
 	struct nlmsg m;
@@ -315,15 +379,19 @@ int common_address_add_with(struct cni_op *op, uint32_t index, bool dad, uint32_
 	if (has_family(&op->res, AF_INET6) && (r = prepare_v6(op, dad, e)) < 0)
 		return r;
 	nlmsg_init(&m);
-	link_put_inet_conf(&m, index, IPV4_DEVCONF_ARP_NOTIFY, 1);	/* neighbours learn a reused address at once */
+	/* neighbours learn a reused address at once */
+	link_put_inet_conf(&m, index, IPV4_DEVCONF_ARP_NOTIFY, 1);
 	link_put_up(&m, index);
 	for (size_t i = 0; i < op->res.nips; i++)
-		addr_put(&m, index, &op->res.ips[i].address, flags | addr_flags(&op->res.ips[i].address, dad));
+		addr_put(&m, index, &op->res.ips[i].address,
+			 flags | addr_flags(&op->res.ips[i].address, dad));
 	for (size_t i = 0; i < nextra; i++)
 		route_put(&m, &extra[i], false);
 	for (size_t i = 0; i < op->res.nroutes; i++) {
 		struct route rt = route_for(&op->res, &op->res.routes[i], index);
 
+		rt.onlink = flags & IFA_F_NOPREFIXROUTE && ip_is_set(&rt.gw) &&
+			    is_neighbour(&op->res, &rt.gw);
 		route_put(&m, &rt, repeats(&op->res, i));
 	}
 	/* addresses and routes go with the interface, which the veth's undo removes */
@@ -357,7 +425,8 @@ static int match_route(const struct route *r, void *arg)
 	struct find_route *f = arg;
 	const struct route *w = f->want;
 
-	if (r->oif == w->oif && ip_prefix_eq(&r->dst, &w->dst) && r->table == (w->table ? w->table : RT_TABLE_MAIN) &&
+	if (r->oif == w->oif && ip_prefix_eq(&r->dst, &w->dst) &&
+	    r->table == (w->table ? w->table : RT_TABLE_MAIN) &&
 	    (!w->priority || r->priority == w->priority) &&
 	    (ip_prefix_is_default(&w->dst) || !ip_is_set(&w->gw) || ip_eq(&r->gw, &w->gw)))
 		f->found = true;
@@ -374,19 +443,27 @@ static int check_iface(struct cni_op *op, const char *kind, struct link *l, stru
 		if (op->prev.ifaces[i].sandbox && !strcmp(op->prev.ifaces[i].name, op->env->ifname))
 			want = &op->prev.ifaces[i];
 	if (!want)
-		return cni_check_fail(e, "prevResult has no container interface %s", op->env->ifname);
+		return cni_check_fail(e, "prevResult has no container interface %s",
+				      op->env->ifname);
 	if (strcmp(want->sandbox, op->env->netns))
-		return cni_check_fail(e, "interface %s: expected in sandbox %.150s, CNI_NETNS is %.150s", want->name, want->sandbox,
-				      op->env->netns);
+		return cni_check_fail(
+			e, "interface %s: expected in sandbox %.150s, CNI_NETNS is %.150s",
+			want->name, want->sandbox, op->env->netns);
 	if ((r = link_get(op->cont, op->env->ifname, l, e)) < 0)
-		return r == -ENODEV ? cni_check_fail(e, "interface %s: expected in the container, found none", want->name) : r;
+		return r == -ENODEV
+			       ? cni_check_fail(
+					 e, "interface %s: expected in the container, found none",
+					 want->name)
+			       : r;
 	if (*kind && strcmp(l->kind, kind))
-		return cni_check_fail(e, "interface %s: expected kind %s, found %s", want->name, kind, *l->kind ? l->kind : "none");
+		return cni_check_fail(e, "interface %s: expected kind %s, found %s", want->name,
+				      kind, *l->kind ? l->kind : "none");
 	if (!(l->flags & IFF_UP))
-		return cni_check_fail(e, "interface %s in the container: expected up, found down", want->name);
+		return cni_check_fail(e, "interface %s in the container: expected up, found down",
+				      want->name);
 	if (want->mac.set && !mac_eq(&want->mac, &l->mac))
-		return cni_check_fail(e, "interface %s: expected MAC %s, found %s", want->name, mac_text(&want->mac, a),
-				      mac_text(&l->mac, b));
+		return cni_check_fail(e, "interface %s: expected MAC %s, found %s", want->name,
+				      mac_text(&want->mac, a), mac_text(&l->mac, b));
 	return 0;
 }
 
@@ -401,13 +478,14 @@ static int check_addr(struct cni_op *op, uint32_t index, const struct ip_prefix 
 	if (r < 0)
 		return r;
 	if (!f.found)
-		return cni_check_fail(e, "interface %s: expected address %s, found it missing", op->env->ifname,
-				      ip_prefix_text(p, text));
+		return cni_check_fail(e, "interface %s: expected address %s, found it missing",
+				      op->env->ifname, ip_prefix_text(p, text));
 	if (!rt.found && (r = route_each(op->cont, p->addr.family, match_route, &rt, e)) < 0)
 		return r;
 	if (!rt.found)
-		return cni_check_fail(e, "interface %s: expected a route to its own subnet %s, found it missing", op->env->ifname,
-				      ip_prefix_text(&connected.dst, text));
+		return cni_check_fail(
+			e, "interface %s: expected a route to its own subnet %s, found it missing",
+			op->env->ifname, ip_prefix_text(&connected.dst, text));
 	return 0;
 }
 
@@ -420,7 +498,8 @@ int common_address_check(struct cni_op *op, const char *kind, uint32_t mtu, stru
 	if (r < 0)
 		return r;
 	if (mtu && l.mtu != mtu)
-		return cni_check_fail(e, "interface %s in the container: expected MTU %u, found %u", l.name, mtu, l.mtu);
+		return cni_check_fail(e, "interface %s in the container: expected MTU %u, found %u",
+				      l.name, mtu, l.mtu);
 	for (size_t i = 0; i < op->prev.nips; i++)
 		if (common_ip_is_mine(op, &op->prev, &op->prev.ips[i]) &&
 		    (r = check_addr(op, l.index, &op->prev.ips[i].address, e)) < 0)
@@ -432,8 +511,9 @@ int common_address_check(struct cni_op *op, const char *kind, uint32_t mtu, stru
 		if ((r = route_each(op->cont, want.dst.addr.family, match_route, &f, e)) < 0)
 			return r;
 		if (!f.found)
-			return cni_check_fail(e, "interface %s: expected route %s, found it missing", op->env->ifname,
-					      route_text(&want, text));
+			return cni_check_fail(e,
+					      "interface %s: expected route %s, found it missing",
+					      op->env->ifname, route_text(&want, text));
 	}
 	return 0;
 }
@@ -444,7 +524,8 @@ static const struct {
 	uint8_t family;
 	const char *sysctl;
 } forwarding[] = {
-	{ AF_INET, "net/ipv4/ip_forward" }, { AF_INET6, "net/ipv6/conf/all/forwarding" },
+	{ AF_INET, "net/ipv4/ip_forward" },
+	{ AF_INET6, "net/ipv6/conf/all/forwarding" },
 };
 
 int common_shared_sysctl(struct cni_op *op, const char *name, const char *value, struct err *e)
@@ -475,7 +556,8 @@ int common_forwarding_check(struct cni_op *op, struct err *e)
 		if ((r = sysctl_read(forwarding[i].sysctl, value, e)) < 0)
 			return r;
 		if (!strcmp(value, "0"))
-			return cni_check_fail(e, "sysctl %s: expected 1, found 0", forwarding[i].sysctl);
+			return cni_check_fail(e, "sysctl %s: expected 1, found 0",
+					      forwarding[i].sysctl);
 	}
 	return 0;
 }

@@ -16,13 +16,13 @@ struct args_view {
 };
 static const struct field args_fields[] = {
 	FIELD_RAW("cni", struct args_view, cni),
-	FIELD_END
+	FIELD_END,
 };
 
 static const struct field attachment_fields[] = {
 	FIELD_STR("containerID", struct cni_attachment, container),
 	FIELD_STR("ifname", struct cni_attachment, ifname),
-	FIELD_END
+	FIELD_END,
 };
 
 struct common_view {
@@ -40,8 +40,9 @@ static const struct field common_fields[] = {
 	FIELD_RAW("runtimeConfig", struct common_view, c.runtime),
 	FIELD_RAW("prevResult", struct common_view, c.prev),
 	FIELD_RAW("cni.dev/valid-attachments", struct common_view, valid),
-	FIELD_RAW("cni.dev/attachments", struct common_view, valid_old),	/* what libcni sends beside it */
-	FIELD_END
+	/* what libcni sends beside it */
+	FIELD_RAW("cni.dev/attachments", struct common_view, valid_old),
+	FIELD_END,
 };
 
 struct ipam_view {
@@ -49,7 +50,7 @@ struct ipam_view {
 };
 static const struct field ipam_fields[] = {
 	FIELD_STR("type", struct ipam_view, type),
-	FIELD_END
+	FIELD_END,
 };
 
 void cni_conf_clear(struct cni_conf *c)
@@ -86,8 +87,9 @@ static int parts(struct cni_conf *c, struct common_view *v, struct err *e)
 	if (c->dns && (r = cni_dns_decode(c->dns, &c->dns_conf, "/dns", e)) < 0)
 		return r;
 	if (valid)
-		return decode_array(&c->doc, valid, attachment_fields, sizeof *c->valid, (void **)&c->valid, &c->nvalid,
-				    "/cni.dev~1valid-attachments", e);
+		return decode_array(&c->doc, valid, attachment_fields, sizeof *c->valid,
+				    (void **)&c->valid, &c->nvalid, "/cni.dev~1valid-attachments",
+				    e);
 	return 0;
 }
 
@@ -97,7 +99,8 @@ int cni_conf_parse(struct cni_conf *c, char *text, size_t len, struct err *e)
 	int r = doc_parse(&v.c.doc, text, len, e);
 
 	if (r == 0 && !json_is_object(v.c.doc.root))
-		r = err_code(e, -EINVAL, CNI_E_DECODE, "the configuration on stdin is not a JSON object");
+		r = err_code(e, -EINVAL, CNI_E_DECODE,
+			     "the configuration on stdin is not a JSON object");
 	if (r == 0)
 		r = decode(&v.c.doc, v.c.doc.root, common_fields, &v, "", e);
 	if (r == 0)

@@ -30,7 +30,8 @@ static const struct {
 	{ "CNI_NETNS", ON(CNI_ADD) | ON(CNI_CHECK), offsetof(struct cni_env, netns) },
 	{ "CNI_IFNAME", ATTACH, offsetof(struct cni_env, ifname) },
 	{ "CNI_ARGS", 0, offsetof(struct cni_env, args) },
-	{ "CNI_PATH", ON(CNI_ADD) | ON(CNI_DEL) | ON(CNI_CHECK) | ON(CNI_GC) | ON(CNI_STATUS), offsetof(struct cni_env, path) },
+	{ "CNI_PATH", ON(CNI_ADD) | ON(CNI_DEL) | ON(CNI_CHECK) | ON(CNI_GC) | ON(CNI_STATUS),
+	  offsetof(struct cni_env, path) },
 };
 
 bool cni_name_ok(const char *s)
@@ -38,7 +39,8 @@ bool cni_name_ok(const char *s)
 	if (strlen(s) > NAME_MAX_CNI)
 		return false;
 	for (const char *p = s; *p; p++) {
-		bool alnum = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9');
+		bool alnum = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			     (*p >= '0' && *p <= '9');
 
 		if (!alnum && (p == s || !strchr("_.-", *p)))
 			return false;
@@ -52,15 +54,20 @@ static int validate(const struct cni_env *v, struct err *e)
 		return 0;
 	if (!cni_name_ok(v->container)) {
 		(void)err_code(e, -EINVAL, CNI_E_ENV, "invalid characters in containerID");
-		err_details(e, "CNI_CONTAINERID is \"%.100s\"; expected letters, digits, '_', '.' and '-', first a letter or "
-			    "digit, at most %d", v->container, NAME_MAX_CNI);
+		err_details(
+			e,
+			"CNI_CONTAINERID is \"%.100s\"; expected letters, digits, '_', '.' and '-', first a letter or "
+			"digit, at most %d",
+			v->container, NAME_MAX_CNI);
 		return -EINVAL;
 	}
 	const char *problem = ifname_problem(v->ifname);
 	if (problem)
-		return err_code(e, -EINVAL, CNI_E_ENV, "CNI_IFNAME: interface name \"%.40s\" %s", v->ifname, problem);
+		return err_code(e, -EINVAL, CNI_E_ENV, "CNI_IFNAME: interface name \"%.40s\" %s",
+				v->ifname, problem);
 	if (v->args && strlen(v->args) > ARGS_MAX)
-		return err_code(e, -EINVAL, CNI_E_ENV, "CNI_ARGS is longer than %d bytes", ARGS_MAX);
+		return err_code(e, -EINVAL, CNI_E_ENV, "CNI_ARGS is longer than %d bytes",
+				ARGS_MAX);
 	return 0;
 }
 
@@ -81,14 +88,16 @@ int cni_env_read(struct cni_env *out, struct err *e)
 		if (empty && v.verb < CNI_VERBS && vars[i].required & ON(v.verb)) {
 			size_t at = strlen(missing);
 
-			(void)snprintf(missing + at, sizeof missing - at, "%s%s", at ? "," : "", vars[i].name);
+			(void)snprintf(missing + at, sizeof missing - at, "%s%s", at ? "," : "",
+				       vars[i].name);
 		}
 	}
 	v.netns_override = override && (!strcmp(override, "1") || !strcasecmp(override, "true"));
 	if (!v.args)
 		v.args = "";
 	if (*missing)
-		return err_code(e, -EINVAL, CNI_E_ENV, "required env variables [%s] missing", missing);
+		return err_code(e, -EINVAL, CNI_E_ENV, "required env variables [%s] missing",
+				missing);
 	if (v.verb < CNI_VERBS) {
 		int r = validate(&v, e);
 
@@ -116,7 +125,9 @@ static int next_pair(const char **p, struct pair *out, struct err *e)
 		return 0;
 	eq = memchr(s, '=', (size_t)(end - s));
 	if (!eq || memchr(eq + 1, '=', (size_t)(end - eq - 1)))
-		return err_code(e, -EINVAL, CNI_E_ENV, "ARGS: invalid pair \"%.*s\"; expected KEY=VALUE", (int)(end - s), s);
+		return err_code(e, -EINVAL, CNI_E_ENV,
+				"ARGS: invalid pair \"%.*s\"; expected KEY=VALUE", (int)(end - s),
+				s);
 	*out = (struct pair){ s, eq + 1, (size_t)(eq - s), (size_t)(end - eq - 1) };
 	*p = *end ? end + 1 : end;
 	return 1;
@@ -136,7 +147,8 @@ int cni_arg(const char *args, const char *key, char *buf, unsigned size, struct 
 		if (!key_is(&kv, key))
 			continue;
 		if (kv.nvalue >= size)
-			return err_code(e, -EINVAL, CNI_E_ENV, "ARGS: value of %s is longer than %u bytes", key, size - 1);
+			return err_code(e, -EINVAL, CNI_E_ENV,
+					"ARGS: value of %s is longer than %u bytes", key, size - 1);
 		memcpy(buf, kv.value, kv.nvalue);
 		buf[kv.nvalue] = 0;
 		found = 1;
@@ -162,11 +174,13 @@ int cni_args_check(const char *args, const char *const *known, struct err *e)
 		if (!*k && !key_is(&kv, "IgnoreUnknown")) {
 			size_t at = strlen(unknown);
 
-			(void)snprintf(unknown + at, sizeof unknown - at, "%s\"%.*s=%.*s\"", at ? " " : "", (int)kv.nkey,
-				       kv.key, (int)kv.nvalue, kv.value);
+			(void)snprintf(unknown + at, sizeof unknown - at, "%s\"%.*s=%.*s\"",
+				       at ? " " : "", (int)kv.nkey, kv.key, (int)kv.nvalue,
+				       kv.value);
 		}
 	}
 	if (r == 0 && *unknown)
-		return err_code(e, -EINVAL, CNI_E_ENV, "ARGS: unknown args [%s]; IgnoreUnknown=1 accepts them", unknown);
+		return err_code(e, -EINVAL, CNI_E_ENV,
+				"ARGS: unknown args [%s]; IgnoreUnknown=1 accepts them", unknown);
 	return r;
 }

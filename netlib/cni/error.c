@@ -9,16 +9,28 @@
 #include "netlib/base/err.h"
 #include "netlib/base/str.h"
 
-/* The one place where errno becomes a CNI code. What is not listed is 999, as everything is in the reference. */
+/*
+ * The one place where errno becomes a CNI code. What is not listed is 999, as everything is in the
+ * reference.
+ */
 static const struct {
 	int no;
 	enum cni_code code;
 } codes[] = {
-	{ EAGAIN, CNI_E_RETRY }, { EBUSY, CNI_E_RETRY }, { ETIMEDOUT, CNI_E_RETRY },
-	{ EIO, CNI_E_IO }, { ENOSPC, CNI_E_IO }, { EDQUOT, CNI_E_IO }, { EROFS, CNI_E_IO },
-	{ EADDRINUSE, CNI_E_IN_USE }, { EEXIST, CNI_E_IN_USE },
-	{ EPERM, CNI_E_PERMISSION }, { EACCES, CNI_E_PERMISSION },
-	{ EOPNOTSUPP, CNI_E_UNSUPPORTED }, { EPROTONOSUPPORT, CNI_E_UNSUPPORTED }, { ENOSYS, CNI_E_UNSUPPORTED },
+	{ EAGAIN, CNI_E_RETRY },
+	{ EBUSY, CNI_E_RETRY },
+	{ ETIMEDOUT, CNI_E_RETRY },
+	{ EIO, CNI_E_IO },
+	{ ENOSPC, CNI_E_IO },
+	{ EDQUOT, CNI_E_IO },
+	{ EROFS, CNI_E_IO },
+	{ EADDRINUSE, CNI_E_IN_USE },
+	{ EEXIST, CNI_E_IN_USE },
+	{ EPERM, CNI_E_PERMISSION },
+	{ EACCES, CNI_E_PERMISSION },
+	{ EOPNOTSUPP, CNI_E_UNSUPPORTED },
+	{ EPROTONOSUPPORT, CNI_E_UNSUPPORTED },
+	{ ENOSYS, CNI_E_UNSUPPORTED },
 };
 
 int cni_error_code(const struct err *e)

@@ -31,18 +31,24 @@ int cni_find(const char *type, const char *path, char out[4096], struct err *e)
 {
 	struct stat st;
 
-	if (!*type || strchr(type, '/') || !strcmp(type, ".") || !strcmp(type, "..") || strlen(type) >= TYPE_MAX)
-		return err_code(e, -EINVAL, CNI_E_CONFIG, "invalid plugin name: %.100s; expected a file name without '/'", type);
+	if (!*type || strchr(type, '/') || !strcmp(type, ".") || !strcmp(type, "..") ||
+	    strlen(type) >= TYPE_MAX)
+		return err_code(e, -EINVAL, CNI_E_CONFIG,
+				"invalid plugin name: %.100s; expected a file name without '/'",
+				type);
 	if (!path || !*path)
 		return err_code(e, -EINVAL, CNI_E_ENV, "no paths provided: CNI_PATH is empty");
 	for (const char *p = path, *end; *p; p = *end ? end + 1 : end) {
 		end = strchrnul(p, ':');
-		if (end > p && str_copyf(out, 4096, "%.*s/%s", (int)(end - p), p, type) == 0 && stat(out, &st) == 0 &&
-		    S_ISREG(st.st_mode))
+		if (end > p && str_copyf(out, 4096, "%.*s/%s", (int)(end - p), p, type) == 0 &&
+		    stat(out, &st) == 0 && S_ISREG(st.st_mode))
 			return 0;
 	}
-	return err_code(e, -ENOENT, CNI_E_CONFIG, "failed to find plugin \"%s\" in path [%.300s]; install it there or correct the "
-			"type", type, path);
+	return err_code(
+		e, -ENOENT, CNI_E_CONFIG,
+		"failed to find plugin \"%s\" in path [%.300s]; install it there or correct the "
+		"type",
+		type, path);
 }
 
 /* Looks for our note in a block of ELF notes. */
@@ -56,8 +62,8 @@ static bool note_matches(const char *p, size_t len)
 		size_t total = sizeof n + name + desc;
 		if (n.n_namesz > NOTES_MAX || n.n_descsz > NOTES_MAX || total > len)
 			return false;
-		if (n.n_type == naru_note.type && n.n_namesz == 5 && n.n_descsz == sizeof naru_note.id &&
-		    !memcmp(p + sizeof n, "Naru", 5))
+		if (n.n_type == naru_note.type && n.n_namesz == 5 &&
+		    n.n_descsz == sizeof naru_note.id && !memcmp(p + sizeof n, "Naru", 5))
 			return !memcmp(p + sizeof n + name, naru_note.id, sizeof naru_note.id);
 		p += total;
 		len -= total;
@@ -75,8 +81,9 @@ bool cni_is_ours(const char *path)
 	if (n < (ssize_t)sizeof eh)
 		return false;
 	memcpy(&eh, head, sizeof eh);
-	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_phentsize != sizeof(ElfW(Phdr)) || eh.e_phnum > PHDRS_MAX ||
-	    eh.e_phoff > sizeof head || eh.e_phoff + eh.e_phnum * sizeof(ElfW(Phdr)) > (size_t)n)
+	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_phentsize != sizeof(ElfW(Phdr)) ||
+	    eh.e_phnum > PHDRS_MAX || eh.e_phoff > sizeof head ||
+	    eh.e_phoff + eh.e_phnum * sizeof(ElfW(Phdr)) > (size_t)n)
 		return false;
 	for (unsigned i = 0; i < eh.e_phnum; i++) {
 		ElfW(Phdr) ph;
@@ -85,7 +92,8 @@ bool cni_is_ours(const char *path)
 		memcpy(&ph, head + eh.e_phoff + i * sizeof ph, sizeof ph);
 		if (ph.p_type != PT_NOTE || ph.p_filesz > sizeof notes)
 			continue;
-		if (pread(fd, notes, ph.p_filesz, (off_t)ph.p_offset) == (ssize_t)ph.p_filesz && note_matches(notes, ph.p_filesz))
+		if (pread(fd, notes, ph.p_filesz, (off_t)ph.p_offset) == (ssize_t)ph.p_filesz &&
+		    note_matches(notes, ph.p_filesz))
 			return true;
 	}
 	return false;
@@ -104,22 +112,29 @@ int cni_resolve(const char *type, const char *path, struct cni_target *out, stru
 	return 0;
 }
 
-/* The environment of a plugin: ours with the six variables of the operation. Strings are owned; NULL when memory is out. */
+/*
+ * The environment of a plugin: ours with the six variables of the operation. Strings are owned;
+ * NULL when memory is out.
+ */
 static char **environment(enum cni_verb verb, const struct cni_env *env)
 {
 	char **v = NULL, **slot;
 	size_t n = 0;
 	char *const own[] = {
-		str_fmt("CNI_COMMAND=%s", cni_verb_names[verb]), str_fmt("CNI_CONTAINERID=%s", env->container ?: ""),
-		str_fmt("CNI_NETNS=%s", env->netns ?: ""), str_fmt("CNI_IFNAME=%s", env->ifname ?: ""),
-		str_fmt("CNI_ARGS=%s", env->args ?: ""), str_fmt("CNI_PATH=%s", env->path ?: ""),
+		str_fmt("CNI_COMMAND=%s", cni_verb_names[verb]),
+		str_fmt("CNI_CONTAINERID=%s", env->container ?: ""),
+		str_fmt("CNI_NETNS=%s", env->netns ?: ""),
+		str_fmt("CNI_IFNAME=%s", env->ifname ?: ""),
+		str_fmt("CNI_ARGS=%s", env->args ?: ""),
+		str_fmt("CNI_PATH=%s", env->path ?: ""),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if ((slot = vec_add(&v, &n)))
 			*slot = own[i];
 	for (char **p = environ; *p; p++) {
-		bool ours = str_starts(*p, "NARU_FAIL_AT=");	/* fault points are the caller's own */
+		/* fault points are the caller's own */
+		bool ours = str_starts(*p, "NARU_FAIL_AT=");
 
 		for (size_t i = 0; i < ARRAY_LEN(own); i++)
 			ours |= own[i] && !strncmp(*p, own[i], strcspn(own[i], "=") + 1);
@@ -151,15 +166,21 @@ static int failure(const char *path, const struct proc_result *res, struct err *
 
 	base = base ? base + 1 : path;
 	if (res->signal)
-		return err_code(e, -ECHILD, CNI_E_OTHER, "plugin %s was killed by signal %d (%s)", base, res->signal,
-				strsignal(res->signal));
+		return err_code(e, -ECHILD, CNI_E_OTHER, "plugin %s was killed by signal %d (%s)",
+				base, res->signal, strsignal(res->signal));
 	if (!res->out_len)
-		return err_code(e, -ECHILD, CNI_E_OTHER, "netplugin failed with no error message: %s ended with exit status %d",
-				base, res->status);
+		return err_code(
+			e, -ECHILD, CNI_E_OTHER,
+			"netplugin failed with no error message: %s ended with exit status %d",
+			base, res->status);
 	if (doc_parse(&d, res->out, res->out_len, NULL) < 0 || !json_is_object(d.root))
-		return err_code(e, -ECHILD, CNI_E_OTHER, "netplugin failed but error parsing its diagnostic message \"%.200s\": "
-				"%s ended with exit status %d", res->out, base, res->status);
-	const char *msg = json_text(json_get(d.root, "msg")), *details = json_text(json_get(d.root, "details"));
+		return err_code(
+			e, -ECHILD, CNI_E_OTHER,
+			"netplugin failed but error parsing its diagnostic message \"%.200s\": "
+			"%s ended with exit status %d",
+			res->out, base, res->status);
+	const char *msg = json_text(json_get(d.root, "msg")),
+		   *details = json_text(json_get(d.root, "details"));
 	(void)json_int(json_get(d.root, "code"), &code);
 	(void)err_code(e, -ECHILD, (int)code, "%s", msg ? msg : "");
 	if (details)
@@ -167,7 +188,8 @@ static int failure(const char *path, const struct proc_result *res, struct err *
 	return -ECHILD;
 }
 
-int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, const char *text, size_t len, char **out, struct err *e)
+int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, const char *text,
+	     size_t len, char **out, struct err *e)
 {
 	char **envp = environment(verb, env);
 	struct proc_spec spec = { .path = path, .envp = envp, .in = text, .in_len = len };
@@ -188,7 +210,8 @@ int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, co
 	return r;
 }
 
-static int take_result(const char *path, const char *text, enum cni_version version, struct cni_result *out, struct err *e)
+static int take_result(const char *path, const char *text, enum cni_version version,
+		       struct cni_result *out, struct err *e)
 {
 	cleanup_doc struct doc d = DOC_INIT;
 	int r = doc_parse(&d, text, strlen(text), e);
@@ -202,8 +225,9 @@ static int take_result(const char *path, const char *text, enum cni_version vers
 	return r < 0 ? err_wrap(e, "result of %s", path), r : 0;
 }
 
-int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct cni_env *env, const char *text, size_t len,
-		 enum cni_version version, struct txn *txn, struct cni_result *out, struct err *e)
+int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct cni_env *env,
+		 const char *text, size_t len, enum cni_version version, struct txn *txn,
+		 struct cni_result *out, struct err *e)
 {
 	cleanup_free char *answer = NULL;
 	struct cni_env inner = *env;
@@ -211,7 +235,8 @@ int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct c
 
 	inner.verb = verb;
 	if (to->builtin)
-		return cni_run(to->builtin, &inner, text, len, txn, verb == CNI_ADD ? out : NULL, e);
+		return cni_run(to->builtin, &inner, text, len, txn, verb == CNI_ADD ? out : NULL,
+			       e);
 	r = cni_exec(to->path, verb, &inner, text, len, &answer, e);
 	if (r < 0 || verb != CNI_ADD)
 		return r;

@@ -16,15 +16,22 @@ struct txn;
 extern const struct cni_plugin *const cni_builtin[];
 
 /*
- * Finds a plugin executable: regular file named type in the entries of path (colon-separated). type must have no separator.
- * The reference's texts: `failed to find plugin "X" in path [..]`, `invalid plugin name: X`, `no paths provided`.
+ * Finds a plugin executable: regular file named type in the entries of path (colon-separated). type
+ * must have no separator. The reference's texts: `failed to find plugin "X" in path [..]`, `invalid
+ * plugin name: X`, `no paths provided`.
  */
 int cni_find(const char *type, const char *path, char out[4096], struct err *e);
 
-/* Is the executable at path one of ours, from the very build that is running? (note section ".note.naru", exec.c) */
+/*
+ * Is the executable at path one of ours, from the very build that is running? (note section
+ * ".note.naru", exec.c)
+ */
 bool cni_is_ours(const char *path);
 
-/* A delegate found: its path, and the plugin itself when it can run in process (built in, and the file found is of our own build). */
+/*
+ * A delegate found: its path, and the plugin itself when it can run in process (built in, and the
+ * file found is of our own build).
+ */
 struct cni_target {
 	const struct cni_plugin *builtin;
 	char path[4096];
@@ -33,13 +40,20 @@ struct cni_target {
 int cni_resolve(const char *type, const char *path, struct cni_target *out, struct err *e);
 
 /*
- * Runs a delegate as the specification says: same environment with CNI_COMMAND replaced, text on stdin; in process when it is built
- * in, its ADD then inside txn (may be NULL; an executed one has its own). ADD decodes the result into *out (of the request's version). A plugin's error document becomes *e, its code kept.
+ * Runs a delegate as the specification says: same environment with CNI_COMMAND replaced, text on
+ * stdin; in process when it is built in, its ADD then inside txn (may be NULL; an executed one has
+ * its own). ADD decodes the result into *out (of the request's version). A plugin's error document
+ * becomes *e, its code kept.
  */
-int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct cni_env *env, const char *text, size_t len,
-		 enum cni_version version, struct txn *txn, struct cni_result *out, struct err *e);
+int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct cni_env *env,
+		 const char *text, size_t len, enum cni_version version, struct txn *txn,
+		 struct cni_result *out, struct err *e);
 
-/* Runs the executable with an explicit environment; never in process. stdout is handed back raw. For chains (libcni's side). */
-int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, const char *text, size_t len, char **out, struct err *e);
+/*
+ * Runs the executable with an explicit environment; never in process. stdout is handed back raw.
+ * For chains (libcni's side).
+ */
+int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, const char *text,
+	     size_t len, char **out, struct err *e);
 
 #endif

@@ -22,7 +22,10 @@
 
 #define NOTES_DIR "/run/naru/sysctl"
 
-/* Notes are per network namespace (its inode): "NOTES_DIR/INODE/net.ipv4.ip_forward" holds the old value. */
+/*
+ * Notes are per network namespace (its inode): "NOTES_DIR/INODE/net.ipv4.ip_forward" holds the old
+ * value.
+ */
 static int notes_dir(bool create, struct err *e)
 {
 	struct netns_id id;
@@ -111,18 +114,19 @@ static int restore_sysctls(unsigned *removed, struct err *e)
 	cleanup_fd int dir = notes_dir(false, NULL);
 	struct err first = ERR_INIT;
 
-	if (dir < 0) {	/* a kill may have come between making the two directories */
+	if (dir < 0) { /* a kill may have come between making the two directories */
 		(void)rmdir(NOTES_DIR);
 		return 0;
 	}
 	cleanup_fd int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_dir DIR *d = again < 0 ? NULL : fdopendir(take_fd(again));
-	for (struct dirent *ent; d && (ent = readdir(d)); ) {
+	for (struct dirent *ent; d && (ent = readdir(d));) {
 		cleanup_free char *old = NULL;
 		char name[128];
 		struct err one = ERR_INIT;
 
-		if (ent->d_name[0] == '.' || file_read_at(dir, ent->d_name, SYSCTL_VALUE_MAX, &old, NULL, NULL) < 0)
+		if (ent->d_name[0] == '.' ||
+		    file_read_at(dir, ent->d_name, SYSCTL_VALUE_MAX, &old, NULL, NULL) < 0)
 			continue;
 		(void)str_copyf(name, sizeof name, "%s", ent->d_name);
 		dots_for_slashes(name, '.', '/');

@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 /*
- * An ELF note (".note.naru", name "Naru", type 1) with the build id, so that a program can tell from the file of another one whether
- * both come from one build. Placed by NARU_NOTE in each main file, which includes the generated build-id.h.
+ * An ELF note (".note.naru", name "Naru", type 1) with the build id, so that a program can tell
+ * from the file of another one whether both come from one build. Placed by NARU_NOTE in each main
+ * file, which includes the generated build-id.h.
  */
 struct naru_note {
 	uint32_t namesz, descsz, type;
@@ -17,7 +18,8 @@ struct naru_note {
 extern const struct naru_note naru_note;
 
 #define NARU_NOTE \
-	__attribute__((section(".note.naru"), used, aligned(4))) const struct naru_note naru_note = { \
+	__attribute__((section(".note.naru"), used, aligned(4))) \
+	const struct naru_note naru_note = { \
 		.namesz = 5, .descsz = 32, .type = 1, .name = "Naru", .id = NARU_BUILD_ID \
 	}
 

@@ -19,7 +19,7 @@ const struct cni_plugin *const cni_builtin[] = { PLUGIN_LIST NULL };
 #define Y(alias, plugin) { alias, plugin },
 static const struct {
 	const char *alias, *plugin;
-} aliases[] = { ALIAS_LIST { NULL, NULL } };
+} aliases[] = { ALIAS_LIST{ NULL, NULL } };
 #undef Y
 
 NARU_NOTE;
@@ -44,8 +44,11 @@ int main(int argc, char **argv)
 		p = find(argv[1]);
 	if (p)
 		return cni_main(p);
-	(void)fprintf(stderr, "naru-cni %s: all CNI plugins of Naru in one program.\n"
-		      "Call it by a plugin's name (a symbolic link) or give the name as first argument:\n", NARU_VERSION);
+	(void)fprintf(
+		stderr,
+		"naru-cni %s: all CNI plugins of Naru in one program.\n"
+		"Call it by a plugin's name (a symbolic link) or give the name as first argument:\n",
+		NARU_VERSION);
 	for (size_t i = 0; cni_builtin[i]; i++)
 		(void)fprintf(stderr, "  %-12s %s\n", cni_builtin[i]->name, cni_builtin[i]->about);
 	return argc > 1 ? 1 : 0;

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One plugin as its own program. The Makefile defines PLUGIN (its symbol) and CARRIED (X(symbol) of those it can run in process). */
+/*
+ * One plugin as its own program. The Makefile defines PLUGIN (its symbol) and CARRIED (X(symbol) of
+ * those it can run in process).
+ */
 #include <stddef.h>
 
 #include "build-id.h"

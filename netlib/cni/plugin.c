@@ -39,12 +39,15 @@ int cni_check_fail(struct err *e, const char *fmt, ...)
 static int verb_gate(enum cni_verb verb, enum cni_version v, struct err *e)
 {
 	static const enum cni_version since[CNI_VERBS] = {
-		[CNI_CHECK] = CNI_V_0_4_0, [CNI_GC] = CNI_V_1_1_0, [CNI_STATUS] = CNI_V_1_1_0,
+		[CNI_CHECK] = CNI_V_0_4_0,
+		[CNI_GC] = CNI_V_1_1_0,
+		[CNI_STATUS] = CNI_V_1_1_0,
 	};
 
 	if (v >= since[verb])
 		return 0;
-	return err_code(e, -EPROTONOSUPPORT, CNI_E_VERSION, "config version does not allow %s", cni_verb_names[verb]);
+	return err_code(e, -EPROTONOSUPPORT, CNI_E_VERSION, "config version does not allow %s",
+			cni_verb_names[verb]);
 }
 
 static int decode_own(struct cni_op *op, struct err *e)
@@ -63,15 +66,22 @@ static int decode_own(struct cni_op *op, struct err *e)
 	return r;
 }
 
-/* The version inside prevResult must be of the configuration's family; a missing one is the configuration's. */
+/*
+ * The version inside prevResult must be of the configuration's family; a missing one is the
+ * configuration's.
+ */
 static int decode_prev_into(struct cni_op *op, struct cni_result *out, struct err *e)
 {
 	const char *said = json_text(json_get(op->cc->prev, "cniVersion"));
 	enum cni_version v = op->cc->version;
 
-	if (said && *said && (cni_version_parse(said, CNI_V_0_1_0, &v, e) < 0 || !cni_version_same_family(v, op->cc->version)))
-		return err_conf(e, "/prevResult/cniVersion", "could not parse prevResult: expected a version like %s, got \"%.20s\"",
-				cni_version_names[op->cc->version], said);
+	if (said && *said &&
+	    (cni_version_parse(said, CNI_V_0_1_0, &v, e) < 0 ||
+	     !cni_version_same_family(v, op->cc->version)))
+		return err_conf(
+			e, "/prevResult/cniVersion",
+			"could not parse prevResult: expected a version like %s, got \"%.20s\"",
+			cni_version_names[op->cc->version], said);
 	return cni_result_decode(op->cc->prev, v, out, "/prevResult", e);
 }
 
@@ -99,16 +109,21 @@ static int take_prev(struct cni_op *op, struct err *e)
 	if (op->cc->prev)
 		r = decode_prev(op, e);
 	if (r < 0 && verb != CNI_ADD && verb != CNI_CHECK)
-		return 0;	/* DEL and GC work without it, so they work with a broken one too */
-	if (r == 0 && op->has_prev && verb == CNI_ADD && op->plugin->flags & (CNI_CHAINED | CNI_PASS_PREV))
+		return 0; /* DEL and GC work without it, so they work with a broken one too */
+	if (r == 0 && op->has_prev && verb == CNI_ADD &&
+	    op->plugin->flags & (CNI_CHAINED | CNI_PASS_PREV))
 		r = copy_prev(op, e);
 	if (r < 0 || op->has_prev || !needed)
 		return r;
-	return err_code(e, -EINVAL, CNI_E_CONFIG, verb == CNI_ADD ? "must be called as chained plugin: prevResult is missing" :
-			"Required prevResult missing");
+	return err_code(e, -EINVAL, CNI_E_CONFIG,
+			verb == CNI_ADD ? "must be called as chained plugin: prevResult is missing"
+					: "Required prevResult missing");
 }
 
-/* Both sockets, one per namespace; no switching afterwards. The namespaces are compared before anything is changed. */
+/*
+ * Both sockets, one per namespace; no switching afterwards. The namespaces are compared before
+ * anything is changed.
+ */
 static int open_namespaces(struct cni_op *op, struct nl *host, struct nl *cont, struct err *e)
 {
 	cleanup_fd int self = -1;
@@ -123,13 +138,18 @@ static int open_namespaces(struct cni_op *op, struct nl *host, struct nl *cont, 
 	if ((r = netns_open(op->env->netns, &op->netns, e)) < 0)
 		return r;
 	if (r == NETNS_GONE)
-		return strict ? err_code(e, -ENOENT, CNI_E_CONTAINER, "failed to open netns \"%.200s\": no such namespace",
-					 op->env->netns) : 0;
+		return strict ? err_code(e, -ENOENT, CNI_E_CONTAINER,
+					 "failed to open netns \"%.200s\": no such namespace",
+					 op->env->netns)
+			      : 0;
 	if ((r = netns_self(&self, e)) < 0)
 		return r;
 	if (!op->env->netns_override && netns_same(self, op->netns))
-		return err_code(e, -EINVAL, CNI_E_ENV, "CNI_NETNS %.200s is the plugin's own network namespace; expected the "
-				"container's (CNI_NETNS_OVERRIDE=1 allows it)", op->env->netns);
+		return err_code(
+			e, -EINVAL, CNI_E_ENV,
+			"CNI_NETNS %.200s is the plugin's own network namespace; expected the "
+			"container's (CNI_NETNS_OVERRIDE=1 allows it)",
+			op->env->netns);
 	if ((r = nl_open(cont, NETLINK_ROUTE, op->netns, "container", e)) < 0)
 		return r;
 	op->cont = cont;
@@ -140,7 +160,7 @@ typedef int deliver_fn(const struct cni_result *r, enum cni_version v, bool ipam
 
 static int run_add(struct cni_op *op, deliver_fn *deliver, struct err *e)
 {
-	if (op->txn)	/* the caller's: nothing to deliver, and the caller commits */
+	if (op->txn) /* the caller's: nothing to deliver, and the caller commits */
 		return steps_run(op, CNI_ADD, e);
 	cleanup_txn struct txn t = TXN_INIT;
 	int r;
@@ -153,7 +173,8 @@ static int run_add(struct cni_op *op, deliver_fn *deliver, struct err *e)
 	/* the result goes out before the commit: who never got the answer must find nothing */
 	if ((r = txn_point(&t, "deliver the result", e)) < 0)
 		return r;
-	if (deliver && (r = deliver(&op->res, op->cc->version, op->plugin->flags & CNI_IPAM, e)) < 0)
+	if (deliver &&
+	    (r = deliver(&op->res, op->cc->version, op->plugin->flags & CNI_IPAM, e)) < 0)
 		return r;
 	txn_commit(&t);
 	return 0;
@@ -173,14 +194,15 @@ static int run_verb(struct cni_op *op, deliver_fn *deliver, struct err *e)
 	return op->env->verb == CNI_ADD ? run_add(op, deliver, e) : steps_run(op, op->env->verb, e);
 }
 
-static int run_conf(const struct cni_plugin *p, const struct cni_env *env, struct cni_conf *cc, struct txn *txn,
-		    struct cni_result *out, deliver_fn *deliver, struct err *e)
+static int run_conf(const struct cni_plugin *p, const struct cni_env *env, struct cni_conf *cc,
+		    struct txn *txn, struct cni_result *out, deliver_fn *deliver, struct err *e)
 {
 	struct cni_op op = { .plugin = p, .env = env, .cc = cc, .netns = -1, .txn = txn };
 	int r;
 
 	if ((r = cni_version_parse(cc->version_text, p->min, &cc->version, e)) == 0 &&
-	    (r = verb_gate(env->verb, cc->version, e)) == 0 && (r = decode_own(&op, e)) == 0 && (r = take_prev(&op, e)) == 0)
+	    (r = verb_gate(env->verb, cc->version, e)) == 0 && (r = decode_own(&op, e)) == 0 &&
+	    (r = take_prev(&op, e)) == 0)
 		r = run_verb(&op, deliver, e);
 	if (r == 0 && out) {
 		*out = op.res;
@@ -197,8 +219,8 @@ static int run_conf(const struct cni_plugin *p, const struct cni_env *env, struc
 	return r;
 }
 
-int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len, struct txn *txn,
-	    struct cni_result *out, struct err *e)
+int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len,
+	    struct txn *txn, struct cni_result *out, struct err *e)
 {
 	cleanup_conf struct cni_conf cc = { 0 };
 	char *copy = malloc(len + 1);
@@ -226,17 +248,20 @@ static int print_result(const struct cni_result *res, enum cni_version v, bool i
 	return r < 0 ? err_set(e, r, "write the result to stdout") : 0;
 }
 
-static void versions_text(const struct cni_plugin *p, struct str *s, const char *sep, const char *quote)
+static void versions_text(const struct cni_plugin *p, struct str *s, const char *sep,
+			  const char *quote)
 {
 	for (int v = (int)p->min; v < CNI_VERSIONS; v++)
-		str_addf(s, "%s%s%s%s", v > (int)p->min ? sep : "", quote, cni_version_names[v], quote);
+		str_addf(s, "%s%s%s%s", v > (int)p->min ? sep : "", quote, cni_version_names[v],
+			 quote);
 }
 
 static int print_about(const struct cni_plugin *p)
 {
 	cleanup_str struct str s = STR_INIT;
 
-	str_addf(&s, "CNI %s plugin v%s (Naru): %s\nCNI protocol versions supported: ", p->name, NARU_VERSION, p->about);
+	str_addf(&s, "CNI %s plugin v%s (Naru): %s\nCNI protocol versions supported: ", p->name,
+		 NARU_VERSION, p->about);
 	versions_text(p, &s, ", ", "");
 	str_addc(&s, '\n');
 	return s.p && fd_write_all(STDERR_FILENO, s.p, s.len) == 0 ? 0 : 1;
@@ -246,7 +271,8 @@ static int print_version(const struct cni_plugin *p, struct err *e)
 {
 	cleanup_str struct str s = STR_INIT;
 
-	str_addf(&s, "{\"cniVersion\":\"%s\",\"supportedVersions\":[", cni_version_names[CNI_V_LATEST]);
+	str_addf(&s, "{\"cniVersion\":\"%s\",\"supportedVersions\":[",
+		 cni_version_names[CNI_V_LATEST]);
 	versions_text(p, &s, ",", "\"");
 	str_add(&s, "]}\n");
 	int r = s.bad ? -ENOMEM : fd_write_all(STDOUT_FILENO, s.p, s.len);
@@ -258,9 +284,12 @@ static int read_stdin(char **text, size_t *len, struct err *e)
 	int r = fd_read_all(STDIN_FILENO, DOC_BYTES_MAX, STDIN_TIMEOUT_MS, text, len);
 
 	if (r == -EFBIG)
-		return err_code(e, r, CNI_E_DECODE, "the configuration on stdin is larger than %d bytes", DOC_BYTES_MAX);
+		return err_code(e, r, CNI_E_DECODE,
+				"the configuration on stdin is larger than %d bytes",
+				DOC_BYTES_MAX);
 	if (r == -ETIMEDOUT)
-		return err_code(e, r, CNI_E_IO, "read the configuration from stdin: no end of file within %d s",
+		return err_code(e, r, CNI_E_IO,
+				"read the configuration from stdin: no end of file within %d s",
 				STDIN_TIMEOUT_MS / 1000);
 	if (r < 0) {
 		(void)err_set(e, r, "read the configuration from stdin");
@@ -283,7 +312,8 @@ static int run_main(const struct cni_plugin *p, struct cni_conf *cc, struct err 
 	}
 	if (r == 0 && env.verb == CNI_VERSION)
 		return print_version(p, e);
-	if ((r = read_stdin(&text, &len, e)) < 0 || (r = cni_conf_parse(cc, take_ptr(text), len, e)) < 0)
+	if ((r = read_stdin(&text, &len, e)) < 0 ||
+	    (r = cni_conf_parse(cc, take_ptr(text), len, e)) < 0)
 		return r;
 	if (unknown.no) {
 		*e = unknown;

@@ -20,64 +20,75 @@ struct err;
 struct cni_op {
 	const struct cni_plugin *plugin;
 	const struct cni_env *env;
-	struct cni_conf *cc;		/* common keys */
-	void *conf;			/* the plugin's own struct, conf_size bytes */
-	struct nl *host;		/* rtnetlink of the plugin's own namespace */
-	struct nl *cont;		/* rtnetlink of CNI_NETNS; NULL when there is none (DEL) or the plugin needs none */
-	int netns;			/* descriptor of CNI_NETNS, or -1 */
-	struct txn *txn;		/* ADD */
-	struct cni_result prev;		/* decoded prevResult; valid when has_prev */
+	struct cni_conf *cc; /* common keys */
+	void *conf;	     /* the plugin's own struct, conf_size bytes */
+	struct nl *host;     /* rtnetlink of the plugin's own namespace */
+	/* rtnetlink of CNI_NETNS; NULL when there is none (DEL) or the plugin needs none */
+	struct nl *cont;
+	int netns;		/* descriptor of CNI_NETNS, or -1 */
+	struct txn *txn;	/* ADD */
+	struct cni_result prev; /* decoded prevResult; valid when has_prev */
 	bool has_prev;
-	struct cni_result res;		/* ADD: what will be printed */
-	struct cni_target *ipam;	/* the IPAM delegate once it is resolved, or NULL; see common.c */
-	uint32_t cont_index;		/* ADD: the container's interface, once it exists */
+	struct cni_result res; /* ADD: what will be printed */
+	/* the IPAM delegate once it is resolved, or NULL; see common.c */
+	struct cni_target *ipam;
+	uint32_t cont_index; /* ADD: the container's interface, once it exists */
 };
 
 /*
- * A row: one thing the plugin makes, with the ways to make, take away, verify and collect it. Rows run forward for ADD, CHECK, GC
- * and STATUS, backward for DEL. Any function may be NULL.
+ * A row: one thing the plugin makes, with the ways to make, take away, verify and collect it. Rows
+ * run forward for ADD, CHECK, GC and STATUS, backward for DEL. Any function may be NULL.
  */
 struct cni_step {
 	const char *name;
-	bool (*when)(const struct cni_op *op);			/* NULL = always */
-	int (*add)(struct cni_op *op, struct err *e);		/* inside op->txn */
-	int (*del)(struct cni_op *op, struct err *e);		/* absence is success; op->cont may be NULL */
-	int (*check)(struct cni_op *op, struct err *e);		/* code 102, "expected .., found .." */
-	int (*gc)(struct cni_op *op, struct err *e);		/* op->cc->valid is what may stay */
-	int (*status)(struct cni_op *op, struct err *e);	/* code 50 or 51 */
+	bool (*when)(const struct cni_op *op);	      /* NULL = always */
+	int (*add)(struct cni_op *op, struct err *e); /* inside op->txn */
+	/* absence is success; op->cont may be NULL */
+	int (*del)(struct cni_op *op, struct err *e);
+	/* code 102, "expected .., found .." */
+	int (*check)(struct cni_op *op, struct err *e);
+	int (*gc)(struct cni_op *op, struct err *e);	 /* op->cc->valid is what may stay */
+	int (*status)(struct cni_op *op, struct err *e); /* code 50 or 51 */
 };
 
 enum cni_plugin_flags {
-	CNI_CHAINED = 1,	/* ADD and CHECK need prevResult; it is passed through */
-	CNI_IPAM = 2,		/* an IPAM plugin: no namespace is opened, the result has no interfaces */
-	CNI_NO_NETNS = 4,	/* never needs CNI_NETNS opened (portmap, masquerade) */
-	CNI_CHECK_ALONE = 8,	/* CHECK works without prevResult (loopback) */
-	CNI_PASS_PREV = 16,	/* a prevResult, if there is one, is what ADD starts from (loopback in a chain) */
+	CNI_CHAINED = 1, /* ADD and CHECK need prevResult; it is passed through */
+	/* an IPAM plugin: no namespace is opened, the result has no interfaces */
+	CNI_IPAM = 2,
+	CNI_NO_NETNS = 4,    /* never needs CNI_NETNS opened (portmap, masquerade) */
+	CNI_CHECK_ALONE = 8, /* CHECK works without prevResult (loopback) */
+	/* a prevResult, if there is one, is what ADD starts from (loopback in a chain) */
+	CNI_PASS_PREV = 16,
 };
 
 struct cni_plugin {
 	const char *name;
-	const char *about;		/* for the line printed when CNI_COMMAND is unset */
+	const char *about; /* for the line printed when CNI_COMMAND is unset */
 	unsigned flags;
-	enum cni_version min;		/* oldest version supported */
-	const struct field *fields;	/* of the plugin's own struct; may be NULL */
+	enum cni_version min;	    /* oldest version supported */
+	const struct field *fields; /* of the plugin's own struct; may be NULL */
 	size_t conf_size;
-	void (*conf_init)(void *conf);	/* defaults; NULL = zeros */
-	int (*conf_check)(void *conf, struct cni_op *op, struct err *e);	/* pure; before the first change */
+	void (*conf_init)(void *conf); /* defaults; NULL = zeros */
+	/* pure; before the first change */
+	int (*conf_check)(void *conf, struct cni_op *op, struct err *e);
 	void (*conf_clear)(void *conf);
-	const struct cni_step *steps;	/* ends with { 0 } */
+	const struct cni_step *steps; /* ends with { 0 } */
 };
 
-/* The whole life of a plugin process. Returns the exit status. Prints to stdout (result, error) and stderr (about). */
+/*
+ * The whole life of a plugin process. Returns the exit status. Prints to stdout (result, error) and
+ * stderr (about).
+ */
 int cni_main(const struct cni_plugin *p);
 
 /*
- * Runs one operation in process on an already read document: what cni_main does after reading, and how an interface plugin runs a
- * built-in IPAM plugin. text is copied. ADD happens inside txn when one is given (its records are the caller's then, to commit or to
- * roll back), else in a transaction of its own. out (may be NULL) gets the result of ADD.
+ * Runs one operation in process on an already read document: what cni_main does after reading, and
+ * how an interface plugin runs a built-in IPAM plugin. text is copied. ADD happens inside txn when
+ * one is given (its records are the caller's then, to commit or to roll back), else in a
+ * transaction of its own. out (may be NULL) gets the result of ADD.
  */
-int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len, struct txn *txn,
-	    struct cni_result *out, struct err *e);
+int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len,
+	    struct txn *txn, struct cni_result *out, struct err *e);
 
 /* Helpers for CHECK rows: an error with code CNI_E_CHECK. Returns -EBADMSG. */
 int cni_check_fail(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -99,7 +99,8 @@ void cni_result_clear(struct cni_result *r)
 	*r = (struct cni_result){ 0 };
 }
 
-struct cni_iface *cni_result_add_iface(struct cni_result *r, const char *name, const char *sandbox, const struct mac *mac)
+struct cni_iface *cni_result_add_iface(struct cni_result *r, const char *name, const char *sandbox,
+				       const struct mac *mac)
 {
 	struct cni_iface *i = vec_add(&r->ifaces, &r->nifaces);
 
@@ -117,7 +118,8 @@ struct cni_iface *cni_result_add_iface(struct cni_result *r, const char *name, c
 	return NULL;
 }
 
-struct cni_ip *cni_result_add_ip(struct cni_result *r, const struct ip_prefix *address, const struct ip_addr *gw, int iface)
+struct cni_ip *cni_result_add_ip(struct cni_result *r, const struct ip_prefix *address,
+				 const struct ip_addr *gw, int iface)
 {
 	struct cni_ip *ip = vec_add(&r->ips, &r->nips);
 
@@ -130,7 +132,8 @@ struct cni_ip *cni_result_add_ip(struct cni_result *r, const struct ip_prefix *a
 	return ip;
 }
 
-struct cni_route *cni_result_add_route(struct cni_result *r, const struct ip_prefix *dst, const struct ip_addr *gw)
+struct cni_route *cni_result_add_route(struct cni_result *r, const struct ip_prefix *dst,
+				       const struct ip_addr *gw)
 {
 	struct cni_route *rt = vec_add(&r->routes, &r->nroutes);
 
@@ -142,7 +145,9 @@ struct cni_route *cni_result_add_route(struct cni_result *r, const struct ip_pre
 	return rt;
 }
 
-/* ---- reading: each object through a table into a view that borrows from the document, then copied */
+/*
+ * ---- reading: each object through a table into a view that borrows from the document, then copied
+ */
 
 struct iface_view {
 	const char *name, *mac, *sandbox, *socket_path, *pci_id;
@@ -155,18 +160,20 @@ static const struct field iface_fields[] = {
 	FIELD_U32("mtu", struct iface_view, mtu, 0, UINT32_MAX),
 	FIELD_STR("socketPath", struct iface_view, socket_path),
 	FIELD_STR("pciID", struct iface_view, pci_id),
-	FIELD_END
+	FIELD_END,
 };
 
 static const struct field ip_fields[] = {
-	FIELD_TEXT("address", struct cni_ip, address, ip_prefix_parse_field, "an address like 10.1.0.2/16"),
+	FIELD_TEXT("address", struct cni_ip, address, ip_prefix_parse_field,
+		   "an address like 10.1.0.2/16"),
 	FIELD_TEXT("gateway", struct cni_ip, gateway, ip_parse_field, "an IP address"),
 	FIELD_INT("interface", struct cni_ip, interface, 0, 4096),
-	FIELD_END
+	FIELD_END,
 };
 
 static const struct field route_fields[] = {
-	FIELD_TEXT("dst", struct cni_route, dst, ip_prefix_parse_field, "a destination like 0.0.0.0/0"),
+	FIELD_TEXT("dst", struct cni_route, dst, ip_prefix_parse_field,
+		   "a destination like 0.0.0.0/0"),
 	FIELD_TEXT("gw", struct cni_route, gw, ip_parse_field, "an IP address"),
 	FIELD_U32("mtu", struct cni_route, mtu, 0, UINT32_MAX),
 	FIELD_U32("advmss", struct cni_route, advmss, 0, UINT32_MAX),
@@ -175,7 +182,7 @@ static const struct field route_fields[] = {
 	FIELD_GIVEN("table", struct cni_route, has_table),
 	FIELD_INT("scope", struct cni_route, scope, 0, 255),
 	FIELD_GIVEN("scope", struct cni_route, has_scope),
-	FIELD_END
+	FIELD_END,
 };
 
 struct dns_view {
@@ -187,7 +194,7 @@ static const struct field dns_fields[] = {
 	FIELD_STR("domain", struct dns_view, domain),
 	FIELD_STRS("search", struct dns_view, search, nsearch),
 	FIELD_STRS("options", struct dns_view, options, noptions),
-	FIELD_END
+	FIELD_END,
 };
 
 int cni_dns_decode(struct json_object *o, struct cni_dns *out, const char *path, struct err *e)
@@ -200,8 +207,13 @@ int cni_dns_decode(struct json_object *o, struct cni_dns *out, const char *path,
 		return r;
 	/* the view's arrays have the owning struct's shape; copying makes them owned */
 	const struct cni_dns borrowed = {
-		.nameservers = (char **)v.nameservers, .nnameservers = v.nnameservers, .search = (char **)v.search,
-		.nsearch = v.nsearch, .options = (char **)v.options, .noptions = v.noptions, .domain = (char *)v.domain,
+		.nameservers = (char **)v.nameservers,
+		.nnameservers = v.nnameservers,
+		.search = (char **)v.search,
+		.nsearch = v.nsearch,
+		.options = (char **)v.options,
+		.noptions = v.noptions,
+		.domain = (char *)v.domain,
 	};
 	return cni_dns_copy(&borrowed, out) < 0 ? err_set(e, -ENOMEM, "decode %s", path) : 0;
 }
@@ -220,7 +232,8 @@ int cni_route_decode(struct json_object *o, struct cni_route *out, const char *p
 	return 0;
 }
 
-static int decode_iface(struct json_object *o, struct cni_result *res, const char *path, struct err *e)
+static int decode_iface(struct json_object *o, struct cni_result *res, const char *path,
+			struct err *e)
 {
 	cleanup_doc struct doc d = DOC_INIT;
 	struct iface_view v = { .name = "" };
@@ -230,7 +243,8 @@ static int decode_iface(struct json_object *o, struct cni_result *res, const cha
 	if (r < 0)
 		return r;
 	if (v.mac && *v.mac && mac_parse(v.mac, &mac) < 0)
-		mac = (struct mac){ 0 };	/* not an Ethernet address (InfiniBand): not ours to judge */
+		/* not an Ethernet address (InfiniBand): not ours to judge */
+		mac = (struct mac){ 0 };
 	struct cni_iface *i = cni_result_add_iface(res, v.name, v.sandbox, &mac);
 	if (!i)
 		return err_set(e, -ENOMEM, "decode %s", path);
@@ -250,10 +264,13 @@ static int decode_ip(struct json_object *o, struct cni_result *res, const char *
 		return r;
 	if (!ip_is_set(&ip.address.addr))
 		return err_conf(e, path, "expected \"address\", like 10.1.0.2/16");
-	return cni_result_add_ip(res, &ip.address, &ip.gateway, ip.interface) ? 0 : err_set(e, -ENOMEM, "decode %s", path);
+	return cni_result_add_ip(res, &ip.address, &ip.gateway, ip.interface)
+		       ? 0
+		       : err_set(e, -ENOMEM, "decode %s", path);
 }
 
-static int decode_route(struct json_object *o, struct cni_result *res, const char *path, struct err *e)
+static int decode_route(struct json_object *o, struct cni_result *res, const char *path,
+			struct err *e)
 {
 	struct cni_route rt;
 	int r = cni_route_decode(o, &rt, path, e);
@@ -267,10 +284,11 @@ static int decode_route(struct json_object *o, struct cni_result *res, const cha
 	return 0;
 }
 
-typedef int element_fn(struct json_object *o, struct cni_result *res, const char *path, struct err *e);
+typedef int element_fn(struct json_object *o, struct cni_result *res, const char *path,
+		       struct err *e);
 
-static int decode_list(struct json_object *o, const char *key, element_fn *fn, struct cni_result *res, const char *path,
-		       struct err *e)
+static int decode_list(struct json_object *o, const char *key, element_fn *fn,
+		       struct cni_result *res, const char *path, struct err *e)
 {
 	struct json_object *list = json_get(o, key);
 	char sub[POINTER_MAX];
@@ -281,7 +299,8 @@ static int decode_list(struct json_object *o, const char *key, element_fn *fn, s
 	if (!json_is_array(list))
 		return err_conf(e, sub, "expected an array");
 	if (json_len(list) > DOC_ELEMENTS_MAX)
-		return err_conf(e, sub, "expected at most %d elements, got %zu", DOC_ELEMENTS_MAX, json_len(list));
+		return err_conf(e, sub, "expected at most %d elements, got %zu", DOC_ELEMENTS_MAX,
+				json_len(list));
 	for (size_t i = 0; i < json_len(list); i++) {
 		(void)snprintf(sub, sizeof sub, "%s/%s/%zu", path, key, i);
 		int r = fn(json_at(list, i), res, sub, e);
@@ -292,7 +311,8 @@ static int decode_list(struct json_object *o, const char *key, element_fn *fn, s
 }
 
 /* Versions 0.1.0 and 0.2.0: "ip4": { "ip", "gateway", "routes" }. */
-static int decode_old_family(struct json_object *o, const char *key, struct cni_result *res, const char *path, struct err *e)
+static int decode_old_family(struct json_object *o, const char *key, struct cni_result *res,
+			     const char *path, struct err *e)
 {
 	struct json_object *fam = json_get(o, key);
 	const char *ip = json_text(json_get(fam, "ip")), *gw = json_text(json_get(fam, "gateway"));
@@ -306,13 +326,17 @@ static int decode_old_family(struct json_object *o, const char *key, struct cni_
 	if (!ip || ip_prefix_parse(ip, &address) < 0)
 		return err_conf(e, sub, "expected \"ip\", an address like 10.1.0.2/16");
 	if (gw && *gw && ip_parse(gw, &gateway) < 0)
-		return err_conf(e, sub, "expected \"gateway\" to be an IP address, got \"%.60s\"", gw);
+		return err_conf(e, sub, "expected \"gateway\" to be an IP address, got \"%.60s\"",
+				gw);
 	if (!cni_result_add_ip(res, &address, &gateway, -1))
 		return err_set(e, -ENOMEM, "decode %s", sub);
 	return decode_list(fam, "routes", decode_route, res, sub, e);
 }
 
-/* An address of an interface that the result does not have would be passed over in silence. An IPAM result has no interfaces at all. */
+/*
+ * An address of an interface that the result does not have would be passed over in silence. An IPAM
+ * result has no interfaces at all.
+ */
 static int check_indexes(const struct cni_result *res, const char *path, struct err *e)
 {
 	char sub[POINTER_MAX];
@@ -321,12 +345,14 @@ static int check_indexes(const struct cni_result *res, const char *path, struct 
 		if (res->ips[i].interface < (int)res->nifaces)
 			continue;
 		(void)snprintf(sub, sizeof sub, "%s/ips/%zu/interface", path, i);
-		return err_conf(e, sub, "expected the index of one of %zu interfaces, got %d", res->nifaces, res->ips[i].interface);
+		return err_conf(e, sub, "expected the index of one of %zu interfaces, got %d",
+				res->nifaces, res->ips[i].interface);
 	}
 	return 0;
 }
 
-int cni_result_decode(struct json_object *o, enum cni_version v, struct cni_result *out, const char *path, struct err *e)
+int cni_result_decode(struct json_object *o, enum cni_version v, struct cni_result *out,
+		      const char *path, struct err *e)
 {
 	cleanup_result struct cni_result res = { 0 };
 	char sub[POINTER_MAX];
@@ -335,7 +361,8 @@ int cni_result_decode(struct json_object *o, enum cni_version v, struct cni_resu
 	if (!json_is_object(o))
 		return err_conf(e, *path ? path : "/", "expected a result object");
 	if (v <= CNI_V_0_2_0) {
-		if ((r = decode_old_family(o, "ip4", &res, path, e)) < 0 || (r = decode_old_family(o, "ip6", &res, path, e)) < 0)
+		if ((r = decode_old_family(o, "ip4", &res, path, e)) < 0 ||
+		    (r = decode_old_family(o, "ip6", &res, path, e)) < 0)
 			return r;
 	} else if ((r = decode_list(o, "interfaces", decode_iface, &res, path, e)) < 0 ||
 		   (r = decode_list(o, "ips", decode_ip, &res, path, e)) < 0 ||
@@ -480,7 +507,8 @@ static int encode_old(const struct cni_result *r, struct json_object *o, struct 
 	return 0;
 }
 
-static void encode_new(const struct cni_result *r, enum cni_version v, bool ipam, struct json_object *o)
+static void encode_new(const struct cni_result *r, enum cni_version v, bool ipam,
+		       struct json_object *o)
 {
 	struct json_object *ifaces = json_arr(), *ips = json_arr(), *routes = json_arr();
 
@@ -502,7 +530,8 @@ static void encode_new(const struct cni_result *r, enum cni_version v, bool ipam
 	}
 }
 
-struct json_object *cni_result_encode(const struct cni_result *r, enum cni_version v, bool ipam, struct err *e)
+struct json_object *cni_result_encode(const struct cni_result *r, enum cni_version v, bool ipam,
+				      struct err *e)
 {
 	struct json_object *o = json_obj();
 
@@ -518,7 +547,8 @@ struct json_object *cni_result_encode(const struct cni_result *r, enum cni_versi
 	return o;
 }
 
-int cni_result_print(const struct cni_result *r, enum cni_version v, bool ipam, struct str *out, struct err *e)
+int cni_result_print(const struct cni_result *r, enum cni_version v, bool ipam, struct str *out,
+		     struct err *e)
 {
 	cleanup_json struct json_object *o = cni_result_encode(r, v, ipam, e);
 

@@ -34,12 +34,18 @@ typedef int row_fn(struct cni_op *op, struct err *e);
 static row_fn *function_of(const struct cni_step *s, enum cni_verb verb)
 {
 	switch (verb) {
-	case CNI_ADD: return s->add;
-	case CNI_DEL: return s->del;
-	case CNI_CHECK: return s->check;
-	case CNI_GC: return s->gc;
-	case CNI_STATUS: return s->status;
-	default: return NULL;
+	case CNI_ADD:
+		return s->add;
+	case CNI_DEL:
+		return s->del;
+	case CNI_CHECK:
+		return s->check;
+	case CNI_GC:
+		return s->gc;
+	case CNI_STATUS:
+		return s->status;
+	default:
+		return NULL;
 	}
 }
 
@@ -51,11 +57,14 @@ static int run_row(struct cni_op *op, const struct cni_step *s, enum cni_verb ve
 	if (!fn || (s->when && !s->when(op)))
 		return 0;
 	if (verb == CNI_ADD && ended_by)
-		return err_say(e, -EINTR, "ended by signal %d before step %s; nothing is left behind", (int)ended_by, s->name);
+		return err_say(e, -EINTR,
+			       "ended by signal %d before step %s; nothing is left behind",
+			       (int)ended_by, s->name);
 	start = trace_on() ? trace_clock_us() : 0;
 	int r = fn(op, e);
 	if (trace_on())
-		trace_event("row", s->name, trace_clock_us() - start, "%s %s", cni_verb_names[verb], r < 0 ? "failed" : "ok");
+		trace_event("row", s->name, trace_clock_us() - start, "%s %s", cni_verb_names[verb],
+			    r < 0 ? "failed" : "ok");
 	return r < 0 ? r : 0;
 }
 
@@ -67,10 +76,12 @@ static void collect(struct err *first, const struct err *one)
 		return;
 	}
 	size_t at = strlen(first->details);
-	(void)snprintf(first->details + at, sizeof first->details - at, "%salso: %.200s", at ? "; " : "", one->text);
+	(void)snprintf(first->details + at, sizeof first->details - at, "%salso: %.200s",
+		       at ? "; " : "", one->text);
 }
 
-static int run_all(struct cni_op *op, const struct cni_step *steps, size_t n, enum cni_verb verb, struct err *e)
+static int run_all(struct cni_op *op, const struct cni_step *steps, size_t n, enum cni_verb verb,
+		   struct err *e)
 {
 	struct err first = ERR_INIT;
 

@@ -8,13 +8,18 @@ struct cni_op;
 struct err;
 
 /*
- * The engine of rows. ADD runs them forward and stops at the first error (the caller's transaction then rolls back); CHECK and
- * STATUS run forward and stop at the first difference; DEL runs backward and GC forward, both to the end, and report the first error with
- * the others in the details. Each row is a trace event; a signal that asked us to end is honoured between rows of ADD.
+ * The engine of rows. ADD runs them forward and stops at the first error (the caller's transaction
+ * then rolls back); CHECK and STATUS run forward and stop at the first difference; DEL runs
+ * backward and GC forward, both to the end, and report the first error with the others in the
+ * details. Each row is a trace event; a signal that asked us to end is honoured between rows of
+ * ADD.
  */
 int steps_run(struct cni_op *op, enum cni_verb verb, struct err *e);
 
-/* SIGTERM, SIGINT and SIGHUP set a flag that ADD looks at between rows: an end on request is a clean one. */
+/*
+ * SIGTERM, SIGINT and SIGHUP set a flag that ADD looks at between rows: an end on request is a
+ * clean one.
+ */
 void steps_catch_signals(void);
 
 #endif

@@ -14,7 +14,7 @@ int ip_parse(const char *s, struct ip_addr *out)
 {
 	struct ip_addr a = { 0 };
 
-	if (inet_pton(AF_INET, s, a.b) == 1) {	/* refuses leading zeros, as Go does */
+	if (inet_pton(AF_INET, s, a.b) == 1) { /* refuses leading zeros, as Go does */
 		a.family = AF_INET;
 	} else if (inet_pton(AF_INET6, s, a.b) == 1) {
 		a.family = AF_INET6;
@@ -65,7 +65,8 @@ const char *ip_text(const struct ip_addr *a, char *buf)
 
 	/* inet_ntop writes the obsolete ::a.b.c.d, Go writes ::hhhh:hhhh */
 	if (a->family == AF_INET6 && !memcmp(a->b, zero, sizeof zero) && (a->b[12] || a->b[13])) {
-		(void)snprintf(buf, IP_TEXT_MAX, "::%x:%x", a->b[12] << 8 | a->b[13], a->b[14] << 8 | a->b[15]);
+		(void)snprintf(buf, IP_TEXT_MAX, "::%x:%x", a->b[12] << 8 | a->b[13],
+			       a->b[14] << 8 | a->b[15]);
 		return buf;
 	}
 	if (!ip_is_set(a) || !inet_ntop(a->family, a->b, buf, IP_TEXT_MAX))
@@ -114,7 +115,8 @@ bool ip_is_loopback(const struct ip_addr *a)
 {
 	static const uint8_t one[16] = { [15] = 1 };
 
-	return a->family == AF_INET ? a->b[0] == 127 : a->family == AF_INET6 && !memcmp(a->b, one, sizeof one);
+	return a->family == AF_INET ? a->b[0] == 127
+				    : a->family == AF_INET6 && !memcmp(a->b, one, sizeof one);
 }
 
 struct ip_addr ip_add(const struct ip_addr *a, uint64_t n)
@@ -139,7 +141,7 @@ struct ip_addr ip_prev(const struct ip_addr *a)
 {
 	struct ip_addr r = *a;
 
-	for (unsigned i = ip_bytes(a); i--; )
+	for (unsigned i = ip_bytes(a); i--;)
 		if (r.b[i]-- != 0)
 			break;
 	return r;

@@ -13,8 +13,9 @@
 static bool is_space(const char *p, unsigned n)
 {
 	static const char *const spaces[] = {
-		"\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006", "\u2007",
-		"\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000",
+		"\xc2\x85", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003",
+		"\u2004",   "\u2005", "\u2006", "\u2007", "\u2008", "\u2009", "\u200a",
+		"\u2028",   "\u2029", "\u202f", "\u205f", "\u3000",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(spaces); i++)
@@ -33,7 +34,8 @@ const char *ifname_problem(const char *name)
 		return "is longer than 15 characters";
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return "is . or ..";
-	if (!strcmp(name, "all") || !strcmp(name, "default"))	/* /proc/sys/net/ipv6/conf/all is every interface */
+	/* /proc/sys/net/ipv6/conf/all is every interface */
+	if (!strcmp(name, "all") || !strcmp(name, "default"))
 		return "is what the kernel calls the settings of all interfaces, hence refused by it";
 	for (const char *p = name; *p; p += n) {
 		if (!(n = utf8_len(p, strlen(p))))
@@ -44,12 +46,14 @@ const char *ifname_problem(const char *name)
 	return NULL;
 }
 
-void ifname_derive(char out[IFNAME_MAX], const char *prefix, const char *network, const char *container, const char *ifname,
-		   unsigned salt)
+void ifname_derive(char out[IFNAME_MAX], const char *prefix, const char *network,
+		   const char *container, const char *ifname, unsigned salt)
 {
 	char s[16];
 
 	(void)snprintf(s, sizeof s, "%u", salt);
-	uint64_t h = hash_end(hash_part(hash_part(hash_part(hash_part(HASH_INIT, network), container), ifname), s));
+	uint64_t h = hash_end(
+		hash_part(hash_part(hash_part(hash_part(HASH_INIT, network), container), ifname),
+			  s));
 	(void)snprintf(out, IFNAME_MAX, "%.7s%08x", prefix, (uint32_t)h);
 }

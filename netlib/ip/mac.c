@@ -43,8 +43,8 @@ const char *mac_text(const struct mac *m, char *buf)
 	if (!m->set)
 		buf[0] = 0;
 	else
-		(void)snprintf(buf, MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", m->b[0], m->b[1], m->b[2], m->b[3], m->b[4],
-			       m->b[5]);
+		(void)snprintf(buf, MAC_TEXT_MAX, "%02x:%02x:%02x:%02x:%02x:%02x", m->b[0], m->b[1],
+			       m->b[2], m->b[3], m->b[4], m->b[5]);
 	return buf;
 }
 

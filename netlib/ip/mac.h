@@ -12,9 +12,10 @@ struct mac {
 	bool set;
 };
 
-int mac_parse(const char *s, struct mac *out);	/* "aa:bb:cc:dd:ee:ff", also with '-'; 0 or -EINVAL */
+/* "aa:bb:cc:dd:ee:ff", also with '-'; 0 or -EINVAL */
+int mac_parse(const char *s, struct mac *out);
 int mac_parse_field(const char *s, void *member);
-const char *mac_text(const struct mac *m, char *buf);	/* lower case; "" when not set */
+const char *mac_text(const struct mac *m, char *buf); /* lower case; "" when not set */
 bool mac_eq(const struct mac *a, const struct mac *b);
 bool mac_is_zero(const struct mac *m);
 /* A stable, locally administered unicast address made from a name. */

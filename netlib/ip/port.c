@@ -15,7 +15,9 @@ static const struct {
 	uint8_t proto;
 	const char *name;
 } protos[] = {
-	{ IPPROTO_TCP, "tcp" }, { IPPROTO_UDP, "udp" }, { IPPROTO_SCTP, "sctp" },
+	{ IPPROTO_TCP, "tcp" },
+	{ IPPROTO_UDP, "udp" },
+	{ IPPROTO_SCTP, "sctp" },
 };
 
 const char *proto_name(uint8_t proto)
@@ -38,7 +40,8 @@ int proto_parse(const char *s, uint8_t *out)
 
 static int range_text(char *buf, size_t size, unsigned first, unsigned count)
 {
-	return count > 1 ? snprintf(buf, size, "%u-%u", first, first + count - 1) : snprintf(buf, size, "%u", first);
+	return count > 1 ? snprintf(buf, size, "%u-%u", first, first + count - 1)
+			 : snprintf(buf, size, "%u", first);
 }
 
 const char *port_map_text(const struct port_map *m, char *buf)
@@ -49,8 +52,9 @@ const char *port_map_text(const struct port_map *m, char *buf)
 	(void)range_text(host, sizeof host, m->host_port, m->count);
 	(void)range_text(ctr, sizeof ctr, m->container_port, m->count);
 	if (ip_is_set(&m->host_ip))
-		(void)snprintf(buf, PORT_TEXT_MAX, "%s%s%s:%s:%s/%s", v6 ? "[" : "", ip_text(&m->host_ip, ip), v6 ? "]" : "",
-			       host, ctr, proto_name(m->proto));
+		(void)snprintf(buf, PORT_TEXT_MAX, "%s%s%s:%s:%s/%s", v6 ? "[" : "",
+			       ip_text(&m->host_ip, ip), v6 ? "]" : "", host, ctr,
+			       proto_name(m->proto));
 	else
 		(void)snprintf(buf, PORT_TEXT_MAX, "%s:%s/%s", host, ctr, proto_name(m->proto));
 	return buf;
@@ -103,7 +107,8 @@ static int split(char *s, struct port_map *m)
 		if (ip_parse(s, &m->host_ip) < 0)
 			return -EINVAL;
 	}
-	if (parse_range(host, &m->host_port, &m->count) < 0 || parse_range(ctr, &m->container_port, &n) < 0)
+	if (parse_range(host, &m->host_port, &m->count) < 0 ||
+	    parse_range(ctr, &m->container_port, &n) < 0)
 		return -EINVAL;
 	return n == m->count ? 0 : -EINVAL;
 }
@@ -114,8 +119,11 @@ int port_map_parse(const char *s, struct port_map *out, struct err *e)
 	char buf[128];
 
 	if (str_copyf(buf, sizeof buf, "%s", s) < 0 || split(buf, &m) < 0)
-		return err_say(e, -EINVAL, "-p %.100s: expected [IP:]HOSTPORT[-LAST]:CONTAINERPORT[-LAST][/tcp|udp|sctp], "
-			       "ports 1..65535 and both ranges of one length", s);
+		return err_say(
+			e, -EINVAL,
+			"-p %.100s: expected [IP:]HOSTPORT[-LAST]:CONTAINERPORT[-LAST][/tcp|udp|sctp], "
+			"ports 1..65535 and both ranges of one length",
+			s);
 	*out = m;
 	return 0;
 }

@@ -13,10 +13,13 @@
 #include "netlib/nl/nlmsg.h"
 
 /* The same attributes name an address when it is added and when it is deleted. */
-static void put_addr(struct nlmsg *m, uint16_t type, uint16_t flags, uint32_t index, const struct ip_prefix *p)
+static void put_addr(struct nlmsg *m, uint16_t type, uint16_t flags, uint32_t index,
+		     const struct ip_prefix *p)
 {
 	const struct ifaddrmsg i = {
-		.ifa_family = p->addr.family, .ifa_prefixlen = p->len, .ifa_index = index,
+		.ifa_family = p->addr.family,
+		.ifa_prefixlen = p->len,
+		.ifa_index = index,
 		.ifa_scope = ip_is_loopback(&p->addr) ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
 	};
 
@@ -37,7 +40,8 @@ void addr_put(struct nlmsg *m, uint32_t index, const struct ip_prefix *p, uint32
 		nlmsg_u32(m, IFA_FLAGS, flags);
 }
 
-int addr_add(struct nl *nl, uint32_t index, const struct ip_prefix *p, uint32_t flags, struct err *e)
+int addr_add(struct nl *nl, uint32_t index, const struct ip_prefix *p, uint32_t flags,
+	     struct err *e)
 {
 	char text[IP_TEXT_MAX];
 	struct nlmsg m;
@@ -47,7 +51,9 @@ int addr_add(struct nl *nl, uint32_t index, const struct ip_prefix *p, uint32_t 
 	int r = nl_talk_but(nl, &m, -EEXIST, 0, e);
 	if (r == -EEXIST)
 		return ADDR_EXISTS;
-	return r < 0 ? err_wrap(e, "add address %s in the %s namespace", ip_prefix_text(p, text), nl->name), r : 0;
+	return r < 0 ? err_wrap(e, "add address %s in the %s namespace", ip_prefix_text(p, text),
+				nl->name),
+	       r     : 0;
 }
 
 int addr_del(struct nl *nl, uint32_t index, const struct ip_prefix *p, struct err *e)
@@ -60,7 +66,9 @@ int addr_del(struct nl *nl, uint32_t index, const struct ip_prefix *p, struct er
 	int r = nl_talk_but(nl, &m, -EADDRNOTAVAIL, -ENODEV, e);
 	if (r == -EADDRNOTAVAIL || r == -ENODEV)
 		return 0;
-	return r < 0 ? err_wrap(e, "delete address %s in the %s namespace", ip_prefix_text(p, text), nl->name), r : 0;
+	return r < 0 ? err_wrap(e, "delete address %s in the %s namespace", ip_prefix_text(p, text),
+				nl->name),
+	       r     : 0;
 }
 
 struct each {
@@ -108,7 +116,9 @@ static int each_addr(const struct nlmsghdr *h, void *arg)
 		return 0;
 	if (x->index && i->ifa_index != x->index)
 		return 0;
-	struct view v = { .a = { .index = i->ifa_index, .flags = i->ifa_flags, .scope = i->ifa_scope } };
+	struct view v = {
+		.a = { .index = i->ifa_index, .flags = i->ifa_flags, .scope = i->ifa_scope }
+	};
 	int r = attr_decode_msg(h, sizeof *i, attrs, &v);
 	if (r < 0)
 		return r;
@@ -121,7 +131,8 @@ static int each_addr(const struct nlmsghdr *h, void *arg)
 	return x->fn(&v.a, x->arg);
 }
 
-int addr_each(struct nl *nl, uint8_t family, uint32_t index, int (*fn)(const struct addr *a, void *arg), void *arg, struct err *e)
+int addr_each(struct nl *nl, uint8_t family, uint32_t index,
+	      int (*fn)(const struct addr *a, void *arg), void *arg, struct err *e)
 {
 	const struct ifaddrmsg i = { .ifa_family = family, .ifa_index = index };
 	struct each x = { fn, arg, index };

@@ -14,18 +14,24 @@ struct nlmsg;
 #define ADDR_EXISTS 1
 
 struct addr {
-	uint32_t index;		/* interface */
-	uint32_t flags;		/* IFA_F_* */
+	uint32_t index; /* interface */
+	uint32_t flags; /* IFA_F_* */
 	uint8_t scope;
 	struct ip_prefix prefix;
 };
 
-/* flags: IFA_F_* (IFA_F_NODAD is what IPv6 addresses of containers get). ADDR_EXISTS when it is there already. */
-int addr_add(struct nl *nl, uint32_t index, const struct ip_prefix *p, uint32_t flags, struct err *e);
+/*
+ * flags: IFA_F_* (IFA_F_NODAD is what IPv6 addresses of containers get). ADDR_EXISTS when it is
+ * there already.
+ */
+int addr_add(struct nl *nl, uint32_t index, const struct ip_prefix *p, uint32_t flags,
+	     struct err *e);
 /* The message alone, for a batch. */
 void addr_put(struct nlmsg *m, uint32_t index, const struct ip_prefix *p, uint32_t flags);
-int addr_del(struct nl *nl, uint32_t index, const struct ip_prefix *p, struct err *e);	/* absence is success */
+/* absence is success */
+int addr_del(struct nl *nl, uint32_t index, const struct ip_prefix *p, struct err *e);
 /* family 0 = both; index 0 = all interfaces. */
-int addr_each(struct nl *nl, uint8_t family, uint32_t index, int (*fn)(const struct addr *a, void *arg), void *arg, struct err *e);
+int addr_each(struct nl *nl, uint8_t family, uint32_t index,
+	      int (*fn)(const struct addr *a, void *arg), void *arg, struct err *e);
 
 #endif

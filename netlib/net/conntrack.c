@@ -17,21 +17,24 @@
 #include "netlib/nl/nl.h"
 #include "netlib/nl/nlmsg.h"
 
-#define TUPLE_MAX 128		/* an original tuple with IPv6 addresses takes 72 bytes */
-#define PASS_MAX 8192		/* entries taken from one dump */
+#define TUPLE_MAX 128 /* an original tuple with IPv6 addresses takes 72 bytes */
+#define PASS_MAX 8192 /* entries taken from one dump */
 #define PASSES 64
-#define DELETE_BATCH 32		/* fits into one nlmsg */
+#define DELETE_BATCH 32 /* fits into one nlmsg */
 
 /* Bits of CTA_FILTER_ORIG_FLAGS; the kernel's headers keep the names to themselves. */
 enum { FILTER_IP_DST = 1 << 1, FILTER_PROTO_NUM = 1 << 3, FILTER_DST_PORT = 1 << 5 };
 
-/* A connection as far as we look at it; the original tuple is kept as it came, to name the entry when deleting it. */
+/*
+ * A connection as far as we look at it; the original tuple is kept as it came, to name the entry
+ * when deleting it.
+ */
 struct flow {
 	struct ip_addr dst;
 	uint8_t proto;
-	uint16_t port;		/* network order */
-	uint32_t id;		/* network order */
-	uint16_t zone;		/* network order */
+	uint16_t port; /* network order */
+	uint32_t id;   /* network order */
+	uint16_t zone; /* network order */
 	uint16_t tuple_len;
 	char tuple[TUPLE_MAX];
 };
@@ -46,7 +49,8 @@ struct flush {
 
 static bool matters(const struct port_map *m, int family)
 {
-	return (m->proto == IPPROTO_UDP || m->proto == IPPROTO_SCTP) && (!ip_is_set(&m->host_ip) || m->host_ip.family == family);
+	return (m->proto == IPPROTO_UDP || m->proto == IPPROTO_SCTP) &&
+	       (!ip_is_set(&m->host_ip) || m->host_ip.family == family);
 }
 
 static bool meets(const struct flush *f, const struct flow *w)
@@ -59,7 +63,8 @@ static bool meets(const struct flush *f, const struct flow *w)
 		if (!matters(m, f->family) || m->proto != w->proto || port < m->host_port ||
 		    port > m->host_port + m->count - 1u)
 			continue;
-		if (!ip_is_set(&m->host_ip) || ip_is_any(&m->host_ip) || ip_eq(&m->host_ip, &w->dst))
+		if (!ip_is_set(&m->host_ip) || ip_is_any(&m->host_ip) ||
+		    ip_eq(&m->host_ip, &w->dst))
 			return true;
 	}
 	return false;
@@ -94,11 +99,11 @@ static int take_tuple(const void *data, size_t len, void *obj)
 		[CTA_IP_V6_DST] = ATTR_FN(take_v6),
 	};
 	static const struct attr_spec proto[] = {
-		[CTA_PROTO_NUM]      = ATTR_U8(struct flow, proto),
+		[CTA_PROTO_NUM] = ATTR_U8(struct flow, proto),
 		[CTA_PROTO_DST_PORT] = ATTR_U16(struct flow, port),
 	};
 	static const struct attr_spec tuple[] = {
-		[CTA_TUPLE_IP]    = ATTR_NEST(ip),
+		[CTA_TUPLE_IP] = ATTR_NEST(ip),
 		[CTA_TUPLE_PROTO] = ATTR_NEST(proto),
 	};
 	struct flow *w = obj;
@@ -114,8 +119,8 @@ static int take_flow(const struct nlmsghdr *h, void *arg)
 {
 	static const struct attr_spec attrs[] = {
 		[CTA_TUPLE_ORIG] = ATTR_FN(take_tuple),
-		[CTA_ID]         = ATTR_U32(struct flow, id),
-		[CTA_ZONE]       = ATTR_U16(struct flow, zone),
+		[CTA_ID] = ATTR_U32(struct flow, id),
+		[CTA_ZONE] = ATTR_U16(struct flow, zone),
 	};
 	struct flush *f = arg;
 	struct flow w = { 0 }, *slot;
@@ -144,8 +149,9 @@ static void begin(struct nlmsg *m, uint16_t msg, int family)
 }
 
 /*
- * Lets the kernel leave out what cannot matter: by port when one is asked for, else by protocol when all have the same. Not by IPv6
- * address: kernels (6.18 among them) compare those the wrong way round and leave out just the one asked for.
+ * Lets the kernel leave out what cannot matter: by port when one is asked for, else by protocol
+ * when all have the same. Not by IPv6 address: kernels (6.18 among them) compare those the wrong
+ * way round and leave out just the one asked for.
  */
 static void put_filter(struct nlmsg *m, const struct flush *f)
 {
@@ -161,7 +167,8 @@ static void put_filter(struct nlmsg *m, const struct flush *f)
 	}
 	if (!first || !same_proto)
 		return;
-	bool ip = one && f->family == AF_INET && ip_is_set(&first->host_ip) && !ip_is_any(&first->host_ip);
+	bool ip = one && f->family == AF_INET && ip_is_set(&first->host_ip) &&
+		  !ip_is_any(&first->host_ip);
 	nlmsg_nest(m, CTA_TUPLE_ORIG) {
 		if (ip)
 			nlmsg_nest(m, CTA_TUPLE_IP)
@@ -173,7 +180,9 @@ static void put_filter(struct nlmsg *m, const struct flush *f)
 		}
 	}
 	nlmsg_nest(m, CTA_FILTER)
-		nlmsg_u32(m, CTA_FILTER_ORIG_FLAGS, (ip ? FILTER_IP_DST : 0) | FILTER_PROTO_NUM | (one ? FILTER_DST_PORT : 0));
+		nlmsg_u32(m, CTA_FILTER_ORIG_FLAGS,
+			  (ip ? FILTER_IP_DST : 0) | FILTER_PROTO_NUM |
+				  (one ? FILTER_DST_PORT : 0));
 }
 
 static bool no_conntrack(int r)
@@ -181,7 +190,9 @@ static bool no_conntrack(int r)
 	return r == -EINVAL || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT;
 }
 
-/* A kernel that knows no filter ignores it or refuses it; what comes is looked at here in any case. */
+/*
+ * A kernel that knows no filter ignores it or refuses it; what comes is looked at here in any case.
+ */
 static int find(struct nl *nl, struct flush *f, struct err *e)
 {
 	int r = 0;
@@ -205,7 +216,7 @@ static int delete_flows(struct nl *nl, const struct flush *f, struct err *e)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < f->n && r == 0; ) {
+	for (size_t i = 0; i < f->n && r == 0;) {
 		struct nlmsg m;
 
 		nlmsg_init(&m);
@@ -220,7 +231,7 @@ static int delete_flows(struct nl *nl, const struct flush *f, struct err *e)
 				nlmsg_data(&m, CTA_ID, &w->id, sizeof w->id);
 		}
 		r = nl_talk(nl, &m, e);
-		if (r == -ENOENT)	/* it ended by itself */
+		if (r == -ENOENT) /* it ended by itself */
 			r = 0;
 	}
 	return r;
@@ -240,7 +251,8 @@ int conntrack_flush(int family, const struct port_map *maps, size_t n, struct er
 		return 0;
 	if ((r = nl_open(&nl, NETLINK_NETFILTER, -1, "host", &why)) == 0)
 		for (int pass = 0; pass < PASSES; pass++) {
-			if ((r = find(&nl, &f, &why)) < 0 || (r = delete_flows(&nl, &f, &why)) < 0 || f.n < PASS_MAX)
+			if ((r = find(&nl, &f, &why)) < 0 ||
+			    (r = delete_flows(&nl, &f, &why)) < 0 || f.n < PASS_MAX)
 				break;
 		}
 	free(f.flow);

@@ -59,7 +59,9 @@ static int link_decode(const struct nlmsghdr *h, struct link *out)
 
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof *i))
 		return -EBADMSG;
-	*out = (struct link){ .index = (uint32_t)i->ifi_index, .flags = i->ifi_flags, .peer_nsid = -1 };
+	*out = (struct link){ .index = (uint32_t)i->ifi_index,
+			      .flags = i->ifi_flags,
+			      .peer_nsid = -1 };
 	return attr_decode_msg(h, sizeof *i, link_attrs, out);
 }
 
@@ -142,16 +144,22 @@ static void no_link_local(struct nlmsg *m)
 			nlmsg_u8(m, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 }
 
-static void begin_set(struct nlmsg *m, uint32_t index, const char *name, uint32_t flags, uint32_t mask)
+static void begin_set(struct nlmsg *m, uint32_t index, const char *name, uint32_t flags,
+		      uint32_t mask)
 {
-	const struct ifinfomsg i = { .ifi_index = (int)index, .ifi_flags = flags, .ifi_change = mask };
+	const struct ifinfomsg i = { .ifi_index = (int)index,
+				     .ifi_flags = flags,
+				     .ifi_change = mask };
 
 	nlmsg_begin(m, RTM_NEWLINK, 0, &i, sizeof i);
 	if (!index)
 		nlmsg_str(m, IFLA_IFNAME, name);
 }
 
-/* A batch whose first message creates: when a later one failed, the link must not stay behind half made. */
+/*
+ * A batch whose first message creates: when a later one failed, the link must not stay behind half
+ * made.
+ */
 static int create(struct nl *nl, struct nlmsg *m, const char *name, struct err *e)
 {
 	struct err one = ERR_INIT;
@@ -238,7 +246,8 @@ static int set(struct nl *nl, struct nlmsg *m, const char *what, uint32_t index,
 {
 	int r = nl_talk(nl, m, e);
 
-	return r < 0 ? err_wrap(e, "%s of interface %u in the %s namespace", what, index, nl->name), r : 0;
+	return r < 0 ? err_wrap(e, "%s of interface %u in the %s namespace", what, index, nl->name),
+	       r     : 0;
 }
 
 int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask, struct err *e)
@@ -284,7 +293,8 @@ void link_put_inet_conf(struct nlmsg *m, uint32_t index, unsigned devconf, uint3
 				nlmsg_u32(m, (uint16_t)devconf, value);
 }
 
-int link_set_inet_conf(struct nl *nl, uint32_t index, unsigned devconf, uint32_t value, struct err *e)
+int link_set_inet_conf(struct nl *nl, uint32_t index, unsigned devconf, uint32_t value,
+		       struct err *e)
 {
 	struct nlmsg m;
 
@@ -303,5 +313,6 @@ int link_del(struct nl *nl, uint32_t index, struct err *e)
 	int r = nl_talk_but(nl, &m, -ENODEV, 0, e);
 	if (r == -ENODEV)
 		return 0;
-	return r < 0 ? err_wrap(e, "delete interface %u in the %s namespace", index, nl->name), r : 0;
+	return r < 0 ? err_wrap(e, "delete interface %u in the %s namespace", index, nl->name),
+	       r     : 0;
 }

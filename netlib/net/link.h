@@ -13,20 +13,21 @@ struct nl;
 struct nlmsg;
 
 #define LINK_ALIAS_MAX 256
-#define LINK_EXISTS 1		/* a positive outcome: the name is taken */
+#define LINK_EXISTS 1 /* a positive outcome: the name is taken */
 
 /* A network interface as the kernel reports it. */
 struct link {
 	uint32_t index;
-	uint32_t flags;		/* IFF_* */
+	uint32_t flags; /* IFF_* */
 	uint32_t mtu;
-	uint32_t master;	/* ifindex of the bridge, or 0 */
-	uint32_t peer;		/* IFLA_LINK: ifindex of the peer, in its own namespace */
-	int32_t peer_nsid;	/* IFLA_LINK_NETNSID; -1 when the peer is in this namespace or there is none */
+	uint32_t master; /* ifindex of the bridge, or 0 */
+	uint32_t peer;	 /* IFLA_LINK: ifindex of the peer, in its own namespace */
+	/* IFLA_LINK_NETNSID; -1 when the peer is in this namespace or there is none */
+	int32_t peer_nsid;
 	uint32_t promiscuity;
-	uint8_t operstate;	/* IF_OPER_* */
+	uint8_t operstate; /* IF_OPER_* */
 	char name[IFNAME_MAX];
-	char kind[16];		/* "veth", "bridge", ...; "" for physical ones and lo */
+	char kind[16]; /* "veth", "bridge", ...; "" for physical ones and lo */
 	char alias[LINK_ALIAS_MAX];
 	struct mac mac;
 };
@@ -40,38 +41,44 @@ int link_each(struct nl *nl, int (*fn)(const struct link *l, void *arg), void *a
 
 struct bridge_spec {
 	const char *name;
-	struct mac mac;		/* pins the bridge's own address, so that it does not follow its ports */
-	uint32_t mtu;		/* 0 = kernel's default */
+	/* pins the bridge's own address, so that it does not follow its ports */
+	struct mac mac;
+	uint32_t mtu; /* 0 = kernel's default */
 	const char *alias;
 };
-/* Creates the bridge, up, in one message (alias in a second of the same batch). LINK_EXISTS when the name is taken. */
+/*
+ * Creates the bridge, up, in one message (alias in a second of the same batch). LINK_EXISTS when
+ * the name is taken.
+ */
 int link_add_bridge(struct nl *nl, const struct bridge_spec *b, struct err *e);
 
 struct veth_spec {
-	char name[IFNAME_MAX];		/* host end */
-	const char *peer;		/* container end, born in peer_netns */
+	char name[IFNAME_MAX]; /* host end */
+	const char *peer;      /* container end, born in peer_netns */
 	int peer_netns;
-	uint32_t master;		/* bridge to join, or 0 */
-	uint32_t mtu;			/* both ends; 0 = default */
+	uint32_t master; /* bridge to join, or 0 */
+	uint32_t mtu;	 /* both ends; 0 = default */
 	struct mac peer_mac;
-	const char *alias;		/* of the host end: the owner */
-	bool hairpin;			/* port flag; only with master */
+	const char *alias; /* of the host end: the owner */
+	bool hairpin;	   /* port flag; only with master */
 };
 /*
- * Creates both ends in one RTM_NEWLINK sent from the host side; alias, port flags, for a bridge port "no IPv6 link-local on
- * this end", and up follow in the same batch. The container end stays down. LINK_EXISTS when the host name or the container's name is taken.
+ * Creates both ends in one RTM_NEWLINK sent from the host side; alias, port flags, for a bridge
+ * port "no IPv6 link-local on this end", and up follow in the same batch. The container end stays
+ * down. LINK_EXISTS when the host name or the container's name is taken.
  */
 int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e);
 
 int link_up(struct nl *nl, uint32_t index, struct err *e);
-void link_put_up(struct nlmsg *m, uint32_t index);	/* the message alone, for a batch */
+void link_put_up(struct nlmsg *m, uint32_t index); /* the message alone, for a batch */
 int link_down(struct nl *nl, uint32_t index, struct err *e);
 int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask, struct err *e);
 int link_set_mac(struct nl *nl, uint32_t index, const struct mac *mac, struct err *e);
-int link_del(struct nl *nl, uint32_t index, struct err *e);	/* absence is success */
+int link_del(struct nl *nl, uint32_t index, struct err *e); /* absence is success */
 
 /* IPv4 devconf by netlink (IFLA_INET_CONF), e.g. IPV4_DEVCONF_ARP_NOTIFY. */
 void link_put_inet_conf(struct nlmsg *m, uint32_t index, unsigned devconf, uint32_t value);
-int link_set_inet_conf(struct nl *nl, uint32_t index, unsigned devconf, uint32_t value, struct err *e);
+int link_set_inet_conf(struct nl *nl, uint32_t index, unsigned devconf, uint32_t value,
+		       struct err *e);
 
 #endif

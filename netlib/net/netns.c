@@ -34,19 +34,26 @@ int netns_open(const char *path, int *fd, struct err *e)
 	if ((unsigned long)fs.f_type != NSFS_MAGIC) {
 		struct stat st;
 
-		/* what `ip netns add` leaves when only the mount went away: an empty plain file (all of /proc looks empty) */
-		if ((unsigned long)fs.f_type != PROC_SUPER_MAGIC && fstat(look, &st) == 0 && S_ISREG(st.st_mode) &&
-		    st.st_size == 0)
+		/*
+		 * what `ip netns add` leaves when only the mount went away: an empty plain file
+		 * (all of /proc looks empty)
+		 */
+		if ((unsigned long)fs.f_type != PROC_SUPER_MAGIC && fstat(look, &st) == 0 &&
+		    S_ISREG(st.st_mode) && st.st_size == 0)
 			return NETNS_GONE;
-		return err_code(e, -EINVAL, 7, "%s is not a network namespace: expected a file of nsfs "
-				"(/proc/PID/ns/net or a bind mount of one)", path);
+		return err_code(e, -EINVAL, 7,
+				"%s is not a network namespace: expected a file of nsfs "
+				"(/proc/PID/ns/net or a bind mount of one)",
+				path);
 	}
 	(void)str_copyf(self, sizeof self, "/proc/self/fd/%d", look);
 	cleanup_fd int ns = open(self, O_RDONLY | O_CLOEXEC);
 	if (ns < 0)
 		return err_set(e, -errno, "open network namespace %s", path);
 	if (ioctl(ns, NS_GET_NSTYPE) != CLONE_NEWNET)
-		return err_code(e, -EINVAL, 7, "%s is a namespace of another kind: expected a network namespace", path);
+		return err_code(e, -EINVAL, 7,
+				"%s is a namespace of another kind: expected a network namespace",
+				path);
 	*fd = take_fd(ns);
 	return 0;
 }
@@ -75,7 +82,8 @@ bool netns_same(int fd_a, int fd_b)
 {
 	struct netns_id a = { 0 }, b = { 0 };
 
-	return netns_identify(fd_a, &a, NULL) == 0 && netns_identify(fd_b, &b, NULL) == 0 && a.dev == b.dev && a.ino == b.ino;
+	return netns_identify(fd_a, &a, NULL) == 0 && netns_identify(fd_b, &b, NULL) == 0 &&
+	       a.dev == b.dev && a.ino == b.ino;
 }
 
 /* The caller's thread unshares, pins and comes back. */
@@ -91,7 +99,8 @@ static int create_here(const char *path)
 	if (mount("/proc/thread-self/ns/net", path, NULL, MS_BIND, NULL) < 0)
 		r = -errno;
 	if (setns(self, CLONE_NEWNET) < 0)
-		abort();	/* going on in the wrong namespace would change somebody else's network */
+		/* going on in the wrong namespace would change somebody else's network */
+		abort();
 	return r;
 }
 

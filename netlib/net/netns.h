@@ -7,15 +7,16 @@
 
 struct err;
 
-#define NETNS_GONE 1	/* a positive outcome: there is no namespace at that path any more */
+#define NETNS_GONE 1 /* a positive outcome: there is no namespace at that path any more */
 
 struct netns_id {
 	uint64_t dev, ino;
 };
 
 /*
- * Opens the network namespace at path: *fd is a descriptor for setns and netlink. NETNS_GONE (no *fd) when the path does not exist
- * or is an unmounted leftover file of a pinned namespace; -EINVAL when it is there and is something else. Never blocks on a FIFO.
+ * Opens the network namespace at path: *fd is a descriptor for setns and netlink. NETNS_GONE (no
+ * *fd) when the path does not exist or is an unmounted leftover file of a pinned namespace; -EINVAL
+ * when it is there and is something else. Never blocks on a FIFO.
  */
 int netns_open(const char *path, int *fd, struct err *e);
 int netns_self(int *fd, struct err *e);

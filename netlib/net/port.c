@@ -42,8 +42,8 @@ static int take_view(const struct nlmsghdr *h, void *arg)
 	struct port_view *v = arg;
 	const struct ifinfomsg *i = NLMSG_DATA(h);
 
-	if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof *i) || (uint32_t)i->ifi_index != v->index ||
-	    i->ifi_family == AF_BRIDGE)
+	if (h->nlmsg_type != RTM_NEWLINK || h->nlmsg_len < NLMSG_LENGTH(sizeof *i) ||
+	    (uint32_t)i->ifi_index != v->index || i->ifi_family == AF_BRIDGE)
 		return 0;
 	v->found = true;
 	return attr_decode_msg(h, sizeof *i, attrs, v);
@@ -114,9 +114,13 @@ int port_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, stru
 	if (r < 0 || ready(&v))
 		return r;
 	cleanup_nl struct nl ev = NL_INIT;
-	if ((r = nl_open(&ev, NETLINK_ROUTE, netns_fd, nl->name, e)) < 0 || (r = nl_subscribe(&ev, RTNLGRP_LINK, e)) < 0)
+	if ((r = nl_open(&ev, NETLINK_ROUTE, netns_fd, nl->name, e)) < 0 ||
+	    (r = nl_subscribe(&ev, RTNLGRP_LINK, e)) < 0)
 		return r;
-	/* between the first look and the subscription it may have become ready: look again, then listen */
+	/*
+	 * between the first look and the subscription it may have become ready: look again, then
+	 * listen
+	 */
 	if ((r = look(nl, &v, e)) < 0 || ready(&v))
 		return r;
 	r = nl_wait(&ev, timeout_ms, event, &v, e);
@@ -125,8 +129,10 @@ int port_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, stru
 
 		if (rr < 0 || ready(&v))
 			return rr;
-		return err_say(e, -ETIMEDOUT, "bridge port in error state: interface %u is not up after %d ms "
-			       "(operational state %u, port state %u)", index, timeout_ms, v.operstate, v.port.state);
+		return err_say(e, -ETIMEDOUT,
+			       "bridge port in error state: interface %u is not up after %d ms "
+			       "(operational state %u, port state %u)",
+			       index, timeout_ms, v.operstate, v.port.state);
 	}
 	return r;
 }

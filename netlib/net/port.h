@@ -10,7 +10,7 @@ struct nl;
 
 /* A bridge port's own settings (IFLA_PROTINFO). */
 struct port_state {
-	uint8_t state;		/* BR_STATE_*: 3 = forwarding */
+	uint8_t state; /* BR_STATE_*: 3 = forwarding */
 	uint8_t hairpin;
 	uint8_t isolated;
 };
@@ -19,8 +19,9 @@ int port_get(struct nl *nl, uint32_t index, struct port_state *out, struct err *
 int port_join(struct nl *nl, uint32_t index, uint32_t bridge, bool hairpin, struct err *e);
 
 /*
- * Waits until the link is operationally up and, as a bridge port, forwarding: looks once, then listens to link events on a socket of
- * its own opened on nl's namespace (netns_fd, or -1 for the caller's). -ETIMEDOUT with the state found.
+ * Waits until the link is operationally up and, as a bridge port, forwarding: looks once, then
+ * listens to link events on a socket of its own opened on nl's namespace (netns_fd, or -1 for the
+ * caller's). -ETIMEDOUT with the state found.
  */
 int port_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, struct err *e);
 

@@ -17,7 +17,8 @@ const char *route_text(const struct route *r, char *buf)
 	char dst[IP_TEXT_MAX], gw[IP_TEXT_MAX];
 
 	if (ip_is_set(&r->gw))
-		(void)snprintf(buf, ROUTE_TEXT_MAX, "%s via %s", ip_prefix_text(&r->dst, dst), ip_text(&r->gw, gw));
+		(void)snprintf(buf, ROUTE_TEXT_MAX, "%s via %s", ip_prefix_text(&r->dst, dst),
+			       ip_text(&r->gw, gw));
 	else
 		(void)snprintf(buf, ROUTE_TEXT_MAX, "%s", ip_prefix_text(&r->dst, dst));
 	return buf;
@@ -25,13 +26,18 @@ const char *route_text(const struct route *r, char *buf)
 
 static void put_route(struct nlmsg *m, uint16_t type, uint16_t flags, const struct route *r)
 {
-	uint8_t scope = r->has_scope ? r->scope : ip_is_set(&r->gw) ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
+	uint8_t scope = r->has_scope	    ? r->scope
+			: ip_is_set(&r->gw) ? RT_SCOPE_UNIVERSE
+					    : RT_SCOPE_LINK;
 	const struct rtmsg rt = {
-		.rtm_family = r->dst.addr.family, .rtm_dst_len = r->dst.len,
-		.rtm_table = r->table && r->table < 256 ? (uint8_t)r->table : r->table ? RT_TABLE_COMPAT : RT_TABLE_MAIN,
+		.rtm_family = r->dst.addr.family,
+		.rtm_dst_len = r->dst.len,
+		.rtm_table = r->table && r->table < 256 ? (uint8_t)r->table
+			     : r->table			? RT_TABLE_COMPAT
+							: RT_TABLE_MAIN,
 		.rtm_protocol = r->protocol ? r->protocol : RTPROT_BOOT,
 		.rtm_scope = type == RTM_DELROUTE && !r->has_scope ? RT_SCOPE_NOWHERE : scope,
-		.rtm_type = r->type ? r->type : RTN_UNICAST,
+		.rtm_type = r->type ? r->type : RTN_UNICAST, .rtm_flags = r->onlink ? RTNH_F_ONLINK : 0,
 	};
 	struct ip_addr net = ip_network(&r->dst);
 
@@ -72,7 +78,9 @@ int route_add(struct nl *nl, const struct route *r, struct err *e)
 	int rc = nl_talk_but(nl, &m, -EEXIST, 0, e);
 	if (rc == -EEXIST)
 		return ROUTE_EXISTS;
-	return rc < 0 ? err_wrap(e, "add route %s in the %s namespace", route_text(r, text), nl->name), rc : 0;
+	return rc < 0
+	       ? err_wrap(e, "add route %s in the %s namespace", route_text(r, text), nl->name),
+	       rc : 0;
 }
 
 int route_del(struct nl *nl, const struct route *r, struct err *e)
@@ -85,7 +93,9 @@ int route_del(struct nl *nl, const struct route *r, struct err *e)
 	int rc = nl_talk_but(nl, &m, -ESRCH, -ENODEV, e);
 	if (rc == -ESRCH || rc == -ENODEV)
 		return 0;
-	return rc < 0 ? err_wrap(e, "delete route %s in the %s namespace", route_text(r, text), nl->name), rc : 0;
+	return rc < 0
+	       ? err_wrap(e, "delete route %s in the %s namespace", route_text(r, text), nl->name),
+	       rc : 0;
 }
 
 struct each {
@@ -93,7 +103,10 @@ struct each {
 	void *arg;
 };
 
-/* All address attributes have the family's length; the table macros need fixed sizes, so they share this. */
+/*
+ * All address attributes have the family's length; the table macros need fixed sizes, so they share
+ * this.
+ */
 static int take_ip(const void *data, size_t len, struct ip_addr *a)
 {
 	if (len != 4 && len != sizeof a->b)
@@ -140,14 +153,19 @@ static int each_route(const struct nlmsghdr *h, void *arg)
 	if (h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof *rt))
 		return 0;
 	struct route r = {
-		.dst = { .addr = { .family = rt->rtm_family }, .len = rt->rtm_dst_len }, .table = rt->rtm_table,
-		.scope = rt->rtm_scope, .has_scope = true, .protocol = rt->rtm_protocol, .type = rt->rtm_type,
+		.dst = { .addr = { .family = rt->rtm_family }, .len = rt->rtm_dst_len },
+		.table = rt->rtm_table,
+		.scope = rt->rtm_scope,
+		.has_scope = true,
+		.protocol = rt->rtm_protocol,
+		.type = rt->rtm_type,
 	};
 	int rc = attr_decode_msg(h, sizeof *rt, attrs, &r);
 	return rc < 0 ? rc : x->fn(&r, x->arg);
 }
 
-int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg), void *arg, struct err *e)
+int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg),
+	       void *arg, struct err *e)
 {
 	const struct rtmsg rt = { .rtm_family = family };
 	struct each x = { fn, arg };

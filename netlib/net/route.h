@@ -14,25 +14,29 @@ struct nlmsg;
 #define ROUTE_EXISTS 1
 
 struct route {
-	struct ip_prefix dst;	/* length 0 = default */
-	struct ip_addr gw;	/* unset = on link */
-	struct ip_addr src;	/* preferred source; unset = kernel's choice */
+	struct ip_prefix dst; /* length 0 = default */
+	struct ip_addr gw;    /* unset = on link */
+	struct ip_addr src;   /* preferred source; unset = kernel's choice */
 	uint32_t oif;
-	uint32_t table;		/* 0 = main */
-	uint32_t priority;	/* metric; 0 = default */
-	uint32_t mtu, advmss;	/* 0 = none */
-	uint8_t scope;		/* RT_SCOPE_*; used when has_scope, else universe with a gateway, link without */
+	uint32_t table;	      /* 0 = main */
+	uint32_t priority;    /* metric; 0 = default */
+	uint32_t mtu, advmss; /* 0 = none */
+	/* RT_SCOPE_*; used when has_scope, else universe with a gateway, link without */
+	uint8_t scope;
 	bool has_scope;
-	uint8_t protocol;	/* RTPROT_*; 0 = RTPROT_BOOT when adding, as ip(8) and the reference have it */
-	uint8_t type;		/* RTN_*; 0 = RTN_UNICAST when adding */
+	bool onlink; /* adding: the gateway is a neighbour although no route says so */
+	/* RTPROT_*; 0 = RTPROT_BOOT when adding, as ip(8) and the reference have it */
+	uint8_t protocol;
+	uint8_t type; /* RTN_*; 0 = RTN_UNICAST when adding */
 };
 
 /* ROUTE_EXISTS when the same destination, table and metric is taken (NLM_F_EXCL). */
 int route_add(struct nl *nl, const struct route *r, struct err *e);
 /* The message alone, for a batch. append: one more route to the same destination. */
 void route_put(struct nlmsg *m, const struct route *r, bool append);
-int route_del(struct nl *nl, const struct route *r, struct err *e);	/* absence is success */
-int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg), void *arg, struct err *e);
+int route_del(struct nl *nl, const struct route *r, struct err *e); /* absence is success */
+int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg),
+	       void *arg, struct err *e);
 /* "10.0.0.0/8 via 10.1.0.1": for errors. buf holds 2 * IP_TEXT_MAX + 8. */
 #define ROUTE_TEXT_MAX (2 * IP_TEXT_MAX + 8)
 const char *route_text(const struct route *r, char *buf);

@@ -19,7 +19,9 @@ static int take_str(const char *data, size_t len, char *out, size_t size)
 
 static int take_number(enum attr_type type, const void *data, size_t len, void *out)
 {
-	static const size_t width[] = { [ATTR_T_U8] = 1, [ATTR_T_U16] = 2, [ATTR_T_U32] = 4, [ATTR_T_U32BE] = 4 };
+	static const size_t width[] = {
+		[ATTR_T_U8] = 1, [ATTR_T_U16] = 2, [ATTR_T_U32] = 4, [ATTR_T_U32BE] = 4
+	};
 
 	if (len < width[type])
 		return -EBADMSG;
@@ -56,7 +58,8 @@ static int take(const struct attr_spec *s, const void *data, size_t len, void *o
 	}
 }
 
-int attr_decode_raw(const void *data, size_t len, const struct attr_spec *specs, size_t n, void *obj)
+int attr_decode_raw(const void *data, size_t len, const struct attr_spec *specs, size_t n,
+		    void *obj)
 {
 	const char *p = data;
 
@@ -68,7 +71,8 @@ int attr_decode_raw(const void *data, size_t len, const struct attr_spec *specs,
 			return -EBADMSG;
 		unsigned type = a.nla_type & NLA_TYPE_MASK;
 		if (type < n) {
-			int r = take(&specs[type], p + NLA_HDRLEN, a.nla_len - (size_t)NLA_HDRLEN, obj);
+			int r = take(&specs[type], p + NLA_HDRLEN, a.nla_len - (size_t)NLA_HDRLEN,
+				     obj);
 
 			if (r < 0)
 				return r;
@@ -82,7 +86,8 @@ int attr_decode_raw(const void *data, size_t len, const struct attr_spec *specs,
 	return 0;
 }
 
-int attr_decode(const struct nlmsghdr *h, size_t hdr_len, const struct attr_spec *specs, size_t n, void *obj)
+int attr_decode(const struct nlmsghdr *h, size_t hdr_len, const struct attr_spec *specs, size_t n,
+		void *obj)
 {
 	size_t skip = NLMSG_HDRLEN + NLMSG_ALIGN(hdr_len);
 

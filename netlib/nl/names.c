@@ -27,49 +27,75 @@ struct name {
 };
 
 static const struct name types[] = {
-	{ NLMSG_NOOP, "NLMSG_NOOP" }, { NLMSG_ERROR, "NLMSG_ERROR" }, { NLMSG_DONE, "NLMSG_DONE" },
-	{ RTM_NEWLINK, "RTM_NEWLINK" }, { RTM_DELLINK, "RTM_DELLINK" }, { RTM_GETLINK, "RTM_GETLINK" }, { RTM_SETLINK, "RTM_SETLINK" },
-	{ RTM_NEWADDR, "RTM_NEWADDR" }, { RTM_DELADDR, "RTM_DELADDR" }, { RTM_GETADDR, "RTM_GETADDR" },
-	{ RTM_NEWROUTE, "RTM_NEWROUTE" }, { RTM_DELROUTE, "RTM_DELROUTE" }, { RTM_GETROUTE, "RTM_GETROUTE" },
+	{ NLMSG_NOOP, "NLMSG_NOOP" },	  { NLMSG_ERROR, "NLMSG_ERROR" },
+	{ NLMSG_DONE, "NLMSG_DONE" },	  { RTM_NEWLINK, "RTM_NEWLINK" },
+	{ RTM_DELLINK, "RTM_DELLINK" },	  { RTM_GETLINK, "RTM_GETLINK" },
+	{ RTM_SETLINK, "RTM_SETLINK" },	  { RTM_NEWADDR, "RTM_NEWADDR" },
+	{ RTM_DELADDR, "RTM_DELADDR" },	  { RTM_GETADDR, "RTM_GETADDR" },
+	{ RTM_NEWROUTE, "RTM_NEWROUTE" }, { RTM_DELROUTE, "RTM_DELROUTE" },
+	{ RTM_GETROUTE, "RTM_GETROUTE" },
 };
 static const struct name families[] = {
-	{ AF_UNSPEC, "unspec" }, { AF_INET, "inet" }, { AF_INET6, "inet6" }, { AF_BRIDGE, "bridge" }, { AF_PACKET, "packet" },
+	{ AF_UNSPEC, "unspec" }, { AF_INET, "inet" },	  { AF_INET6, "inet6" },
+	{ AF_BRIDGE, "bridge" }, { AF_PACKET, "packet" },
 };
 static const struct name request_flags[] = {
-	{ NLM_F_REQUEST, "request" }, { NLM_F_MULTI, "multi" }, { NLM_F_ACK, "ack" }, { NLM_F_ECHO, "echo" },
-	{ NLM_F_DUMP_INTR, "dump-interrupted" }, { NLM_F_DUMP_FILTERED, "filtered" },
+	{ NLM_F_REQUEST, "request" },
+	{ NLM_F_MULTI, "multi" },
+	{ NLM_F_ACK, "ack" },
+	{ NLM_F_ECHO, "echo" },
+	{ NLM_F_DUMP_INTR, "dump-interrupted" },
+	{ NLM_F_DUMP_FILTERED, "filtered" },
 };
 /* the same bits mean one thing in a NEW and another in a GET */
 static const struct name new_flags[] = {
-	{ NLM_F_REPLACE, "replace" }, { NLM_F_EXCL, "excl" }, { NLM_F_CREATE, "create" }, { NLM_F_APPEND, "append" },
+	{ NLM_F_REPLACE, "replace" },
+	{ NLM_F_EXCL, "excl" },
+	{ NLM_F_CREATE, "create" },
+	{ NLM_F_APPEND, "append" },
 };
 static const struct name get_flags[] = {
-	{ NLM_F_ROOT, "root" }, { NLM_F_MATCH, "match" }, { NLM_F_ATOMIC, "atomic" },
+	{ NLM_F_ROOT, "root" },
+	{ NLM_F_MATCH, "match" },
+	{ NLM_F_ATOMIC, "atomic" },
 };
 static const struct name link_flags[] = {
-	{ IFF_UP, "up" }, { IFF_BROADCAST, "broadcast" }, { IFF_LOOPBACK, "loopback" }, { IFF_POINTOPOINT, "pointopoint" },
-	{ IFF_RUNNING, "running" }, { IFF_NOARP, "noarp" }, { IFF_PROMISC, "promisc" }, { IFF_ALLMULTI, "allmulti" },
-	{ IFF_MULTICAST, "multicast" }, { IFF_LOWER_UP, "lower-up" },
+	{ IFF_UP, "up" },
+	{ IFF_BROADCAST, "broadcast" },
+	{ IFF_LOOPBACK, "loopback" },
+	{ IFF_POINTOPOINT, "pointopoint" },
+	{ IFF_RUNNING, "running" },
+	{ IFF_NOARP, "noarp" },
+	{ IFF_PROMISC, "promisc" },
+	{ IFF_ALLMULTI, "allmulti" },
+	{ IFF_MULTICAST, "multicast" },
+	{ IFF_LOWER_UP, "lower-up" },
 };
 static const struct name addr_flags[] = {
-	{ IFA_F_SECONDARY, "secondary" }, { IFA_F_NODAD, "nodad" }, { IFA_F_OPTIMISTIC, "optimistic" }, { IFA_F_DADFAILED, "dadfailed" },
-	{ IFA_F_DEPRECATED, "deprecated" }, { IFA_F_TENTATIVE, "tentative" }, { IFA_F_PERMANENT, "permanent" },
-	{ IFA_F_NOPREFIXROUTE, "noprefixroute" },
+	{ IFA_F_SECONDARY, "secondary" },   { IFA_F_NODAD, "nodad" },
+	{ IFA_F_OPTIMISTIC, "optimistic" }, { IFA_F_DADFAILED, "dadfailed" },
+	{ IFA_F_DEPRECATED, "deprecated" }, { IFA_F_TENTATIVE, "tentative" },
+	{ IFA_F_PERMANENT, "permanent" },   { IFA_F_NOPREFIXROUTE, "noprefixroute" },
 };
 static const struct name scopes[] = {
-	{ RT_SCOPE_UNIVERSE, "universe" }, { RT_SCOPE_SITE, "site" }, { RT_SCOPE_LINK, "link" }, { RT_SCOPE_HOST, "host" },
+	{ RT_SCOPE_UNIVERSE, "universe" }, { RT_SCOPE_SITE, "site" },
+	{ RT_SCOPE_LINK, "link" },	   { RT_SCOPE_HOST, "host" },
 	{ RT_SCOPE_NOWHERE, "nowhere" },
 };
 static const struct name tables[] = {
-	{ RT_TABLE_UNSPEC, "unspec" }, { RT_TABLE_COMPAT, "compat" }, { RT_TABLE_DEFAULT, "default" }, { RT_TABLE_MAIN, "main" },
+	{ RT_TABLE_UNSPEC, "unspec" },	 { RT_TABLE_COMPAT, "compat" },
+	{ RT_TABLE_DEFAULT, "default" }, { RT_TABLE_MAIN, "main" },
 	{ RT_TABLE_LOCAL, "local" },
 };
 static const struct name protocols[] = {
-	{ RTPROT_UNSPEC, "unspec" }, { RTPROT_KERNEL, "kernel" }, { RTPROT_BOOT, "boot" }, { RTPROT_STATIC, "static" }, { RTPROT_RA, "ra" },
+	{ RTPROT_UNSPEC, "unspec" }, { RTPROT_KERNEL, "kernel" }, { RTPROT_BOOT, "boot" },
+	{ RTPROT_STATIC, "static" }, { RTPROT_RA, "ra" },
 };
 static const struct name route_types[] = {
-	{ RTN_UNSPEC, "unspec" }, { RTN_UNICAST, "unicast" }, { RTN_LOCAL, "local" }, { RTN_BROADCAST, "broadcast" },
-	{ RTN_ANYCAST, "anycast" }, { RTN_MULTICAST, "multicast" }, { RTN_BLACKHOLE, "blackhole" }, { RTN_UNREACHABLE, "unreachable" },
+	{ RTN_UNSPEC, "unspec" },	{ RTN_UNICAST, "unicast" },
+	{ RTN_LOCAL, "local" },		{ RTN_BROADCAST, "broadcast" },
+	{ RTN_ANYCAST, "anycast" },	{ RTN_MULTICAST, "multicast" },
+	{ RTN_BLACKHOLE, "blackhole" }, { RTN_UNREACHABLE, "unreachable" },
 };
 
 static const char *find(const struct name *v, size_t n, uint32_t value)
@@ -117,7 +143,15 @@ static void add_flags(struct str *s, const struct name *v, size_t n, uint32_t bi
 /* ---- attributes with names */
 
 enum form {
-	AS_BYTES, AS_TEXT, AS_NUMBER, AS_IP, AS_MAC, AS_ADDR_FLAGS, AS_NEST, AS_LINK, AS_KIND_DATA,
+	AS_BYTES,
+	AS_TEXT,
+	AS_NUMBER,
+	AS_IP,
+	AS_MAC,
+	AS_ADDR_FLAGS,
+	AS_NEST,
+	AS_LINK,
+	AS_KIND_DATA
 };
 
 struct attr_table;
@@ -139,55 +173,93 @@ struct attr_table {
 #define NEST(a, t) [a] = { #a, AS_NEST, &(t) }
 #define TABLE(t) static const struct attr_table t##_table = { t, ARRAY_LEN(t) }
 
-static const struct attr_name inet6_attrs[] = {
-	BYTES(IFLA_INET6_FLAGS), BYTES(IFLA_INET6_CONF), NUMBER(IFLA_INET6_ADDR_GEN_MODE), BYTES(IFLA_INET6_TOKEN),
-};
+static const struct attr_name inet6_attrs[] = { BYTES(IFLA_INET6_FLAGS), BYTES(IFLA_INET6_CONF),
+						NUMBER(IFLA_INET6_ADDR_GEN_MODE),
+						BYTES(IFLA_INET6_TOKEN) };
 TABLE(inet6_attrs);
 /* the number is linux/ip.h's, which cannot stand beside netinet/in.h */
 static const struct attr_name devconf[] = { [22] = { "IPV4_DEVCONF_ARP_NOTIFY", AS_NUMBER, NULL } };
 TABLE(devconf);
 static const struct attr_name inet_attrs[] = { NEST(IFLA_INET_CONF, devconf_table) };
 TABLE(inet_attrs);
-static const struct attr_name af_spec[] = { NEST(AF_INET, inet_attrs_table), NEST(AF_INET6, inet6_attrs_table) };
+static const struct attr_name af_spec[] = { NEST(AF_INET, inet_attrs_table),
+					    NEST(AF_INET6, inet6_attrs_table) };
 TABLE(af_spec);
 static const struct attr_name brport[] = {
-	NUMBER(IFLA_BRPORT_STATE), NUMBER(IFLA_BRPORT_PRIORITY), NUMBER(IFLA_BRPORT_COST), NUMBER(IFLA_BRPORT_MODE),
-	NUMBER(IFLA_BRPORT_GUARD), NUMBER(IFLA_BRPORT_PROTECT), NUMBER(IFLA_BRPORT_FAST_LEAVE), NUMBER(IFLA_BRPORT_LEARNING),
-	NUMBER(IFLA_BRPORT_UNICAST_FLOOD), NUMBER(IFLA_BRPORT_ISOLATED),
+	NUMBER(IFLA_BRPORT_STATE),	   NUMBER(IFLA_BRPORT_PRIORITY),
+	NUMBER(IFLA_BRPORT_COST),	   NUMBER(IFLA_BRPORT_MODE),
+	NUMBER(IFLA_BRPORT_GUARD),	   NUMBER(IFLA_BRPORT_PROTECT),
+	NUMBER(IFLA_BRPORT_FAST_LEAVE),	   NUMBER(IFLA_BRPORT_LEARNING),
+	NUMBER(IFLA_BRPORT_UNICAST_FLOOD), NUMBER(IFLA_BRPORT_ISOLATED)
 };
 TABLE(brport);
 static const struct attr_name bridge[] = {
-	NUMBER(IFLA_BR_FORWARD_DELAY), NUMBER(IFLA_BR_HELLO_TIME), NUMBER(IFLA_BR_MAX_AGE), NUMBER(IFLA_BR_AGEING_TIME),
-	NUMBER(IFLA_BR_STP_STATE), NUMBER(IFLA_BR_PRIORITY), NUMBER(IFLA_BR_VLAN_FILTERING), NUMBER(IFLA_BR_MCAST_SNOOPING),
-	NUMBER(IFLA_BR_VLAN_DEFAULT_PVID),
+	NUMBER(IFLA_BR_FORWARD_DELAY),	  NUMBER(IFLA_BR_HELLO_TIME),
+	NUMBER(IFLA_BR_MAX_AGE),	  NUMBER(IFLA_BR_AGEING_TIME),
+	NUMBER(IFLA_BR_STP_STATE),	  NUMBER(IFLA_BR_PRIORITY),
+	NUMBER(IFLA_BR_VLAN_FILTERING),	  NUMBER(IFLA_BR_MCAST_SNOOPING),
+	NUMBER(IFLA_BR_VLAN_DEFAULT_PVID)
 };
 TABLE(bridge);
 static const struct attr_name veth[] = { [VETH_INFO_PEER] = { "VETH_INFO_PEER", AS_LINK, NULL } };
 TABLE(veth);
 static const struct attr_name link_info[] = {
-	TEXT(IFLA_INFO_KIND), [IFLA_INFO_DATA] = { "IFLA_INFO_DATA", AS_KIND_DATA, NULL }, BYTES(IFLA_INFO_XSTATS),
-	TEXT(IFLA_INFO_SLAVE_KIND), NEST(IFLA_INFO_SLAVE_DATA, brport_table),
+	TEXT(IFLA_INFO_KIND),
+	[IFLA_INFO_DATA] = { "IFLA_INFO_DATA", AS_KIND_DATA, NULL },
+	BYTES(IFLA_INFO_XSTATS),
+	TEXT(IFLA_INFO_SLAVE_KIND),
+	NEST(IFLA_INFO_SLAVE_DATA, brport_table),
 };
 TABLE(link_info);
-static const struct attr_name link_attrs[] = {
-	MAC(IFLA_ADDRESS), MAC(IFLA_BROADCAST), TEXT(IFLA_IFNAME), NUMBER(IFLA_MTU), NUMBER(IFLA_LINK), TEXT(IFLA_QDISC),
-	NUMBER(IFLA_MASTER), NUMBER(IFLA_TXQLEN), NUMBER(IFLA_OPERSTATE), NUMBER(IFLA_LINKMODE), NEST(IFLA_LINKINFO, link_info_table),
-	NUMBER(IFLA_NET_NS_PID), TEXT(IFLA_IFALIAS), NEST(IFLA_AF_SPEC, af_spec_table), NUMBER(IFLA_GROUP), NUMBER(IFLA_NET_NS_FD),
-	NUMBER(IFLA_EXT_MASK), NUMBER(IFLA_PROMISCUITY), NUMBER(IFLA_NUM_TX_QUEUES), NUMBER(IFLA_NUM_RX_QUEUES), NUMBER(IFLA_CARRIER),
-	NUMBER(IFLA_LINK_NETNSID), NUMBER(IFLA_TARGET_NETNSID), NUMBER(IFLA_MIN_MTU), NUMBER(IFLA_MAX_MTU), TEXT(IFLA_ALT_IFNAME),
-	BYTES(IFLA_STATS64),
-};
+static const struct attr_name link_attrs[] = { MAC(IFLA_ADDRESS),
+					       MAC(IFLA_BROADCAST),
+					       TEXT(IFLA_IFNAME),
+					       NUMBER(IFLA_MTU),
+					       NUMBER(IFLA_LINK),
+					       TEXT(IFLA_QDISC),
+					       NUMBER(IFLA_MASTER),
+					       NUMBER(IFLA_TXQLEN),
+					       NUMBER(IFLA_OPERSTATE),
+					       NUMBER(IFLA_LINKMODE),
+					       NEST(IFLA_LINKINFO, link_info_table),
+					       NUMBER(IFLA_NET_NS_PID),
+					       TEXT(IFLA_IFALIAS),
+					       NEST(IFLA_AF_SPEC, af_spec_table),
+					       NUMBER(IFLA_GROUP),
+					       NUMBER(IFLA_NET_NS_FD),
+					       NUMBER(IFLA_EXT_MASK),
+					       NUMBER(IFLA_PROMISCUITY),
+					       NUMBER(IFLA_NUM_TX_QUEUES),
+					       NUMBER(IFLA_NUM_RX_QUEUES),
+					       NUMBER(IFLA_CARRIER),
+					       NUMBER(IFLA_LINK_NETNSID),
+					       NUMBER(IFLA_TARGET_NETNSID),
+					       NUMBER(IFLA_MIN_MTU),
+					       NUMBER(IFLA_MAX_MTU),
+					       TEXT(IFLA_ALT_IFNAME),
+					       BYTES(IFLA_STATS64) };
 TABLE(link_attrs);
 static const struct attr_name addr_attrs[] = {
-	IP(IFA_ADDRESS), IP(IFA_LOCAL), TEXT(IFA_LABEL), IP(IFA_BROADCAST), IP(IFA_ANYCAST), BYTES(IFA_CACHEINFO),
-	[IFA_FLAGS] = { "IFA_FLAGS", AS_ADDR_FLAGS, NULL }, NUMBER(IFA_RT_PRIORITY),
+	IP(IFA_ADDRESS),
+	IP(IFA_LOCAL),
+	TEXT(IFA_LABEL),
+	IP(IFA_BROADCAST),
+	IP(IFA_ANYCAST),
+	BYTES(IFA_CACHEINFO),
+	[IFA_FLAGS] = { "IFA_FLAGS", AS_ADDR_FLAGS, NULL },
+	NUMBER(IFA_RT_PRIORITY),
 };
 TABLE(addr_attrs);
-static const struct attr_name metrics[] = { NUMBER(RTAX_MTU), NUMBER(RTAX_ADVMSS), NUMBER(RTAX_HOPLIMIT), NUMBER(RTAX_INITCWND) };
+static const struct attr_name metrics[] = { NUMBER(RTAX_MTU), NUMBER(RTAX_ADVMSS),
+					    NUMBER(RTAX_HOPLIMIT), NUMBER(RTAX_INITCWND) };
 TABLE(metrics);
 static const struct attr_name route_attrs[] = {
-	IP(RTA_DST), IP(RTA_SRC), NUMBER(RTA_IIF), NUMBER(RTA_OIF), IP(RTA_GATEWAY), NUMBER(RTA_PRIORITY), IP(RTA_PREFSRC),
-	NEST(RTA_METRICS, metrics_table), BYTES(RTA_MULTIPATH), BYTES(RTA_CACHEINFO), NUMBER(RTA_TABLE), NUMBER(RTA_PREF),
+	IP(RTA_DST),	      IP(RTA_SRC),
+	NUMBER(RTA_IIF),      NUMBER(RTA_OIF),
+	IP(RTA_GATEWAY),      NUMBER(RTA_PRIORITY),
+	IP(RTA_PREFSRC),      NEST(RTA_METRICS, metrics_table),
+	BYTES(RTA_MULTIPATH), BYTES(RTA_CACHEINFO),
+	NUMBER(RTA_TABLE),    NUMBER(RTA_PREF)
 };
 TABLE(route_attrs);
 
@@ -195,7 +267,8 @@ static const struct {
 	const char *kind;
 	const struct attr_table *data;
 } kinds[] = {
-	{ "veth", &veth_table }, { "bridge", &bridge_table },
+	{ "veth", &veth_table },
+	{ "bridge", &bridge_table },
 };
 
 /* ---- printing */
@@ -204,7 +277,7 @@ struct printer {
 	struct str *s;
 	bool lines;
 	int depth;
-	char kind[16];		/* of the link whose data comes next */
+	char kind[16]; /* of the link whose data comes next */
 };
 
 static void open_line(struct printer *p)
@@ -300,7 +373,8 @@ static void link_header(struct str *s, const void *data)
 	}
 }
 
-static void print_attrs(struct printer *p, const char *data, size_t len, const struct attr_table *t);
+static void print_attrs(struct printer *p, const char *data, size_t len,
+			const struct attr_table *t);
 
 static void print_nest(struct printer *p, const char *data, size_t len, const struct attr_table *t)
 {
@@ -370,7 +444,8 @@ static bool add_value(struct str *s, enum form form, const void *data, size_t le
 	}
 }
 
-static void print_attr(struct printer *p, unsigned type, const char *data, size_t len, const struct attr_table *t)
+static void print_attr(struct printer *p, unsigned type, const char *data, size_t len,
+		       const struct attr_table *t)
 {
 	static const struct attr_name unknown = { NULL, AS_BYTES, NULL };
 	const struct attr_name *n = t && type < t->n && t->v[type].name ? &t->v[type] : &unknown;
@@ -402,7 +477,8 @@ static void print_attrs(struct printer *p, const char *data, size_t len, const s
 			close_line(p);
 			return;
 		}
-		print_attr(p, a.nla_type & NLA_TYPE_MASK, data + NLA_HDRLEN, a.nla_len - (size_t)NLA_HDRLEN, t);
+		print_attr(p, a.nla_type & NLA_TYPE_MASK, data + NLA_HDRLEN,
+			   a.nla_len - (size_t)NLA_HDRLEN, t);
 		size_t step = NLA_ALIGN((size_t)a.nla_len);
 		data += step < len ? step : len;
 		len -= step < len ? step : len;
@@ -444,7 +520,7 @@ static void route_header(struct str *s, const void *data)
 }
 
 static const struct object {
-	uint16_t first;		/* RTM_NEWx; DEL, GET and SET follow */
+	uint16_t first; /* RTM_NEWx; DEL, GET and SET follow */
 	size_t size;
 	void (*header)(struct str *s, const void *data);
 	const struct attr_table *attrs;
@@ -471,7 +547,8 @@ static void print_head(struct str *s, const struct nlmsghdr *h)
 	if (name)
 		str_add(s, name);
 	else if (h->nlmsg_type >= 0x100)
-		str_addf(s, "netfilter subsystem %u message %u", h->nlmsg_type >> 8, h->nlmsg_type & 0xff);
+		str_addf(s, "netfilter subsystem %u message %u", h->nlmsg_type >> 8,
+			 h->nlmsg_type & 0xff);
 	else
 		str_addf(s, "message %u", h->nlmsg_type);
 	rest = add_bits(s, request_flags, ARRAY_LEN(request_flags), h->nlmsg_flags);
@@ -493,7 +570,7 @@ void nl_print(struct str *s, const struct nlmsghdr *h, bool lines)
 	if (!len)
 		return;
 	if (lines)
-		str_addc(s, ' ');	/* what follows begins with a blank of its own */
+		str_addc(s, ' '); /* what follows begins with a blank of its own */
 	if (!o || len < o->size) {
 		add_bytes(s, data, len);
 		close_line(&p);
@@ -506,7 +583,7 @@ void nl_print(struct str *s, const struct nlmsghdr *h, bool lines)
 
 void nl_print_all(struct str *s, const void *buf, size_t len)
 {
-	for (const char *p = buf; len; ) {
+	for (const char *p = buf; len;) {
 		struct nlmsghdr h = { 0 };
 
 		if (len >= NLMSG_HDRLEN)

@@ -10,16 +10,21 @@ struct nlmsghdr;
 struct str;
 
 /*
- * rtnetlink messages as text, by the names of linux/rtnetlink.h and friends: one printer for traces, golden tests and inspection. Pure.
+ * rtnetlink messages as text, by the names of linux/rtnetlink.h and friends: one printer for
+ * traces, golden tests and inspection. Pure.
  *
- *	RTM_NEWADDR request create excl
- *	  family inet prefixlen 24 scope universe index 5
- *	  IFA_LOCAL 10.1.0.2
+ * 	RTM_NEWADDR request create excl
+ * 	  family inet prefixlen 24 scope universe index 5
+ * 	  IFA_LOCAL 10.1.0.2
  *
- * What is not in the tables is printed by number and as bytes; a malformed message is printed as far as it goes and says so.
+ * What is not in the tables is printed by number and as bytes; a malformed message is printed as
+ * far as it goes and says so.
  */
 
-/* One message: as lines with a newline at the end, or, lines false, on one line without one and nests in braces. */
+/*
+ * One message: as lines with a newline at the end, or, lines false, on one line without one and
+ * nests in braces.
+ */
 void nl_print(struct str *s, const struct nlmsghdr *h, bool lines);
 
 /* All messages of a buffer, as lines. */

@@ -20,9 +20,9 @@
 #include "netlib/nl/names.h"
 #include "netlib/nl/nlmsg.h"
 
-#define RECV_SIZE 65536		/* a dump page is at most 32 KiB; batches of acks are smaller */
+#define RECV_SIZE 65536 /* a dump page is at most 32 KiB; batches of acks are smaller */
 #define DUMP_TRIES 10
-#define RECV_TIMEOUT_S 10	/* the kernel answers at once; this only bounds a broken one */
+#define RECV_TIMEOUT_S 10 /* the kernel answers at once; this only bounds a broken one */
 
 static int socket_here(int bus)
 {
@@ -34,7 +34,8 @@ static int socket_here(int bus)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv) < 0)
 		return -errno;
-	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof one);	/* since 4.12; texts are optional */
+	/* since 4.12; texts are optional */
+	(void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof one);
 	(void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
 	return take_fd(fd);
 }
@@ -49,7 +50,8 @@ static int socket_in(int bus, int netns_fd)
 		return -errno;
 	int fd = socket_here(bus);
 	if (setns(self, CLONE_NEWNET) < 0)
-		abort();	/* going on in the wrong namespace would change somebody else's network */
+		/* going on in the wrong namespace would change somebody else's network */
+		abort();
 	return fd;
 }
 
@@ -74,7 +76,7 @@ static uint32_t stamp(struct nl *nl, struct nlmsg *m, uint16_t flags)
 {
 	uint32_t first = nl->seq + 1;
 
-	for (size_t at = 0; at < m->len; ) {
+	for (size_t at = 0; at < m->len;) {
 		struct nlmsghdr *h = (struct nlmsghdr *)(void *)(m->buf + at);
 
 		h->nlmsg_flags |= flags;
@@ -86,7 +88,7 @@ static uint32_t stamp(struct nl *nl, struct nlmsg *m, uint16_t flags)
 
 static void trace_messages(const struct nl *nl, const struct nlmsg *m)
 {
-	for (size_t at = 0; at < m->len; ) {
+	for (size_t at = 0; at < m->len;) {
 		const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)(m->buf + at);
 		cleanup_str struct str s = STR_INIT;
 
@@ -111,7 +113,8 @@ static int send_all(struct nl *nl, const struct nlmsg *m, struct err *e)
 			return 0;
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
-		return err_set(e, n < 0 ? -errno : -EIO, "send to the kernel (%s namespace)", nl->name);
+		return err_set(e, n < 0 ? -errno : -EIO, "send to the kernel (%s namespace)",
+			       nl->name);
 	}
 }
 
@@ -121,7 +124,10 @@ static ssize_t receive(struct nl *nl, char *buf, size_t size)
 	for (;;) {
 		struct sockaddr_nl from = { 0 };
 		struct iovec iov = { .iov_base = buf, .iov_len = size };
-		struct msghdr msg = { .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &iov, .msg_iovlen = 1 };
+		struct msghdr msg = { .msg_name = &from,
+				      .msg_namelen = sizeof from,
+				      .msg_iov = &iov,
+				      .msg_iovlen = 1 };
 		ssize_t n = recvmsg(nl->fd, &msg, 0);
 
 		if (n < 0 && errno == EINTR)
@@ -129,7 +135,7 @@ static ssize_t receive(struct nl *nl, char *buf, size_t size)
 		if (n < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		if (n == 0)
-			return -EIO;	/* the other side is gone */
+			return -EIO; /* the other side is gone */
 		if (from.nl_pid != 0)
 			continue;
 		if (msg.msg_flags & MSG_TRUNC)
@@ -146,7 +152,7 @@ static int status_of(const struct nlmsghdr *h)
 	if (h->nlmsg_type == NLMSG_ERROR && h->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
 		return -EBADMSG;
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof status))
-		return 0;	/* NLMSG_DONE of an old kernel says nothing */
+		return 0; /* NLMSG_DONE of an old kernel says nothing */
 	memcpy(&status, mnl_nlmsg_get_payload(h), sizeof status);
 	return status;
 }
@@ -167,8 +173,10 @@ static void ext_ack(const struct nlmsghdr *h, struct err *e)
 	if (h->nlmsg_len < NLMSG_HDRLEN + skip)
 		return;
 	const struct nlattr *a;
-	mnl_attr_for_each(a, h, skip) {
-		if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
+	mnl_attr_for_each(a, h, skip)
+	{
+		if (mnl_attr_get_type(a) == NLMSGERR_ATTR_MSG &&
+		    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0)
 			err_details(e, "kernel: %s", mnl_attr_get_str(a));
 	}
 }
@@ -186,11 +194,13 @@ int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
 		ssize_t n = receive(nl, buf, sizeof buf);
 
 		if (n < 0)
-			return err_set(e, (int)n, "receive from the kernel (%s namespace)", nl->name);
+			return err_set(e, (int)n, "receive from the kernel (%s namespace)",
+				       nl->name);
 		int len = (int)n;
-		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len);
+		     h = mnl_nlmsg_next(h, &len)) {
 			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - first >= m->count)
-				continue;	/* a late answer to an earlier request */
+				continue; /* a late answer to an earlier request */
 			int status = status_of(h);
 			left--;
 			if (!status || result < 0)
@@ -223,8 +233,12 @@ int nl_talk_but(struct nl *nl, struct nlmsg *m, int refusal, int other, struct e
 	return r;
 }
 
-/* What the end of the answers says. A callback that stopped with an error and without a sentence gets one here. */
-static int finish(struct nl *nl, const struct nlmsghdr *h, bool interrupted, int stop, struct err *e)
+/*
+ * What the end of the answers says. A callback that stopped with an error and without a sentence
+ * gets one here.
+ */
+static int finish(struct nl *nl, const struct nlmsghdr *h, bool interrupted, int stop,
+		  struct err *e)
 {
 	int status = status_of(h);
 
@@ -255,9 +269,11 @@ static int replies(struct nl *nl, uint32_t seq, nl_reply_fn *fn, void *arg, stru
 		if (n == -ENOBUFS)
 			return -EAGAIN;
 		if (n < 0)
-			return err_set(e, (int)n, "receive from the kernel (%s namespace)", nl->name);
+			return err_set(e, (int)n, "receive from the kernel (%s namespace)",
+				       nl->name);
 		int len = (int)n;
-		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len);
+		     h = mnl_nlmsg_next(h, &len)) {
 			if (h->nlmsg_seq != seq)
 				continue;
 			interrupted |= !!(h->nlmsg_flags & NLM_F_DUMP_INTR);
@@ -277,7 +293,8 @@ int nl_get(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void *arg, struct er
 	return r < 0 ? r : replies(nl, seq, fn, arg, e);
 }
 
-int nl_dump(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void (*restart)(void *arg), void *arg, struct err *e)
+int nl_dump(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void (*restart)(void *arg), void *arg,
+	    struct err *e)
 {
 	for (int i = 0; i < DUMP_TRIES; i++) {
 		uint32_t seq = stamp(nl, m, NLM_F_DUMP);
@@ -291,8 +308,10 @@ int nl_dump(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void (*restart)(voi
 		if (restart)
 			restart(arg);
 	}
-	return err_code(e, -EAGAIN, 11, "list objects (%s namespace): they changed during each of %d attempts; try again later",
-			nl->name, DUMP_TRIES);
+	return err_code(
+		e, -EAGAIN, 11,
+		"list objects (%s namespace): they changed during each of %d attempts; try again later",
+		nl->name, DUMP_TRIES);
 }
 
 int nl_subscribe(struct nl *nl, unsigned group, struct err *e)
@@ -332,7 +351,8 @@ int nl_wait(struct nl *nl, int timeout_ms, nl_reply_fn *fn, void *arg, struct er
 		if (n < 0)
 			return err_set(e, (int)n, "receive an event (%s namespace)", nl->name);
 		int len = (int)n;
-		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len); h = mnl_nlmsg_next(h, &len)) {
+		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len);
+		     h = mnl_nlmsg_next(h, &len)) {
 			r = fn(h, arg);
 			if (r)
 				return r < 0 ? r : 0;

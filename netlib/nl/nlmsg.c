@@ -42,7 +42,9 @@ void nlmsg_begin(struct nlmsg *m, uint16_t type, uint16_t flags, const void *hdr
 	if (!h)
 		return;
 	m->count++;
-	*h = (struct nlmsghdr){ .nlmsg_len = sizeof *h, .nlmsg_type = type, .nlmsg_flags = NLM_F_REQUEST | flags };
+	*h = (struct nlmsghdr){ .nlmsg_len = sizeof *h,
+				.nlmsg_type = type,
+				.nlmsg_flags = NLM_F_REQUEST | flags };
 	void *p = room(m, hdr_len);
 	if (p && hdr_len)
 		memcpy(p, hdr, hdr_len);

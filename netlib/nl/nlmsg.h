@@ -10,23 +10,23 @@ struct ip_addr;
 struct mac;
 
 /*
- * One or more netlink messages being written into one buffer, sent together. The builder remembers the first failure (buffer full),
- * so only the send is checked. Attributes are written as blocks:
+ * One or more netlink messages being written into one buffer, sent together. The builder remembers
+ * the first failure (buffer full), so only the send is checked. Attributes are written as blocks:
  *
- *	nlmsg_begin(&m, RTM_NEWLINK, NLM_F_CREATE, &ifi, sizeof ifi);
- *	nlmsg_nest(&m, IFLA_LINKINFO) {
- *		nlmsg_str(&m, IFLA_INFO_KIND, "veth");
- *	}
+ * 	nlmsg_begin(&m, RTM_NEWLINK, NLM_F_CREATE, &ifi, sizeof ifi);
+ * 	nlmsg_nest(&m, IFLA_LINKINFO) {
+ * 		nlmsg_str(&m, IFLA_INFO_KIND, "veth");
+ * 	}
  *
  * A further nlmsg_begin starts the next message of the batch.
  */
 #define NLMSG_SIZE 8192
 
 struct nlmsg {
-	size_t len;		/* bytes written */
-	size_t at;		/* offset of the message being written */
-	unsigned count;		/* messages begun */
-	int bad;		/* first failure, -errno */
+	size_t len;	/* bytes written */
+	size_t at;	/* offset of the message being written */
+	unsigned count; /* messages begun */
+	int bad;	/* first failure, -errno */
 	_Alignas(8) char buf[NLMSG_SIZE];
 };
 
@@ -45,11 +45,12 @@ void nlmsg_flag(struct nlmsg *m, uint16_t attr);
 void nlmsg_u8(struct nlmsg *m, uint16_t attr, uint8_t v);
 void nlmsg_u16(struct nlmsg *m, uint16_t attr, uint16_t v);
 void nlmsg_u32(struct nlmsg *m, uint16_t attr, uint32_t v);
-void nlmsg_u32be(struct nlmsg *m, uint16_t attr, uint32_t v);	/* value in host order, written in network order */
+/* value in host order, written in network order */
+void nlmsg_u32be(struct nlmsg *m, uint16_t attr, uint32_t v);
 void nlmsg_u16be(struct nlmsg *m, uint16_t attr, uint16_t v);
-void nlmsg_str(struct nlmsg *m, uint16_t attr, const char *s);	/* with terminator */
+void nlmsg_str(struct nlmsg *m, uint16_t attr, const char *s); /* with terminator */
 void nlmsg_ip(struct nlmsg *m, uint16_t attr, const struct ip_addr *a);
-void nlmsg_mac(struct nlmsg *m, uint16_t attr, const struct mac *mac);	/* nothing when not set */
+void nlmsg_mac(struct nlmsg *m, uint16_t attr, const struct mac *mac); /* nothing when not set */
 
 /* Returns the offset to hand to nlmsg_nest_end. Prefer the blocks below. */
 size_t nlmsg_nest_begin(struct nlmsg *m, uint16_t attr, const void *hdr, size_t hdr_len);

@@ -78,14 +78,15 @@ static void forget_last(struct txn *t)
 	undo_clear(&t->v[--t->n]);
 }
 
-struct undo *txn_reserve(struct txn *t, const struct undo_op *op, enum undo_ns ns, const char *name, const char *a, const char *b,
-			 struct err *e)
+struct undo *txn_reserve(struct txn *t, const struct undo_op *op, enum undo_ns ns, const char *name,
+			 const char *a, const char *b, struct err *e)
 {
 	return txn_reserve_at(t, op, ns, 0, name, a, b, e);
 }
 
-struct undo *txn_reserve_at(struct txn *t, const struct undo_op *op, enum undo_ns ns, uint32_t index, const char *name, const char *a,
-			    const char *b, struct err *e)
+struct undo *txn_reserve_at(struct txn *t, const struct undo_op *op, enum undo_ns ns,
+			    uint32_t index, const char *name, const char *a, const char *b,
+			    struct err *e)
 {
 	if (txn_point(t, op->name, e) < 0)
 		return NULL;
@@ -148,8 +149,8 @@ int txn_rollback(struct txn *t, struct err *e)
 		if (u->op->run(u, t, &one) < 0)
 			err_keep_first(&first, &one);
 		if (trace_on())
-			trace_event("undo", u->op->name, trace_clock_us() - start, "%s %s%s%s", u->name, u->a ? u->a : "",
-				    one.no ? ": " : "", one.text);
+			trace_event("undo", u->op->name, trace_clock_us() - start, "%s %s%s%s",
+				    u->name, u->a ? u->a : "", one.no ? ": " : "", one.text);
 		forget_last(t);
 	}
 	if (!first.no)
@@ -189,17 +190,20 @@ static const struct undo_op *find(const struct undo_op *const *ops, const char *
 	return NULL;
 }
 
-int undo_decode(const struct undo_op *const *ops, struct json_object *o, struct undo *out, struct err *e)
+int undo_decode(const struct undo_op *const *ops, struct json_object *o, struct undo *out,
+		struct err *e)
 {
 	const char *name = json_text(json_get(o, "op")), *ns = json_text(json_get(o, "ns"));
-	const char *ifname = json_text(json_get(o, "name")), *a = json_text(json_get(o, "a")), *b = json_text(json_get(o, "b"));
+	const char *ifname = json_text(json_get(o, "name")), *a = json_text(json_get(o, "a")),
+		   *b = json_text(json_get(o, "b"));
 	int64_t index = 0;
 	struct undo u = { .op = find(ops, name) };
 
 	if (!u.op)
 		u.op = find(txn_undo_ops, name);
 	if (!u.op)
-		return err_say(e, -EINVAL, "journal: unknown kind of undo \"%.60s\"", name ? name : "");
+		return err_say(e, -EINVAL, "journal: unknown kind of undo \"%.60s\"",
+			       name ? name : "");
 	if ((u.op->needs & UNDO_A && !a) || (u.op->needs & UNDO_B && !b))
 		return err_say(e, -EINVAL, "journal: \"%s\" without its operand \"%s\"", u.op->name,
 			       u.op->needs & UNDO_A && !a ? "a" : "b");
@@ -217,7 +221,10 @@ int undo_decode(const struct undo_op *const *ops, struct json_object *o, struct 
 	return 0;
 }
 
-/* Adds the record of one line. A line that is no JSON is the torn end of a write that was cut off: its act never began. */
+/*
+ * Adds the record of one line. A line that is no JSON is the torn end of a write that was cut off:
+ * its act never began.
+ */
 static int replay_line(struct txn *t, const char *line, size_t len, struct err *e)
 {
 	cleanup_doc struct doc d = DOC_INIT;

@@ -120,10 +120,12 @@ static int undo_addr_add(const struct undo *u, struct txn *t, struct err *e)
 static const struct undo_op op_addr_del = { "addr del", undo_addr_del, UNDO_A };
 static const struct undo_op op_addr_add = { "addr add", undo_addr_add, UNDO_A | UNDO_B };
 
-int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p, uint32_t flags, struct err *e)
+int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
+		 uint32_t flags, struct err *e)
 {
 	char text[IP_TEXT_MAX];
-	struct undo *u = txn_reserve_at(t, &op_addr_del, ns, index, NULL, ip_prefix_text(p, text), NULL, e);
+	struct undo *u =
+		txn_reserve_at(t, &op_addr_del, ns, index, NULL, ip_prefix_text(p, text), NULL, e);
 
 	if (!u)
 		return -EIO;
@@ -133,10 +135,12 @@ int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip
 	return r;
 }
 
-int txn_addr_del(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p, struct err *e)
+int txn_addr_del(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
+		 struct err *e)
 {
 	char text[IP_TEXT_MAX];
-	struct undo *u = txn_reserve_at(t, &op_addr_add, ns, index, NULL, ip_prefix_text(p, text), "0", e);
+	struct undo *u =
+		txn_reserve_at(t, &op_addr_add, ns, index, NULL, ip_prefix_text(p, text), "0", e);
 
 	if (!u)
 		return -EIO;
@@ -153,7 +157,8 @@ static int undo_route(const struct undo *u, struct txn *t, struct err *e)
 	struct route r = { .oif = u->index };
 	char dst[IP_TEXT_MAX], gw[IP_TEXT_MAX] = "";
 
-	if (!nl || sscanf(u->a, "%u %u %63s %63s", &r.table, &r.priority, dst, gw) < 3 || ip_prefix_parse(dst, &r.dst) < 0)
+	if (!nl || sscanf(u->a, "%u %u %63s %63s", &r.table, &r.priority, dst, gw) < 3 ||
+	    ip_prefix_parse(dst, &r.dst) < 0)
 		return 0;
 	if (*gw)
 		(void)ip_parse(gw, &r.gw);
@@ -168,7 +173,8 @@ int txn_route_add(struct txn *t, enum undo_ns ns, const struct route *r, struct 
 
 	if (ip_is_set(&r->gw))
 		(void)ip_text(&r->gw, gw);
-	(void)snprintf(text, sizeof text, "%u %u %s %s", r->table, r->priority, ip_prefix_text(&r->dst, dst), gw);
+	(void)snprintf(text, sizeof text, "%u %u %s %s", r->table, r->priority,
+		       ip_prefix_text(&r->dst, dst), gw);
 	struct undo *u = txn_reserve_at(t, &op_route_del, ns, r->oif, NULL, text, NULL, e);
 	if (!u)
 		return -EIO;
@@ -188,7 +194,7 @@ static int undo_sysctl(const struct undo *u, struct txn *t, struct err *e)
 	if (u->ns == UNDO_CONT && fd < 0)
 		return 0;
 	r = sysctl_write_in(fd, u->a, u->b, e);
-	return r == -ENOENT ? 0 : r;	/* the interface is gone */
+	return r == -ENOENT ? 0 : r; /* the interface is gone */
 }
 
 static const struct undo_op op_sysctl = { "sysctl", undo_sysctl, UNDO_A | UNDO_B };
@@ -238,10 +244,12 @@ static const struct undo_op op_fw = { "firewall del", undo_fw, UNDO_A | UNDO_B }
 
 int txn_fw_add(struct txn *t, struct fw *fw, const struct fw_plan *p, struct err *e)
 {
-	cleanup_free char *owner = str_fmt("%s %s %s", p->owner.network, p->owner.container, p->owner.ifname);
+	cleanup_free char *owner =
+		str_fmt("%s %s %s", p->owner.network, p->owner.container, p->owner.ifname);
 	char parts[16];
 
-	(void)snprintf(parts, sizeof parts, "%d", (p->nmasq ? FW_MASQ : 0) | (p->ndnat ? FW_DNAT : 0));
+	(void)snprintf(parts, sizeof parts, "%d",
+		       (p->nmasq ? FW_MASQ : 0) | (p->ndnat ? FW_DNAT : 0));
 	if (!owner)
 		return err_set(e, -ENOMEM, "record a firewall change");
 	if (!txn_reserve(t, &op_fw, UNDO_HOST, NULL, owner, parts, e))
@@ -278,7 +286,10 @@ static const struct undo_op op_unlink = { "file unlink", undo_unlink, UNDO_A };
 static const struct undo_op op_tree = { "directory remove", undo_tree, UNDO_A };
 static const struct undo_op op_netns = { "netns unpin", undo_netns, UNDO_A };
 
-/* What is there already must not come into the journal: until the record is taken back, a crash would have it removed. */
+/*
+ * What is there already must not come into the journal: until the record is taken back, a crash
+ * would have it removed.
+ */
 static bool is_there(const char *path)
 {
 	struct stat st;
@@ -286,13 +297,15 @@ static bool is_there(const char *path)
 	return lstat(path, &st) == 0;
 }
 
-int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *buf, size_t len, struct err *e)
+int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *buf, size_t len,
+		    struct err *e)
 {
 	cleanup_free char *dir = strdup(path);
 	char *slash = dir ? strrchr(dir, '/') : NULL;
 
 	if (!slash || slash == dir)
-		return err_say(e, -EINVAL, "create %s: expected an absolute path below a directory", path);
+		return err_say(e, -EINVAL, "create %s: expected an absolute path below a directory",
+			       path);
 	*slash = 0;
 	cleanup_fd int fd = file_open_dir(AT_FDCWD, dir, e);
 	if (fd < 0)
@@ -333,6 +346,6 @@ int txn_netns_create(struct txn *t, const char *path, struct err *e)
 }
 
 const struct undo_op *const txn_undo_ops[] = {
-	&op_link_del, &op_link_down, &op_addr_del, &op_addr_add, &op_route_del, &op_sysctl, &op_fw, &op_unlink, &op_tree, &op_netns,
-	NULL,
+	&op_link_del, &op_link_down, &op_addr_del, &op_addr_add, &op_route_del, &op_sysctl,
+	&op_fw,	      &op_unlink,    &op_tree,	   &op_netns,	 NULL,
 };

@@ -13,16 +13,19 @@
 #include "netlib/txn/txn.h"
 
 /*
- * The verbs that everybody shares. Each is one fault point and knows its undo; outcomes are those of the function it wraps (a
- * positive "was there already" records nothing, since nothing was changed).
+ * The verbs that everybody shares. Each is one fault point and knows its undo; outcomes are those
+ * of the function it wraps (a positive "was there already" records nothing, since nothing was
+ * changed).
  */
 int txn_bridge_add(struct txn *t, const struct bridge_spec *b, struct err *e);
 /* The host end goes with its peer: one record for both. *host_index is filled. */
 int txn_veth_add(struct txn *t, const struct veth_spec *v, struct err *e);
 /* Shared addresses and routes: in ns UNDO_HOST or UNDO_CONT. */
-int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p, uint32_t flags, struct err *e);
+int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
+		 uint32_t flags, struct err *e);
 /* Deletes an address and remembers it. */
-int txn_addr_del(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p, struct err *e);
+int txn_addr_del(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
+		 struct err *e);
 int txn_route_add(struct txn *t, enum undo_ns ns, const struct route *r, struct err *e);
 /* Up or down with the previous state as undo; no record when it already is. */
 int txn_link_up(struct txn *t, enum undo_ns ns, const struct link *l, struct err *e);
@@ -31,8 +34,10 @@ int txn_sysctl(struct txn *t, enum undo_ns ns, const char *name, const char *val
 /* One firewall transaction; undone by removing the owner's parts. */
 int txn_fw_add(struct txn *t, struct fw *fw, const struct fw_plan *p, struct err *e);
 /* Files and directories by absolute path. */
-int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *buf, size_t len, struct err *e);
-int txn_mkdir(struct txn *t, const char *path, mode_t mode, struct err *e);	/* 1 = was there; undo removes the whole tree */
+int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *buf, size_t len,
+		    struct err *e);
+/* 1 = was there; undo removes the whole tree */
+int txn_mkdir(struct txn *t, const char *path, mode_t mode, struct err *e);
 /* Every kind of undo above, for reading journals. NULL-terminated. */
 extern const struct undo_op *const txn_undo_ops[];
 
