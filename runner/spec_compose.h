@@ -29,11 +29,10 @@ enum spec_network {
  */
 struct spec_request {
 	const char *const *args; /* NULL-terminated; at least one */
-	const char *const *
-		/*
-		 * NULL-terminated, "K=V", later ones win; PATH and HOSTNAME are added when missing
-		 */
-		env;
+	/*
+	 * NULL-terminated, "K=V", later ones win; PATH and HOSTNAME are added when missing
+	 */
+	const char *const *env;
 	const char *cwd; /* NULL: "/" */
 	uid_t uid;	 /* resolved */
 	gid_t gid;
@@ -60,9 +59,8 @@ struct spec_request {
 	 * write the profile out under linux.seccomp (30 kB) instead of naming it in an annotation
 	 */
 	bool seccomp_listed;
-	unsigned
-		/* processors with a thermal_throttle directory to mask: engine_cpus_thermal() */
-		cpus_thermal;
+	/* processors with a thermal_throttle directory to mask: engine_cpus_thermal() */
+	unsigned cpus_thermal;
 	const struct spec_pair *sysctls, *annotations;
 	size_t nsysctls, nannotations;
 };

@@ -21,11 +21,10 @@ struct undo_op;
  * Everything is found again by path, so that gc can remove what a killed process left.
  */
 struct cgroup {
-	char path
-		/*
-		 * "naru/ID" below the root of each hierarchy; "" = this machine has none we can use
-		 */
-		[256];
+	/*
+	 * "naru/ID" below the root of each hierarchy; "" = this machine has none we can use
+	 */
+	char path[256];
 	int dir; /* membership directory in the version 2 tree for CLONE_INTO_CGROUP; -1: none */
 	unsigned v1; /* version 1 hierarchies to join: bits of the table in cgroup.c */
 };
@@ -85,10 +84,9 @@ extern const struct undo_op cgroup_undo_remove;
 
 /* Where the container's view of its control groups comes from: see rootfs.c. */
 struct cgroup_view {
-	/* one version 2 mount on /sys/fs/cgroup; else a tmpfs with `unified` and the names below */
-	bool v2_only;
-	const char
-		*names[8]; /* version 1 hierarchies the container has a group in; NULL-terminated */
+	bool v2_only; /* one version 2 mount; else a tmpfs with "unified" and the names below */
+	/* version 1 hierarchies the container has a group in; NULL-terminated */
+	const char *names[8];
 };
 
 void cgroup_view(const struct cgroup *c, struct cgroup_view *out);

@@ -28,12 +28,11 @@ struct undo_op;
 struct engine_rootfs {
 	const char *const *lowers; /* uppermost first; at least one. Never written. */
 	size_t nlowers;
-	const char *upper,
-		/*
-		 * directories of one file system, made by the caller; work must be empty. Both
-		 * NULL: read-only
-		 */
-		*work;
+	/*
+	 * directories of one file system, made by the caller; work must be empty. Both
+	 * NULL: read-only
+	 */
+	const char *upper, *work;
 	/* the upper is thrown away afterwards (--rm): the overlay need not sync it ("volatile") */
 	bool scratch;
 };
@@ -42,19 +41,17 @@ struct engine_start {
 	const char *id;	    /* [A-Za-z0-9][A-Za-z0-9_.-]*; names the cgroup */
 	const char *bundle; /* absolute; relative paths of the spec (root.path) start here */
 	const struct spec *spec;
-	struct engine_rootfs
-		/*
-		 * mounted on root.path (created when missing); nlowers 0: root.path itself is the
-		 * root
-		 */
-		rootfs;
+	/*
+	 * mounted on root.path (created when missing); nlowers 0: root.path itself is the
+	 * root
+	 */
+	struct engine_rootfs rootfs;
 	/* joined when the spec asks for a network namespace without a path; -1: a new one, lo up */
 	int netns_fd;
 	int stdio[3]; /* become 0, 1, 2 of the container; may be the caller's own. Not closed */
 	bool overlap; /* do not wait for the child: its errors come from engine_begin instead */
-	const char *
-		/* not NULL: fail with -ECANCELED in front of the phase of this name (tests) */
-		stop_before;
+	/* not NULL: fail with -ECANCELED in front of the phase of this name (tests) */
+	const char *stop_before;
 };
 
 /* A process in a container, waiting for engine_begin or running. */
@@ -62,18 +59,15 @@ struct engine_proc {
 	pid_t pid;
 	int pidfd;
 	int sync; /* to the waiting child; -1 once it runs */
-	uint64_t
-		/* of /proc/PID/stat: with pid, the identity of the process for everybody else */
-		start_time;
-	char cgroup
-		/* "naru/ID" below each hierarchy; "" when this machine has no cgroups we can use */
-		[256];
-	char notes
-		/*
-		 * what the host could not give (capabilities, oom_score_adj, ...), one sentence; or
-		 * ""
-		 */
-		[512];
+	/* of /proc/PID/stat: with pid, the identity of the process for everybody else */
+	uint64_t start_time;
+	/* "naru/ID" below each hierarchy; "" when this machine has no cgroups we can use */
+	char cgroup[256];
+	/*
+	 * what the host could not give (capabilities, oom_score_adj, ...), one sentence; or
+	 * ""
+	 */
+	char notes[512];
 };
 
 #define ENGINE_PROC_INIT { .pidfd = -1, .sync = -1 }
@@ -115,16 +109,14 @@ void engine_proc_clear(struct engine_proc *p); /* closes descriptors only */
 /* A command in a running container. */
 struct engine_exec {
 	pid_t init; /* the container's first process ... */
-	uint64_t
-		/* ... which must have been started then: -ESRCH when it is another one, or gone */
-		start_time;
-	const struct spec *
-		/* of the container: capabilities, seccomp, no_new_privs, env, cwd, user, rlimits */
-		spec;
+	/* ... which must have been started then: -ESRCH when it is another one, or gone */
+	uint64_t start_time;
+	/* of the container: capabilities, seccomp, no_new_privs, env, cwd, user, rlimits */
+	const struct spec *spec;
 	const char *cgroup;	 /* engine_proc.cgroup */
 	const char *const *args; /* NULL-terminated */
-	const char *const
-		*env; /* NULL-terminated, after the container's own; later ones win. May be NULL */
+	/* NULL-terminated, after the container's own; later ones win. May be NULL */
+	const char *const *env;
 	const char *cwd; /* NULL: the container's */
 	bool user_given; /* uid and gid instead of the container's (then no additional groups) */
 	uid_t uid;

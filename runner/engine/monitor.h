@@ -19,9 +19,8 @@ struct err;
  */
 struct monitor {
 	struct engine_proc *proc; /* after engine_begin */
-	int out,
-		/* read ends of the container's stdout and stderr pipes; -1: not ours. Closed */
-		err;
+	/* read ends of the container's stdout and stderr pipes; -1: not ours. Closed */
+	int out, err;
 	int log;	      /* log file, O_APPEND; -1: no log */
 	int tee_out, tee_err; /* where to show it; -1: nowhere */
 	/*
