@@ -31,7 +31,7 @@ sym_of       = cni_plugin_$(subst -,_,$(1))
 
 NETLIB_SRC  := $(wildcard netlib/*/*.c)
 NETLIB_SRC  := $(filter-out netlib/cni/main_%.c,$(NETLIB_SRC))
-IPAM_SRC    := $(filter-out $(IPAMS:%=ipam/%.c),$(wildcard ipam/*.c))
+IPAM_SRC    := $(wildcard ipam/*.c)
 IMAGE_SRC   := $(wildcard runner/image/*.c)
 IMAGE_LIGHT := $(filter runner/image/ref.c runner/image/store.c runner/image/config.c,$(IMAGE_SRC))
 SECCOMP_GEN := runner/engine/seccomp_gen.c
@@ -73,6 +73,7 @@ obj       = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 BIN      := $(BUILD)/bin
 NETLIB   := $(BUILD)/libnetlib.a
 IPAMLIB  := $(BUILD)/libipam.a
+IMAGELIB := $(BUILD)/libimage.a
 RUNNER   := $(BUILD)/librunner.a
 
 .DEFAULT_GOAL := all
@@ -90,8 +91,9 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/build-id.h
 
 $(NETLIB): $(call obj,$(NETLIB_SRC))
 $(IPAMLIB): $(call obj,$(IPAM_SRC))
+$(IMAGELIB): $(call obj,$(filter-out runner/image/main.c $(IMAGE_LIGHT),$(IMAGE_SRC)))
 $(RUNNER): $(call obj,$(filter-out runner/main.c,$(RUNNER_SRC)))
-$(BUILD)/lib%.a:
+$(BUILD)/lib%.a: Makefile
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
 
@@ -106,7 +108,7 @@ define plugin_rules
 $(BUILD)/main/$(1).o: netlib/cni/main_one.c $(BUILD)/build-id.h
 	@mkdir -p $$(@D)
 	$$(Q)$$(COMPILE) -DPLUGIN=$(call sym_of,$(1)) -DCARRIED='$(foreach p,$(CARRY_$(1)),X($(call sym_of,$(p))))' -o $$@ $$<
-$(BIN)/$(1): $(BUILD)/main/$(1).o $(call obj,$(call src_of,$(1)) $(foreach p,$(CARRY_$(1)),$(call src_of,$(p)))) $(IPAMLIB) $(NETLIB)
+$(BIN)/$(1): $(BUILD)/main/$(1).o $(call obj,$(filter-out ipam/%,$(call src_of,$(1)))) $(IPAMLIB) $(NETLIB)
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(LINK) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS)
@@ -118,7 +120,7 @@ $(BUILD)/main/all.o: netlib/cni/main_all.c $(BUILD)/build-id.h
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -DPLUGIN_LIST='$(foreach p,$(PLUGINS),X($(call sym_of,$(p))))' \
 		-DALIAS_LIST='$(foreach a,$(ALIASES),Y("$(firstword $(subst :, ,$(a)))","$(lastword $(subst :, ,$(a)))"))' -o $@ $<
-$(BIN)/naru-cni: $(BUILD)/main/all.o $(call obj,$(foreach p,$(PLUGINS),$(call src_of,$(p)))) $(IPAMLIB) $(NETLIB)
+$(BIN)/naru-cni: $(BUILD)/main/all.o $(call obj,$(filter-out ipam/%,$(foreach p,$(PLUGINS),$(call src_of,$(p))))) $(IPAMLIB) $(NETLIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS)
@@ -149,7 +151,7 @@ $(BUILD)/main/none.o: netlib/cni/main_none.c $(BUILD)/build-id.h
 	$(Q)$(COMPILE) -o $@ $<
 
 # Archives and digests live in a program of their own, so that `naru run` does not load their libraries.
-$(BIN)/naru-image: $(call obj,$(IMAGE_SRC)) $(RUNNER) $(NETLIB) | $(BUILD)/main/none.o
+$(BIN)/naru-image: $(call obj,runner/image/main.c) $(IMAGELIB) $(RUNNER) $(NETLIB) | $(BUILD)/main/none.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(BUILD)/main/none.o $(filter %.a,$^) $(LIBS) -larchive -lcrypto
@@ -161,8 +163,7 @@ TEST_SH := $(wildcard tests/tools/test_*.sh tests/cni/test_*.sh tests/runner/tes
 FUZZ_REPLAY := $(FUZZ_SRC:%.c=$(BUILD)/%_replay)
 
 $(BUILD)/libtest.a: $(call obj,$(TESTLIB_SRC))
-$(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a $(call obj,$(IPAMS:%=ipam/%.c)) $(IPAMLIB) \
-		$(RUNNER) $(call obj,$(filter-out runner/image/main.c,$(IMAGE_SRC))) $(NETLIB) $(BUILD)/main/none.o
+$(TESTS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a $(IPAMLIB) $(IMAGELIB) $(RUNNER) $(NETLIB) $(BUILD)/main/none.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS) -larchive -lcrypto -lcmocka $(if $(findstring seccomp,$@),-lseccomp)

@@ -76,8 +76,9 @@ static void run(const struct subject *s, const char *verb, const char *cid, cons
 	cleanup_free char *command = str_fmt("CNI_COMMAND=%s", verb), *id = str_fmt("CNI_CONTAINERID=%s", cid);
 	cleanup_free char *ns = str_fmt("CNI_NETNS=%s", netns), *ifname = str_fmt("CNI_IFNAME=%s", s->ifname);
 	cleanup_free char *path = str_fmt("CNI_PATH=%s", lab_bin());
-	char *env[] = { command, id, ns, ifname, path, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "ASAN_OPTIONS=detect_leaks=0", NULL };
-	char *argv[] = { stepper, how, report, "--timeout=20", bin, NULL };
+	char limit[] = "--timeout=20", bare_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", no_leaks[] = "ASAN_OPTIONS=detect_leaks=0";
+	char *env[] = { command, id, ns, ifname, path, bare_path, no_leaks, NULL };
+	char *argv[] = { stepper, how, report, limit, bin, NULL };
 
 	(void)snprintf(bin, sizeof bin, "%s/%s", lab_bin(), s->plugin);
 	struct lab_cmd c = { .path = bin, .argv = argv + 4, .env = env, .in = conf, .in_len = strlen(conf), .timeout_ms = 30000 };

@@ -60,7 +60,7 @@ static void must_fail(const char *verb, const char *cid, const char *args, const
 {
 	if (call(OURS, verb, cid, args, conf) == 0)
 		lab_fail("%s succeeded, expected %s", verb, msg);
-	char *got = json_at(last.out, "/msg");
+	char *got = json_find(last.out, "/msg");
 
 	if (!got || strcmp(got, msg) || !json_is(last.out, "/code", code))
 		lab_fail("expected %s %s, got %s", code, msg, last.out);

@@ -59,7 +59,7 @@ static void must_fail(const char *verb, const char *cid, const char *args, const
 {
 	if (call(OURS, verb, cid, args, conf) == 0)
 		lab_fail("%s succeeded, expected %s", verb, msg);
-	char *got = json_at(last.out, "/msg");
+	char *got = json_find(last.out, "/msg");
 
 	if (!got || strcmp(got, msg) || !json_is(last.out, "/code", code))
 		lab_fail("expected %s %s, got %s", code, msg, last.out);
@@ -137,7 +137,7 @@ static int crowd(int n, const char *conf, char *out, size_t size)
 
 		snprintf(cid, sizeof cid, "x%d", i);
 		int r = call(OURS, "ADD", cid, "", conf);
-		char *a = json_at(last.out, r ? "/code" : "/ips/0/address");
+		char *a = json_find(last.out, r ? "/code" : "/ips/0/address");
 
 		snprintf(line, sizeof line, "%s\n", a ? a : "nothing");
 		if (write(pipes[1], line, strlen(line)) < 0)
@@ -242,7 +242,7 @@ static void random_calls_of_both_agree_with_a_model(void **state)
 				 last.out);
 		if (r)
 			continue;
-		a = json_at(last.out, "/ips/0/address");
+		a = json_find(last.out, "/ips/0/address");
 		has[o] = atoi(a + strlen("10.1.0."));
 		assert_int_equal(used[has[o]], 0);
 		used[has[o]] = 1;

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define CONF_DIR "/var/lib/net.d" /* where snapshots do not look */
-#define NARU	 "NETCONFPATH=" CONF_DIR " CNI_PATH=%s naru cni "
+#define NARU "NETCONFPATH=" CONF_DIR " CNI_PATH=%s naru cni "
 #define REFERENCE "/usr/lib/cni"
 
 static const char bridge[] = "{\"type\":\"bridge\",\"bridge\":\"nct0\",\"isGateway\":true,"
@@ -98,7 +98,8 @@ static void expect_same(const char *before)
 static char *snapshot_of_used_machine(void)
 {
 	naru_ok("CAP_ARGS='{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,"
-		"\"protocol\":\"tcp\"}]}' " NARU "add both /run/netns/c1", lab_bin());
+		"\"protocol\":\"tcp\"}]}' " NARU "add both /run/netns/c1",
+		lab_bin());
 	naru_ok(NARU "del both /run/netns/c1", lab_bin());
 	return naru_snapshot();
 }
@@ -108,13 +109,14 @@ static void an_attachment_is_made_checked_and_taken_away_without_a_trace(void **
 	char *before = snapshot_of_used_machine();
 
 	(void)state;
-	char *result = naru_out(
-		"CAP_ARGS='{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,"
-		"\"protocol\":\"tcp\"}]}' " NARU "add both /run/netns/c1", lab_bin());
+	char *result =
+		naru_out("CAP_ARGS='{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,"
+			 "\"protocol\":\"tcp\"}]}' " NARU "add both /run/netns/c1",
+			 lab_bin());
 	assert_true(json_is(result, "/cniVersion", "1.1.0"));
 	assert_true(json_is(result, "/interfaces/2/name", "eth0"));
 	assert_true(json_is(result, "/interfaces/2/sandbox", "/run/netns/c1"));
-	char *ip = json_at(result, "/ips/0/address");
+	char *ip = json_find(result, "/ips/0/address");
 	assert_non_null(ip);
 	assert_memory_equal(ip, "10.77.0.", 8);
 	lab_sh_in("c1", "ip addr show eth0 | grep -q %s", ip);
@@ -122,7 +124,7 @@ static void an_attachment_is_made_checked_and_taken_away_without_a_trace(void **
 	naru_ok(NARU "check both /run/netns/c1", lab_bin());
 	naru_ok(NARU "del both /run/netns/c1", lab_bin());
 	expect_same(before);
-	naru_ok(NARU "del both /run/netns/c1", lab_bin());	/* twice */
+	naru_ok(NARU "del both /run/netns/c1", lab_bin()); /* twice */
 	expect_same(before);
 	free(ip);
 	free(result);
@@ -132,7 +134,8 @@ static void an_attachment_is_made_checked_and_taken_away_without_a_trace(void **
 static void container_id_and_cache_are_cnitools(void **state)
 {
 	(void)state;
-	naru_ok("CNI_IFNAME=net1 CNI_ARGS='IgnoreUnknown=1;K=v' " NARU "add both /run/netns/../netns/./c1",
+	naru_ok("CNI_IFNAME=net1 CNI_ARGS='IgnoreUnknown=1;K=v' " NARU
+		"add both /run/netns/../netns/./c1",
 		lab_bin());
 	char *id = lab_out("printf %%s /run/netns/c1 | sha512sum | cut -c1-20");
 	char *cache = lab_out("cat /var/lib/cni/results/both-cnitool-%s-net1", id);
@@ -140,7 +143,8 @@ static void container_id_and_cache_are_cnitools(void **state)
 	assert_true(json_is(cache, "/ifName", "net1"));
 	assert_true(json_is(cache, "/netns", "/run/netns/c1"));
 	assert_true(json_is(cache, "/cniArgs", "[[\"IgnoreUnknown\",\"1\"],[\"K\",\"v\"]]"));
-	char *config = lab_out("sed 's/.*\"config\":\"//;s/\".*//' /var/lib/cni/results/both-* | base64 -d");
+	char *config = lab_out(
+		"sed 's/.*\"config\":\"//;s/\".*//' /var/lib/cni/results/both-* | base64 -d");
 	char *list = lab_out("cat " CONF_DIR "/both.conflist");
 	assert_string_equal(config, list);
 	naru_ok(NARU "del -i net1 both /run/netns/c1", lab_bin());
@@ -151,7 +155,9 @@ static void container_id_and_cache_are_cnitools(void **state)
 	free(list);
 }
 
-/* libcni would leave the first plugin's work; here the second one is refused and all is as before. */
+/*
+ * libcni would leave the first plugin's work; here the second one is refused and all is as before.
+ */
 static void a_chain_that_fails_at_its_end_leaves_nothing(void **state)
 {
 	struct lab_result r;
@@ -160,11 +166,14 @@ static void a_chain_that_fails_at_its_end_leaves_nothing(void **state)
 	(void)state;
 	before = snapshot_of_used_machine();
 	free(before);
-	naru_ok("CAP_ARGS='{\"portMappings\":[{\"hostPort\":8081,\"containerPort\":80,\"protocol\":\"tcp\"}]}' "
-		NARU "add both /run/netns/c1", lab_bin());
+	naru_ok("CAP_ARGS='{\"portMappings\":[{\"hostPort\":8081,\"containerPort\":80,\"protocol\":\"tcp\"}]}' " NARU
+		"add both /run/netns/c1",
+		lab_bin());
 	before = naru_snapshot();
-	naru_call(&r, "CAP_ARGS='{\"portMappings\":[{\"hostPort\":8081,\"containerPort\":80,"
-		      "\"protocol\":\"tcp\"}]}' " NARU "add both /run/netns/c2", lab_bin());
+	naru_call(&r,
+		  "CAP_ARGS='{\"portMappings\":[{\"hostPort\":8081,\"containerPort\":80,"
+		  "\"protocol\":\"tcp\"}]}' " NARU "add both /run/netns/c2",
+		  lab_bin());
 	assert_int_equal(r.status, 1);
 	assert_non_null(strstr(r.err, "naru: plugin type=\"portmap\" failed (add): "));
 	assert_non_null(strstr(r.err, "8081"));
@@ -251,9 +260,10 @@ static void the_references_plugins_run_too(void **state)
 	(void)state;
 	if (access(REFERENCE "/bridge", X_OK) != 0)
 		lab_skip("the reference's plugins are not in " REFERENCE);
-	write_list("ref", "1.0.0",
-		   "{\"type\":\"bridge\",\"bridge\":\"nct1\",\"isGateway\":true,\"ipam\":{\"type\":\"host-local\","
-		   "\"ranges\":[[{\"subnet\":\"10.78.0.0/24\"}]]}},{\"type\":\"tuning\",\"mtu\":1400}");
+	write_list(
+		"ref", "1.0.0",
+		"{\"type\":\"bridge\",\"bridge\":\"nct1\",\"isGateway\":true,\"ipam\":{\"type\":\"host-local\","
+		"\"ranges\":[[{\"subnet\":\"10.78.0.0/24\"}]]}},{\"type\":\"tuning\",\"mtu\":1400}");
 	char *result = naru_out(NARU "add ref /run/netns/c1", REFERENCE);
 	assert_true(json_is(result, "/ips/0/address", "10.78.0.2/24"));
 	lab_sh_in("c1", "ip link show eth0 | grep -q 'mtu 1400'");
@@ -266,17 +276,26 @@ static void the_references_plugins_run_too(void **state)
 static void wrong_calls_say_what_to_do(void **state)
 {
 	(void)state;
-	naru_refuses(1, "naru: no net configuration with name \"bot\" in " CONF_DIR "; networks there: both\n",
+	naru_refuses(1,
+		     "naru: no net configuration with name \"bot\" in " CONF_DIR
+		     "; networks there: both\n",
 		     NARU "add bot /run/netns/c1", lab_bin());
-	naru_refuses(1, "naru: naru cni add: expected NETWORK NETNS, got only \"both\"; NETNS is a path such as "
-			"/run/netns/NAME\n", NARU "add both", lab_bin());
-	naru_refuses(1, "naru: naru cni: no action \"dell\"; did you mean \"del\"?\n", NARU "dell both /x", lab_bin());
+	naru_refuses(
+		1,
+		"naru: naru cni add: expected NETWORK NETNS, got only \"both\"; NETNS is a path such as "
+		"/run/netns/NAME\n",
+		NARU "add both", lab_bin());
+	naru_refuses(1, "naru: naru cni: no action \"dell\"; did you mean \"del\"?\n",
+		     NARU "dell both /x", lab_bin());
 	naru_refuses(1, "naru: invalid CNI_ARGS pair \"K\": expected KEY=VALUE;KEY=VALUE\n",
 		     "CNI_ARGS=K " NARU "add both /run/netns/c1", lab_bin());
 	naru_refuses(1, "naru: CAP_ARGS: expected a JSON object such as {\"portMappings\":[...]}\n",
 		     "CAP_ARGS=[] " NARU "add both /run/netns/c1", lab_bin());
-	naru_refuses(1, "naru: plugin type=\"bridge\" failed (add): failed to find plugin \"bridge\" in path [/nowhere]; "
-			"install it there or correct the type\n", NARU "add both /run/netns/c1", "/nowhere");
+	naru_refuses(
+		1,
+		"naru: plugin type=\"bridge\" failed (add): failed to find plugin \"bridge\" in path [/nowhere]; "
+		"install it there or correct the type\n",
+		NARU "add both /run/netns/c1", "/nowhere");
 }
 
 #define LAB(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -45,7 +45,7 @@ const char *call_ok(const struct call *c)
 
 static bool is_one_object(const char *text)
 {
-	char *whole = json_at(text, "");
+	char *whole = json_find(text, "");
 	bool one = whole && *whole == '{' && !strcmp(whole, text);
 
 	free(whole);
@@ -130,7 +130,7 @@ void call_reset_host(void)
 
 const char *at(const char *json, const char *path)
 {
-	char *value = json_at(json, path);
+	char *value = json_find(json, path);
 
 	if (!value)
 		lab_fail("nothing at %s of %s", path, json);

@@ -115,7 +115,7 @@ static char *copy(const char *from, const char *end)
 	return s;
 }
 
-char *json_at(const char *text, const char *path)
+char *json_find(const char *text, const char *path)
 {
 	struct item it;
 
@@ -126,7 +126,7 @@ char *json_at(const char *text, const char *path)
 
 bool json_is(const char *text, const char *path, const char *value)
 {
-	char *got = json_at(text, path);
+	char *got = json_find(text, path);
 	bool same = got && !strcmp(got, value);
 
 	free(got);

@@ -16,7 +16,7 @@
  * (escapes are left as they are), everything else as written. "" is the whole document. NULL when
  * there is nothing there.
  */
-char *json_at(const char *text, const char *path);
+char *json_find(const char *text, const char *path);
 
 /* True when the value at path is there and reads exactly so. */
 bool json_is(const char *text, const char *path, const char *value);

@@ -117,7 +117,7 @@ static char *runtime_part(const struct lab_chain *c, const char *conf)
 		if (json_is(conf, path, "true")) {
 			snprintf(path, sizeof path, "/%s", key);
 
-			char *value = json_at(c->runtime_config, path);
+			char *value = json_find(c->runtime_config, path);
 			char *more = json_with(part ? part : "{}", key, value);
 
 			free(part);
@@ -165,7 +165,7 @@ char *lab_chain_conf(const struct lab_chain *c, int n)
 
 static void chain_one(struct lab_chain *c, int n, const char *verb, bool prev)
 {
-	char *conf = chain_conf(c, n, prev), *type = json_at(conf, "/type");
+	char *conf = chain_conf(c, n, prev), *type = json_find(conf, "/type");
 	const struct lab_call call = {
 		.plugin = type ? type : "",
 		.verb = verb,
@@ -211,7 +211,7 @@ int lab_chain_add(struct lab_chain *c)
 		if (c->last.status != 0)
 			return c->last.status;
 		free(c->result);
-		c->result = json_at(c->last.out, "");
+		c->result = json_find(c->last.out, "");
 	}
 	return 0;
 }

@@ -29,7 +29,7 @@ static void a_path_finds_its_value_as_written(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		char *got = json_at(doc, cases[i].path);
+		char *got = json_find(doc, cases[i].path);
 
 		if (cases[i].value)
 			assert_string_equal(got, cases[i].value);
@@ -87,9 +87,9 @@ static void a_broken_document_holds_nothing_and_is_not_overrun(void **state)
 		char *cut = strndup(doc, i), *at;
 
 		assert_non_null(cut);
-		at = json_at(cut, "/b/1/x");
+		at = json_find(cut, "/b/1/x");
 		free(at);
-		at = json_at(cut, "");
+		at = json_find(cut, "");
 		assert_null(at);
 		assert_true(json_count(cut, "/z/1") <= 0);
 		free(at);
