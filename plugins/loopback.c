@@ -41,11 +41,11 @@ static int look_at(const struct addr *a, void *arg)
 	char text[IP_TEXT_MAX];
 
 	l->home |= ip_prefix_eq(&a->prefix, &home);
-	return ip_is_loopback(&a->prefix.addr)
-		       ? 0
-		       : err_say(l->e, -EINVAL,
-				 "loopback interface found with non-loopback address %s",
-				 ip_prefix_text(&a->prefix, text));
+	return ip_is_loopback(&a->prefix.addr) ?
+		       0 :
+		       err_say(l->e, -EINVAL,
+			       "loopback interface found with non-loopback address %s",
+			       ip_prefix_text(&a->prefix, text));
 }
 
 struct report {
@@ -57,9 +57,9 @@ static int report_addr(const struct addr *a, void *arg)
 {
 	struct report *r = arg;
 
-	return cni_result_add_ip(&r->op->res, &a->prefix, NULL, 0)
-		       ? 0
-		       : err_set(r->e, -ENOMEM, "report an address");
+	return cni_result_add_ip(&r->op->res, &a->prefix, NULL, 0) ?
+		       0 :
+		       err_set(r->e, -ENOMEM, "report an address");
 }
 
 static int lo_add(struct cni_op *op, struct err *e)
@@ -103,10 +103,10 @@ static int lo_check(struct cni_op *op, struct err *e)
 
 	if (r < 0)
 		return r;
-	return lo.flags & IFF_UP
-		       ? 0
-		       : cni_check_fail(e, "loopback interface is down: expected lo up in %.150s",
-					op->env->netns);
+	return lo.flags & IFF_UP ?
+		       0 :
+		       cni_check_fail(e, "loopback interface is down: expected lo up in %.150s",
+				      op->env->netns);
 }
 
 static const struct cni_step steps[] = {

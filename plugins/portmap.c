@@ -333,9 +333,9 @@ static int localnet_check(struct cni_op *op, struct err *e)
 
 	if (r < 0 || !*name || (r = sysctl_read(name, value, e)) < 0)
 		return r;
-	return strcmp(value, "1")
-		       ? cni_check_fail(e, "sysctl %s: expected 1, found %s", name, value)
-		       : 0;
+	return strcmp(value, "1") ?
+		       cni_check_fail(e, "sysctl %s: expected 1, found %s", name, value) :
+		       0;
 }
 
 static int flush(struct cni_op *op, struct err *e)

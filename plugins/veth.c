@@ -79,8 +79,8 @@ static int pair_add(struct cni_op *op, struct err *e)
 
 static int pair_del(struct cni_op *op, struct err *e)
 {
-	return ((const struct veth_conf *)op->conf)->defer_del ? common_veth_del_deferred(op, e)
-							       : common_veth_del(op, e);
+	return ((const struct veth_conf *)op->conf)->defer_del ? common_veth_del_deferred(op, e) :
+								 common_veth_del(op, e);
 }
 
 static int pair_check(struct cni_op *op, struct err *e)

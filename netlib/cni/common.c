@@ -62,8 +62,8 @@ static int delegate(struct cni_op *op, enum cni_verb verb, struct cni_result *ou
 {
 	int r = resolve(op, e);
 
-	return r < 0 ? r
-		     : cni_delegate(op->ipam, verb, op->env, op->cc->text, op->cc->len,
+	return r < 0 ? r :
+		       cni_delegate(op->ipam, verb, op->env, op->cc->text, op->cc->len,
 				    op->cc->version, NULL, out, e);
 }
 
@@ -140,8 +140,8 @@ int common_dns(struct cni_op *op, bool replace_always, struct err *e)
 
 	if (!replace_always && !any)
 		return 0;
-	return cni_dns_copy(&op->cc->dns_conf, &op->res.dns) < 0 ? err_set(e, -ENOMEM, "copy dns")
-								 : 0;
+	return cni_dns_copy(&op->cc->dns_conf, &op->res.dns) < 0 ? err_set(e, -ENOMEM, "copy dns") :
+								   0;
 }
 
 static int take_mac(const char *text, const char *where, struct mac *out, struct err *e)

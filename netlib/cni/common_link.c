@@ -352,8 +352,8 @@ static int batch_failed(struct cni_op *op, unsigned failed, const struct route *
 		return r;
 	}
 	at -= op->res.nips;
-	rt = at < nextra ? extra[at]
-			 : route_for(&op->res, &op->res.routes[at - nextra], op->cont_index);
+	rt = at < nextra ? extra[at] :
+			   route_for(&op->res, &op->res.routes[at - nextra], op->cont_index);
 	err_wrap(e, "add route %s to %s", route_text(&rt, text), op->env->ifname);
 	return r;
 }
@@ -450,11 +450,11 @@ static int check_iface(struct cni_op *op, const char *kind, struct link *l, stru
 			e, "interface %s: expected in sandbox %.150s, CNI_NETNS is %.150s",
 			want->name, want->sandbox, op->env->netns);
 	if ((r = link_get(op->cont, op->env->ifname, l, e)) < 0)
-		return r == -ENODEV
-			       ? cni_check_fail(
-					 e, "interface %s: expected in the container, found none",
-					 want->name)
-			       : r;
+		return r == -ENODEV ?
+			       cni_check_fail(e,
+					      "interface %s: expected in the container, found none",
+					      want->name) :
+			       r;
 	if (*kind && strcmp(l->kind, kind))
 		return cni_check_fail(e, "interface %s: expected kind %s, found %s", want->name,
 				      kind, *l->kind ? l->kind : "none");

@@ -116,8 +116,9 @@ static int take_prev(struct cni_op *op, struct err *e)
 	if (r < 0 || op->has_prev || !needed)
 		return r;
 	return err_code(e, -EINVAL, CNI_E_CONFIG,
-			verb == CNI_ADD ? "must be called as chained plugin: prevResult is missing"
-					: "Required prevResult missing");
+			verb == CNI_ADD ?
+				"must be called as chained plugin: prevResult is missing" :
+				"Required prevResult missing");
 }
 
 /*
@@ -140,8 +141,8 @@ static int open_namespaces(struct cni_op *op, struct nl *host, struct nl *cont, 
 	if (r == NETNS_GONE)
 		return strict ? err_code(e, -ENOENT, CNI_E_CONTAINER,
 					 "failed to open netns \"%.200s\": no such namespace",
-					 op->env->netns)
-			      : 0;
+					 op->env->netns) :
+				0;
 	if ((r = netns_self(&self, e)) < 0)
 		return r;
 	if (!op->env->netns_override && netns_same(self, op->netns))

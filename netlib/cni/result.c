@@ -264,9 +264,9 @@ static int decode_ip(struct json_object *o, struct cni_result *res, const char *
 		return r;
 	if (!ip_is_set(&ip.address.addr))
 		return err_conf(e, path, "expected \"address\", like 10.1.0.2/16");
-	return cni_result_add_ip(res, &ip.address, &ip.gateway, ip.interface)
-		       ? 0
-		       : err_set(e, -ENOMEM, "decode %s", path);
+	return cni_result_add_ip(res, &ip.address, &ip.gateway, ip.interface) ?
+		       0 :
+		       err_set(e, -ENOMEM, "decode %s", path);
 }
 
 static int decode_route(struct json_object *o, struct cni_result *res, const char *path,

@@ -115,8 +115,8 @@ bool ip_is_loopback(const struct ip_addr *a)
 {
 	static const uint8_t one[16] = { [15] = 1 };
 
-	return a->family == AF_INET ? a->b[0] == 127
-				    : a->family == AF_INET6 && !memcmp(a->b, one, sizeof one);
+	return a->family == AF_INET ? a->b[0] == 127 :
+				      a->family == AF_INET6 && !memcmp(a->b, one, sizeof one);
 }
 
 struct ip_addr ip_add(const struct ip_addr *a, uint64_t n)

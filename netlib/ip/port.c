@@ -40,8 +40,8 @@ int proto_parse(const char *s, uint8_t *out)
 
 static int range_text(char *buf, size_t size, unsigned first, unsigned count)
 {
-	return count > 1 ? snprintf(buf, size, "%u-%u", first, first + count - 1)
-			 : snprintf(buf, size, "%u", first);
+	return count > 1 ? snprintf(buf, size, "%u-%u", first, first + count - 1) :
+			   snprintf(buf, size, "%u", first);
 }
 
 const char *port_map_text(const struct port_map *m, char *buf)

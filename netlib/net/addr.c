@@ -51,9 +51,9 @@ int addr_add(struct nl *nl, uint32_t index, const struct ip_prefix *p, uint32_t 
 	int r = nl_talk_but(nl, &m, -EEXIST, 0, e);
 	if (r == -EEXIST)
 		return ADDR_EXISTS;
-	return r < 0 ? err_wrap(e, "add address %s in the %s namespace", ip_prefix_text(p, text),
-				nl->name),
-	       r     : 0;
+	return r < 0 ?
+	       err_wrap(e, "add address %s in the %s namespace", ip_prefix_text(p, text), nl->name),
+	       r : 0;
 }
 
 int addr_del(struct nl *nl, uint32_t index, const struct ip_prefix *p, struct err *e)
@@ -68,7 +68,7 @@ int addr_del(struct nl *nl, uint32_t index, const struct ip_prefix *p, struct er
 		return 0;
 	return r < 0 ? err_wrap(e, "delete address %s in the %s namespace", ip_prefix_text(p, text),
 				nl->name),
-	       r     : 0;
+	       r : 0;
 }
 
 struct each {

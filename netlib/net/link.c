@@ -247,7 +247,7 @@ static int set(struct nl *nl, struct nlmsg *m, const char *what, uint32_t index,
 	int r = nl_talk(nl, m, e);
 
 	return r < 0 ? err_wrap(e, "%s of interface %u in the %s namespace", what, index, nl->name),
-	       r     : 0;
+	       r : 0;
 }
 
 int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask, struct err *e)
@@ -314,5 +314,5 @@ int link_del(struct nl *nl, uint32_t index, struct err *e)
 	if (r == -ENODEV)
 		return 0;
 	return r < 0 ? err_wrap(e, "delete interface %u in the %s namespace", index, nl->name),
-	       r     : 0;
+	       r : 0;
 }

@@ -26,18 +26,19 @@ const char *route_text(const struct route *r, char *buf)
 
 static void put_route(struct nlmsg *m, uint16_t type, uint16_t flags, const struct route *r)
 {
-	uint8_t scope = r->has_scope	    ? r->scope
-			: ip_is_set(&r->gw) ? RT_SCOPE_UNIVERSE
-					    : RT_SCOPE_LINK;
+	uint8_t scope = r->has_scope	  ? r->scope :
+			ip_is_set(&r->gw) ? RT_SCOPE_UNIVERSE :
+					    RT_SCOPE_LINK;
 	const struct rtmsg rt = {
 		.rtm_family = r->dst.addr.family,
 		.rtm_dst_len = r->dst.len,
-		.rtm_table = r->table && r->table < 256 ? (uint8_t)r->table
-			     : r->table			? RT_TABLE_COMPAT
-							: RT_TABLE_MAIN,
+		.rtm_table = r->table && r->table < 256 ? (uint8_t)r->table :
+			     r->table			? RT_TABLE_COMPAT :
+							  RT_TABLE_MAIN,
 		.rtm_protocol = r->protocol ? r->protocol : RTPROT_BOOT,
 		.rtm_scope = type == RTM_DELROUTE && !r->has_scope ? RT_SCOPE_NOWHERE : scope,
-		.rtm_type = r->type ? r->type : RTN_UNICAST, .rtm_flags = r->onlink ? RTNH_F_ONLINK : 0,
+		.rtm_type = r->type ? r->type : RTN_UNICAST,
+		.rtm_flags = r->onlink ? RTNH_F_ONLINK : 0,
 	};
 	struct ip_addr net = ip_network(&r->dst);
 
@@ -78,8 +79,8 @@ int route_add(struct nl *nl, const struct route *r, struct err *e)
 	int rc = nl_talk_but(nl, &m, -EEXIST, 0, e);
 	if (rc == -EEXIST)
 		return ROUTE_EXISTS;
-	return rc < 0
-	       ? err_wrap(e, "add route %s in the %s namespace", route_text(r, text), nl->name),
+	return rc < 0 ?
+	       err_wrap(e, "add route %s in the %s namespace", route_text(r, text), nl->name),
 	       rc : 0;
 }
 
@@ -93,8 +94,8 @@ int route_del(struct nl *nl, const struct route *r, struct err *e)
 	int rc = nl_talk_but(nl, &m, -ESRCH, -ENODEV, e);
 	if (rc == -ESRCH || rc == -ENODEV)
 		return 0;
-	return rc < 0
-	       ? err_wrap(e, "delete route %s in the %s namespace", route_text(r, text), nl->name),
+	return rc < 0 ?
+	       err_wrap(e, "delete route %s in the %s namespace", route_text(r, text), nl->name),
 	       rc : 0;
 }
 
