@@ -97,7 +97,8 @@ void sha512(const void *data, size_t len, unsigned char out[SHA512_SIZE])
 	if (left)
 		memcpy(tail, p, left);
 	tail[left] = 0x80;
-	padded = left < BLOCK - 16 ? BLOCK : 2 * BLOCK;	/* 16 bytes of length must fit behind the mark */
+	/* 16 bytes of length must fit behind the mark */
+	padded = left < BLOCK - 16 ? BLOCK : 2 * BLOCK;
 	store(tail + padded - 16, (uint64_t)len >> 61);
 	store(tail + padded - 8, (uint64_t)len << 3);
 	for (size_t i = 0; i < padded; i += BLOCK)

@@ -6,7 +6,10 @@
 
 #define SHA512_SIZE 64
 
-/* SHA-512 (FIPS 180-4) of a short text, for names; what is large goes through a cryptographic library. */
+/*
+ * SHA-512 (FIPS 180-4) of a short text, for names; what is large goes through a cryptographic
+ * library.
+ */
 void sha512(const void *data, size_t len, unsigned char out[SHA512_SIZE]);
 
 #endif

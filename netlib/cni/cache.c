@@ -17,8 +17,8 @@
 #include "netlib/base/vec.h"
 #include "netlib/cni/error.h"
 
-#define FILES_MAX 65536		/* attachments listed by one call */
-#define NAME_LIMIT 249		/* file_replace_at needs ".NAME.new" to fit into 255 */
+#define FILES_MAX 65536 /* attachments listed by one call */
+#define NAME_LIMIT 249	/* file_replace_at needs ".NAME.new" to fit into 255 */
 
 void cache_entry_clear(struct cache_entry *c)
 {
@@ -26,18 +26,26 @@ void cache_entry_clear(struct cache_entry *c)
 	*c = (struct cache_entry){ 0 };
 }
 
-int cache_file_name(const char *network, const char *container, const char *ifname, char out[256], struct err *e)
+int cache_file_name(const char *network, const char *container, const char *ifname, char out[256],
+		    struct err *e)
 {
 	if (!network || !*network || !container || !*container || !ifname || !*ifname)
-		return err_code(e, -EINVAL, CNI_E_ENV, "the result cache needs a network name (\"%s\"), a container id (\"%s\") and an "
-				"interface name (\"%s\")", network ?: "", container ?: "", ifname ?: "");
+		return err_code(
+			e, -EINVAL, CNI_E_ENV,
+			"the result cache needs a network name (\"%s\"), a container id (\"%s\") and an "
+			"interface name (\"%s\")",
+			network ?: "", container ?: "", ifname ?: "");
 	if (strchr(network, '/') || strchr(container, '/') || strchr(ifname, '/'))
-		return err_code(e, -EINVAL, CNI_E_ENV, "the result cache takes no '/' in \"%s\", \"%s\" or \"%s\"", network, container,
-				ifname);
-	if (str_copyf(out, 256, "%s-%s-%s", network, container, ifname) < 0 || strlen(out) > NAME_LIMIT)
-		return err_code(e, -ENAMETOOLONG, CNI_E_ENV, "network name, container id and interface name have %zu bytes together; "
-				"the result cache takes at most %d", strlen(network) + strlen(container) + strlen(ifname),
-				NAME_LIMIT - 2);
+		return err_code(e, -EINVAL, CNI_E_ENV,
+				"the result cache takes no '/' in \"%s\", \"%s\" or \"%s\"",
+				network, container, ifname);
+	if (str_copyf(out, 256, "%s-%s-%s", network, container, ifname) < 0 ||
+	    strlen(out) > NAME_LIMIT)
+		return err_code(
+			e, -ENAMETOOLONG, CNI_E_ENV,
+			"network name, container id and interface name have %zu bytes together; "
+			"the result cache takes at most %d",
+			strlen(network) + strlen(container) + strlen(ifname), NAME_LIMIT - 2);
 	return 0;
 }
 
@@ -57,13 +65,16 @@ static int results_dir(const char *cache_dir, bool make, struct err *e)
 
 static void add_base64(struct str *s, const char *bytes, size_t n)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *p = (const unsigned char *)bytes;
 
 	for (size_t i = 0; i < n; i += 3) {
 		unsigned have = n - i < 3 ? (unsigned)(n - i) : 3;
-		unsigned v = (unsigned)p[i] << 16 | (have > 1 ? (unsigned)p[i + 1] << 8 : 0) | (have > 2 ? p[i + 2] : 0);
-		char out[4] = { digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63], digits[v & 63] };
+		unsigned v = (unsigned)p[i] << 16 | (have > 1 ? (unsigned)p[i + 1] << 8 : 0) |
+			     (have > 2 ? p[i + 2] : 0);
+		char out[4] = { digits[v >> 18], digits[v >> 12 & 63], digits[v >> 6 & 63],
+				digits[v & 63] };
 
 		for (unsigned k = have + 1; k < 4; k++)
 			out[k] = '=';
@@ -108,7 +119,8 @@ static void add_args(struct str *s, const struct netlist_rt *rt)
 }
 
 /* Keys in libcni's order, those that are empty left out where it leaves them out. */
-static char *document(const struct netlist *n, const struct netlist_rt *rt, struct json_object *result, size_t *len)
+static char *document(const struct netlist *n, const struct netlist_rt *rt,
+		      struct json_object *result, size_t *len)
 {
 	cleanup_str struct str s = STR_INIT;
 
@@ -141,7 +153,8 @@ static char *document(const struct netlist *n, const struct netlist_rt *rt, stru
 	return str_take(&s);
 }
 
-int cache_write(const struct netlist *n, const struct netlist_rt *rt, struct json_object *result, struct err *e)
+int cache_write(const struct netlist *n, const struct netlist_rt *rt, struct json_object *result,
+		struct err *e)
 {
 	char name[256];
 	size_t len;
@@ -153,19 +166,26 @@ int cache_write(const struct netlist *n, const struct netlist_rt *rt, struct jso
 	if (!text)
 		return err_set(e, -ENOMEM, "write the result cache");
 	if (len > DOC_BYTES_MAX)
-		return err_code(e, -EFBIG, CNI_E_CONFIG, "network \"%s\" and its result have %zu bytes in the result cache; at most %d "
-				"are accepted", n->name, len, DOC_BYTES_MAX);
+		return err_code(
+			e, -EFBIG, CNI_E_CONFIG,
+			"network \"%s\" and its result have %zu bytes in the result cache; at most %d "
+			"are accepted",
+			n->name, len, DOC_BYTES_MAX);
 	cleanup_fd int dir = results_dir(rt->cache_dir, true, e);
 	if (dir < 0)
 		return dir;
-	/* a new entry leaves no temporary name behind, whenever the machine stops; only an old one has to be renamed over */
+	/*
+	 * a new entry leaves no temporary name behind, whenever the machine stops; only an old one
+	 * has to be renamed over
+	 */
 	r = file_create_at(dir, name, 0600, text, len, NULL);
 	if (r < 0)
 		r = file_replace_at(dir, name, 0600, text, len, e);
 	return r < 0 ? err_wrap(e, "write the cached result of network \"%s\"", n->name) : 0;
 }
 
-static int decode_args(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_args(struct doc *d, struct json_object *v, void *member, const char *path,
+		       struct err *e)
 {
 	struct cache_entry *c = member;
 	size_t n = json_len(v);
@@ -177,7 +197,9 @@ static int decode_args(struct doc *d, struct json_object *v, void *member, const
 		return err_set(e, -ENOMEM, "decode %s", path);
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *pair = json_at(v, i);
-		const char *key = json_is_array(pair) && json_len(pair) == 2 ? json_text(json_at(pair, 0)) : NULL;
+		const char *key = json_is_array(pair) && json_len(pair) == 2
+					  ? json_text(json_at(pair, 0))
+					  : NULL;
 		const char *value = key ? json_text(json_at(pair, 1)) : NULL;
 
 		if (!value)
@@ -209,13 +231,14 @@ static int entry_parse(struct cache_entry *c, const char *text, size_t len, stru
 	if (!json_is_object(c->doc.root))
 		return err_say(e, -EINVAL, "expected an object");
 	c->network = c->container = c->ifname = c->netns = "";
-	if (!json_get(c->doc.root, "kind")) {	/* the bare result of libcni before 0.8 */
+	if (!json_get(c->doc.root, "kind")) { /* the bare result of libcni before 0.8 */
 		c->result = c->doc.root;
 		return 0;
 	}
 	kind = json_text(json_get(c->doc.root, "kind"));
 	if (!kind || strcmp(kind, CACHE_KIND))
-		return err_conf(e, "/kind", "expected \"" CACHE_KIND "\", got \"%.40s\"", kind ?: "");
+		return err_conf(e, "/kind", "expected \"" CACHE_KIND "\", got \"%.40s\"",
+				kind ?: "");
 	if ((r = decode(&c->doc, c->doc.root, entry_fields, c, "", e)) < 0)
 		return r;
 	if (c->caps && !json_is_object(c->caps))
@@ -250,7 +273,8 @@ static int entry_read(int dir, const char *name, struct cache_entry *out, struct
 	return CACHE_FOUND;
 }
 
-int cache_read(const char *network, const struct netlist_rt *rt, struct cache_entry *out, struct err *e)
+int cache_read(const char *network, const struct netlist_rt *rt, struct cache_entry *out,
+	       struct err *e)
 {
 	char name[256];
 	int r = cache_file_name(network, rt->container, rt->ifname, name, e);
@@ -311,7 +335,7 @@ static int list_names(int dir, const char *prefix, char ***out, size_t *count, s
 	if (!d)
 		return err_set(e, -errno, "read the result cache");
 	(void)take_fd(fd);
-	for (struct dirent *ent; (ent = readdir(d)) && n < FILES_MAX; ) {
+	for (struct dirent *ent; (ent = readdir(d)) && n < FILES_MAX;) {
 		if (!str_starts(ent->d_name, prefix))
 			continue;
 		char **slot = vec_add(&names, &n);
@@ -327,19 +351,21 @@ static int list_names(int dir, const char *prefix, char ***out, size_t *count, s
 	return 0;
 }
 
-int cache_each(const char *cache_dir, const char *network, int (*fn)(const char *file, const struct cache_entry *entry, void *arg),
-	       void *arg, struct err *e)
+int cache_each(const char *cache_dir, const char *network,
+	       int (*fn)(const char *file, const struct cache_entry *entry, void *arg), void *arg,
+	       struct err *e)
 {
 	cleanup_fd int dir = results_dir(cache_dir, false, NULL);
-	char prefix[256], **names;
-	size_t n;
+	char prefix[256], **names = NULL;
+	size_t n = 0;
 	int r;
 
 	if (dir == -ENOENT)
 		return 0;
 	if (dir < 0)
 		return results_dir(cache_dir, false, e);
-	if ((r = str_copyf(prefix, sizeof prefix, "%s-", network)) < 0 || (r = list_names(dir, prefix, &names, &n, e)) < 0)
+	if ((r = str_copyf(prefix, sizeof prefix, "%s-", network)) < 0 ||
+	    (r = list_names(dir, prefix, &names, &n, e)) < 0)
 		return r;
 	for (size_t i = 0; i < n && r >= 0; i++) {
 		cleanup_cache struct cache_entry c = { 0 };

@@ -18,7 +18,7 @@
 #include "netlib/cni/env.h"
 #include "netlib/cni/error.h"
 
-#define FILES_MAX 4096	/* configuration files looked at in one directory */
+#define FILES_MAX 4096 /* configuration files looked at in one directory */
 
 void netlist_clear(struct netlist *n)
 {
@@ -35,7 +35,8 @@ void netlist_clear(struct netlist *n)
 }
 
 /* libcni's three switches: booleans that may also be written as strings. */
-static int decode_switch(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int decode_switch(struct doc *d, struct json_object *v, void *member, const char *path,
+			 struct err *e)
 {
 	const char *text = json_text(v);
 	char got[128];
@@ -52,7 +53,7 @@ static int decode_switch(struct doc *d, struct json_object *v, void *member, con
 	return 0;
 }
 
-struct head {			/* the list itself, before anything is chosen */
+struct head { /* the list itself, before anything is chosen */
 	const char *name, *version;
 	const char **versions;
 	size_t nversions;
@@ -71,10 +72,13 @@ static const struct field head_fields[] = {
 	FIELD_SWITCH("disableGC", disable_gc),
 	FIELD_SWITCH("loadOnlyInlinedPlugins", only_inlined),
 	FIELD_RAW("plugins", struct head, plugins),
-	FIELD_END
+	FIELD_END,
 };
 
-/* The newest of cniVersions and cniVersion that is known here; cniVersion alone is taken as it is (cni.md 2.6). */
+/*
+ * The newest of cniVersions and cniVersion that is known here; cniVersion alone is taken as it is
+ * (cni.md 2.6).
+ */
 static int choose_version(const struct head *h, enum cni_version *out, struct err *e)
 {
 	bool any = false;
@@ -89,9 +93,10 @@ static int choose_version(const struct head *h, enum cni_version *out, struct er
 		if (i == h->nversions && (!text || !*text))
 			continue;
 		if (cni_version_parse(text, CNI_V_0_1_0, &v, &why) < 0) {
-			if (why.code == CNI_E_VERSION)	/* newer than this implementation */
+			if (why.code == CNI_E_VERSION) /* newer than this implementation */
 				continue;
-			return i < h->nversions ? err_conf(e, "/cniVersions", "%s", why.text) : err_conf(e, "/cniVersion", "%s", why.text);
+			return i < h->nversions ? err_conf(e, "/cniVersions", "%s", why.text)
+						: err_conf(e, "/cniVersion", "%s", why.text);
 		}
 		if (!any || v > *out)
 			*out = v;
@@ -107,10 +112,11 @@ struct plugin_head {
 static const struct field plugin_fields[] = {
 	FIELD_STR("type", struct plugin_head, type),
 	FIELD_STR("name", struct plugin_head, name),
-	FIELD_END
+	FIELD_END,
 };
 
-static int add_plugin(struct netlist *n, struct doc *d, struct json_object *conf, const char *path, struct err *e)
+static int add_plugin(struct netlist *n, struct doc *d, struct json_object *conf, const char *path,
+		      struct err *e)
 {
 	struct plugin_head h = { 0 };
 	int r = decode(d, conf, plugin_fields, &h, path, e);
@@ -124,7 +130,11 @@ static int add_plugin(struct netlist *n, struct doc *d, struct json_object *conf
 	struct netlist_plugin *p = vec_add(&n->plugins, &n->nplugins);
 	if (!p)
 		return err_set(e, -ENOMEM, "read the plugins of network \"%s\"", n->name);
-	*p = (struct netlist_plugin){ .type = h.type, .name = h.name && *h.name ? h.name : NULL, .conf = conf };
+	*p = (struct netlist_plugin){
+		.type = h.type,
+		.name = h.name && *h.name ? h.name : NULL,
+		.conf = conf,
+	};
 	return 0;
 }
 
@@ -133,7 +143,9 @@ static int add_inlined(struct netlist *n, const struct head *h, struct err *e)
 	char path[32];
 
 	if (!h->plugins)
-		return h->only_inlined ? err_conf(e, "/loadOnlyInlinedPlugins", "is true, and there is no 'plugins' key") : 0;
+		return h->only_inlined ? err_conf(e, "/loadOnlyInlinedPlugins",
+						  "is true, and there is no 'plugins' key")
+				       : 0;
 	if (!json_is_array(h->plugins))
 		return err_conf(e, "/plugins", "expected array of objects");
 	if (!json_len(h->plugins))
@@ -158,12 +170,16 @@ static int parse_list(const char *text, size_t len, struct netlist *out, struct 
 		return err_wrap(e, "error parsing configuration list");
 	if (!json_is_object(n.doc.root))
 		return err_conf(e, "", "error parsing configuration list: expected an object");
-	if ((r = decode(&n.doc, n.doc.root, head_fields, &h, "", e)) < 0 || (r = choose_version(&h, &n.version, e)) < 0)
+	if ((r = decode(&n.doc, n.doc.root, head_fields, &h, "", e)) < 0 ||
+	    (r = choose_version(&h, &n.version, e)) < 0)
 		return err_wrap(e, "error parsing configuration list");
 	if (!h.name || !*h.name)
 		return err_conf(e, "/name", "error parsing configuration list: no name");
 	if (!cni_name_ok(h.name))
-		return err_conf(e, "/name", "expected letters, digits, '_', '.' and '-', first a letter or digit, got \"%.100s\"", h.name);
+		return err_conf(
+			e, "/name",
+			"expected letters, digits, '_', '.' and '-', first a letter or digit, got \"%.100s\"",
+			h.name);
 	n.name = h.name;
 	n.disable_check = h.disable_check;
 	n.disable_gc = h.disable_gc;
@@ -181,7 +197,10 @@ static int parse_list(const char *text, size_t len, struct netlist *out, struct 
 	return 0;
 }
 
-/* A single plugin's configuration becomes a list of one, as libcni writes it: that text is also what the cache keeps. */
+/*
+ * A single plugin's configuration becomes a list of one, as libcni writes it: that text is also
+ * what the cache keeps.
+ */
 static int parse_single(const char *text, size_t len, struct netlist *out, struct err *e)
 {
 	cleanup_doc struct doc d = DOC_INIT;
@@ -212,7 +231,8 @@ int netlist_parse(const char *text, size_t len, struct netlist *out, struct err 
 {
 	cleanup_netlist struct netlist n = NETLIST_INIT;
 	cleanup_doc struct doc d = DOC_INIT;
-	bool single = doc_parse(&d, text, len, NULL) == 0 && !json_get(d.root, "plugins") && json_get(d.root, "type");
+	bool single = doc_parse(&d, text, len, NULL) == 0 && !json_get(d.root, "plugins") &&
+		      json_get(d.root, "type");
 	int r = single ? parse_single(text, len, &n, e) : parse_list(text, len, &n, e);
 
 	if (r < 0)
@@ -224,7 +244,10 @@ int netlist_parse(const char *text, size_t len, struct netlist *out, struct err 
 	return 0;
 }
 
-/* Configuration files may be symbolic links (mounted config maps are); what they lead to must be a regular file. */
+/*
+ * Configuration files may be symbolic links (mounted config maps are); what they lead to must be a
+ * regular file.
+ */
 static int read_conf(const char *path, char **out, size_t *len, struct err *e)
 {
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -258,14 +281,18 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Paths of the files in dir that end in one of the suffixes, sorted; an absent directory holds none. */
-static int list_files(const char *dir, const char *const *suffixes, struct files *out, struct err *e)
+/*
+ * Paths of the files in dir that end in one of the suffixes, sorted; an absent directory holds
+ * none.
+ */
+static int list_files(const char *dir, const char *const *suffixes, struct files *out,
+		      struct err *e)
 {
 	cleanup_dir DIR *d = opendir(dir);
 
 	if (!d)
 		return errno == ENOENT ? 0 : err_set(e, -errno, "open directory %s", dir);
-	for (struct dirent *ent; (ent = readdir(d)) && out->n < FILES_MAX; ) {
+	for (struct dirent *ent; (ent = readdir(d)) && out->n < FILES_MAX;) {
 		const char *dot = strrchr(ent->d_name, '.');
 		bool wanted = false;
 		struct stat st;
@@ -310,7 +337,8 @@ static int add_directory(struct netlist *n, const char *file, struct err *e)
 {
 	static const char *const suffixes[] = { ".conf", NULL };
 	const char *slash = strrchr(file, '/');
-	cleanup_free char *dir = slash ? str_fmt("%.*s/%s", (int)(slash - file), file, n->name) : str_fmt("./%s", n->name);
+	cleanup_free char *dir = slash ? str_fmt("%.*s/%s", (int)(slash - file), file, n->name)
+				       : str_fmt("./%s", n->name);
 	cleanup_files struct files files = { 0 };
 	int r;
 
@@ -383,6 +411,7 @@ int netlist_load(const char *dir, const char *name, struct netlist *out, struct 
 	}
 	if (!nfiles)
 		return err_code(e, -ENOENT, CNI_E_CONFIG, "no net configurations found in %s", dir);
-	return err_code(e, -ENOENT, CNI_E_CONFIG, "no net configuration with name \"%s\" in %s; networks there: %.300s", name, dir,
-			seen.p ?: "none");
+	return err_code(e, -ENOENT, CNI_E_CONFIG,
+			"no net configuration with name \"%s\" in %s; networks there: %.300s", name,
+			dir, seen.p ?: "none");
 }

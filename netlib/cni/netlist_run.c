@@ -17,7 +17,8 @@
 #include "netlib/cni/exec.h"
 #include "netlib/ip/ifname.h"
 
-static const char *const verb_words[CNI_VERBS] = { "add", "delete", "check", "GC", "status", "version" };
+static const char *const verb_words[CNI_VERBS] = { "add", "delete", "check",
+						   "GC",  "status", "version" };
 
 char *netlist_args_text(const struct netlist_rt *rt)
 {
@@ -33,8 +34,9 @@ struct chain {
 	const struct netlist *n;
 	const struct netlist_rt *rt;
 	char *args;
-	struct json_object *prev;		/* result to hand on, in the list's version; owned */
-	struct json_object *valid;		/* GC; owned */
+	/* result to hand on, in the list's version; owned */
+	struct json_object *prev;
+	struct json_object *valid; /* GC; owned */
 	enum cni_verb verb;
 };
 
@@ -47,17 +49,22 @@ static void chain_clear(struct chain *c)
 
 #define cleanup_chain __attribute__((cleanup(chain_clear)))
 
-static int chain_init(struct chain *c, const struct netlist *n, const struct netlist_rt *rt, enum cni_verb verb, struct err *e)
+static int chain_init(struct chain *c, const struct netlist *n, const struct netlist_rt *rt,
+		      enum cni_verb verb, struct err *e)
 {
 	const char *problem;
 
 	*c = (struct chain){ .n = n, .rt = rt, .verb = verb };
 	if (verb != CNI_GC && verb != CNI_STATUS && verb != CNI_VERSION) {
 		if (!rt->container || !cni_name_ok(rt->container))
-			return err_code(e, -EINVAL, CNI_E_ENV, "container id \"%.100s\": expected letters, digits, '_', '.' and '-', first a "
-					"letter or digit", rt->container ?: "");
+			return err_code(
+				e, -EINVAL, CNI_E_ENV,
+				"container id \"%.100s\": expected letters, digits, '_', '.' and '-', first a "
+				"letter or digit",
+				rt->container ?: "");
 		if ((problem = ifname_problem(rt->ifname ?: "")))
-			return err_code(e, -EINVAL, CNI_E_ENV, "interface name \"%.40s\" %s", rt->ifname ?: "", problem);
+			return err_code(e, -EINVAL, CNI_E_ENV, "interface name \"%.40s\" %s",
+					rt->ifname ?: "", problem);
 	}
 	c->args = netlist_args_text(rt);
 	return c->args ? 0 : err_set(e, -ENOMEM, "prepare network \"%s\"", n->name);
@@ -87,7 +94,10 @@ static int copy_member(const char *key, struct json_object *v, void *arg)
 	return 0;
 }
 
-/* What one plugin reads: its own configuration and what the runtime puts in (cni.md 2.9, 2.10). Keys sorted, as libcni sends them. */
+/*
+ * What one plugin reads: its own configuration and what the runtime puts in (cni.md 2.9, 2.10).
+ * Keys sorted, as libcni sends them.
+ */
 static char *stdin_text(const struct chain *c, const struct netlist_plugin *p, size_t *len)
 {
 	cleanup_json struct json_object *o = json_obj();
@@ -99,7 +109,8 @@ static char *stdin_text(const struct chain *c, const struct netlist_plugin *p, s
 	json_set_str(o, "cniVersion", cni_version_names[c->n->version]);
 	if (c->verb == CNI_GC) {
 		json_set(o, "cni.dev/valid-attachments", json_ref(c->valid));
-		json_set(o, "cni.dev/attachments", json_ref(c->valid));	/* the specification's own misprint, sent by libcni too */
+		/* the specification's own misprint, sent by libcni too */
+		json_set(o, "cni.dev/attachments", json_ref(c->valid));
 	}
 	if (c->verb == CNI_ADD || c->verb == CNI_DEL || c->verb == CNI_CHECK) {
 		if (c->prev)
@@ -115,13 +126,18 @@ static char *stdin_text(const struct chain *c, const struct netlist_plugin *p, s
 }
 
 /* Runs one verb on one plugin; its stdout into *out. Errors carry no prefix yet. */
-static int run_plugin(const struct chain *c, const struct netlist_plugin *p, char **out, struct err *e)
+static int run_plugin(const struct chain *c, const struct netlist_plugin *p, char **out,
+		      struct err *e)
 {
 	const struct netlist_rt *rt = c->rt;
 	const bool attach = c->verb == CNI_ADD || c->verb == CNI_DEL || c->verb == CNI_CHECK;
 	struct cni_env env = {
-		.verb = c->verb, .container = attach ? rt->container : NULL, .netns = attach && rt->netns && *rt->netns ? rt->netns : NULL,
-		.ifname = attach ? rt->ifname : NULL, .args = c->args, .path = rt->path ?: "",
+		.verb = c->verb,
+		.container = attach ? rt->container : NULL,
+		.netns = attach && rt->netns && *rt->netns ? rt->netns : NULL,
+		.ifname = attach ? rt->ifname : NULL,
+		.args = c->args,
+		.path = rt->path ?: "",
 	};
 	char path[4096];
 	size_t len = 0;
@@ -138,12 +154,16 @@ static int run_plugin(const struct chain *c, const struct netlist_plugin *p, cha
 static int wrap_plugin(const struct netlist_plugin *p, enum cni_verb verb, struct err *e)
 {
 	if (p->name)
-		return err_wrap(e, "plugin type=\"%s\" name=\"%s\" failed (%s)", p->type, p->name, verb_words[verb]);
+		return err_wrap(e, "plugin type=\"%s\" name=\"%s\" failed (%s)", p->type, p->name,
+				verb_words[verb]);
 	return err_wrap(e, "plugin type=\"%s\" failed (%s)", p->type, verb_words[verb]);
 }
 
-/* A result as this list's version has it: as it stands when the family is the same, else converted. */
-static int in_version(struct json_object *raw, enum cni_version want, struct json_object **out, struct cni_result *res, struct err *e)
+/*
+ * A result as this list's version has it: as it stands when the family is the same, else converted.
+ */
+static int in_version(struct json_object *raw, enum cni_version want, struct json_object **out,
+		      struct cni_result *res, struct err *e)
 {
 	const char *text = json_text(json_get(raw, "cniVersion"));
 	enum cni_version have = want;
@@ -208,11 +228,11 @@ static int run_del(struct chain *c, size_t count, struct err *e)
 	int first = 0;
 
 	c->verb = CNI_DEL;
-	if (c->n->version < CNI_V_0_4_0) {	/* prevResult came to DEL with 0.4.0 */
+	if (c->n->version < CNI_V_0_4_0) { /* prevResult came to DEL with 0.4.0 */
 		json_put(c->prev);
 		c->prev = NULL;
 	}
-	for (size_t i = count; i-- > 0; ) {
+	for (size_t i = count; i-- > 0;) {
 		cleanup_free char *out = NULL;
 		struct err one = ERR_INIT;
 		int r = run_plugin(c, &c->n->plugins[i], &out, &one);
@@ -262,14 +282,16 @@ static int find_all(const struct chain *c, struct err *e)
 	return 0;
 }
 
-int netlist_add(const struct netlist *n, const struct netlist_rt *rt, struct cni_result *out, struct err *e)
+int netlist_add(const struct netlist *n, const struct netlist_rt *rt, struct cni_result *out,
+		struct err *e)
 {
 	cleanup_chain struct chain c = { 0 };
 	cleanup_result struct cni_result res = { 0 };
 	char name[256];
 	int r;
 
-	if ((r = chain_init(&c, n, rt, CNI_ADD, e)) < 0 || (r = cache_file_name(n->name, rt->container, rt->ifname, name, e)) < 0 ||
+	if ((r = chain_init(&c, n, rt, CNI_ADD, e)) < 0 ||
+	    (r = cache_file_name(n->name, rt->container, rt->ifname, name, e)) < 0 ||
 	    (r = find_all(&c, e)) < 0)
 		return r;
 	bool before = already_attached(n, rt);
@@ -278,7 +300,8 @@ int netlist_add(const struct netlist *n, const struct netlist_rt *rt, struct cni
 		const struct netlist_plugin *p = &n->plugins[ran++];
 		cleanup_free char *text = NULL;
 
-		if ((r = run_plugin(&c, p, &text, e)) < 0 || (r = take_result(&c, text, &res, e)) < 0)
+		if ((r = run_plugin(&c, p, &text, e)) < 0 ||
+		    (r = take_result(&c, text, &res, e)) < 0)
 			(void)wrap_plugin(p, CNI_ADD, e);
 	}
 	if (r == 0)
@@ -314,7 +337,7 @@ int netlist_del(const struct netlist *n, const struct netlist_rt *rt, struct err
 	if (r < 0)
 		return r;
 	if (n->version >= CNI_V_0_4_0)
-		(void)load_prev(&c, NULL);	/* DEL works without */
+		(void)load_prev(&c, NULL); /* DEL works without */
 	r = run_del(&c, n->nplugins, e);
 	return r < 0 ? r : cache_remove(n->name, rt, e);
 }
@@ -327,14 +350,18 @@ int netlist_check(const struct netlist *n, const struct netlist_rt *rt, struct e
 	if (r < 0)
 		return r;
 	if (n->version < CNI_V_0_4_0)
-		return err_code(e, -ENOTSUP, CNI_E_VERSION, "configuration version \"%s\" does not support CHECK command",
+		return err_code(e, -ENOTSUP, CNI_E_VERSION,
+				"configuration version \"%s\" does not support CHECK command",
 				cni_version_names[n->version]);
 	if (n->disable_check)
 		return 0;
 	r = load_prev(&c, e);
 	if (r == -ENOENT)
-		return err_code(e, r, CNI_E_CONTAINER, "network \"%s\" has no cached result for container %s and interface %s: it was never "
-				"added, or is deleted", n->name, rt->container, rt->ifname);
+		return err_code(
+			e, r, CNI_E_CONTAINER,
+			"network \"%s\" has no cached result for container %s and interface %s: it was never "
+			"added, or is deleted",
+			n->name, rt->container, rt->ifname);
 	if (r < 0)
 		return err_wrap(e, "network \"%s\"", n->name);
 	for (size_t i = 0; i < n->nplugins; i++) {
@@ -367,19 +394,28 @@ static int drop_stale(const char *file, const struct cache_entry *entry, void *a
 	int r;
 
 	for (size_t i = 0; i < s->nvalid; i++)
-		if (cache_file_name(s->n->name, s->valid[i].container, s->valid[i].ifname, name, NULL) == 0 && !strcmp(name, file))
+		if (cache_file_name(s->n->name, s->valid[i].container, s->valid[i].ifname, name,
+				    NULL) == 0 &&
+		    !strcmp(name, file))
 			return 0;
-	if (!entry) {	/* unreadable: nothing can be told about it, and nobody will ever use it */
+	if (!entry) { /* unreadable: nothing can be told about it, and nobody will ever use it */
 		r = cache_remove_file(s->rt->cache_dir, file, &one);
 	} else {
 		struct netlist_rt rt = {
-			.container = entry->container, .netns = entry->netns, .ifname = entry->ifname, .args = entry->args,
-			.nargs = entry->nargs, .caps = entry->caps, .path = s->rt->path, .cache_dir = s->rt->cache_dir,
+			.container = entry->container,
+			.netns = entry->netns,
+			.ifname = entry->ifname,
+			.args = entry->args,
+			.nargs = entry->nargs,
+			.caps = entry->caps,
+			.path = s->rt->path,
+			.cache_dir = s->rt->cache_dir,
 		};
 
 		r = netlist_del(s->n, &rt, &one);
 		if (r < 0)
-			(void)err_wrap(&one, "failed to delete stale attachment %s %s", rt.container, rt.ifname);
+			(void)err_wrap(&one, "failed to delete stale attachment %s %s",
+				       rt.container, rt.ifname);
 	}
 	if (r < 0) {
 		err_keep_first(s->e, &one);
@@ -388,7 +424,8 @@ static int drop_stale(const char *file, const struct cache_entry *entry, void *a
 	return 0;
 }
 
-int netlist_gc(const struct netlist *n, const struct netlist_rt *rt, const struct cni_attachment *valid, size_t nvalid, struct err *e)
+int netlist_gc(const struct netlist *n, const struct netlist_rt *rt,
+	       const struct cni_attachment *valid, size_t nvalid, struct err *e)
 {
 	struct err first = ERR_INIT;
 	struct stale s = { .n = n, .rt = rt, .valid = valid, .nvalid = nvalid, .e = &first };
@@ -417,7 +454,8 @@ int netlist_gc(const struct netlist *n, const struct netlist_rt *rt, const struc
 		if (one_r < 0) {
 			(void)wrap_plugin(&n->plugins[i], CNI_GC, &one);
 			err_keep_first(&first, &one);
-			r = r < 0 ? r : one_r;
+			if (r == 0)
+				r = one_r;
 		}
 	}
 	if (r < 0 && e)
@@ -442,7 +480,8 @@ int netlist_status(const struct netlist *n, const struct netlist_rt *rt, struct 
 
 /* ---------------------------------------------------------------- versions */
 
-static int read_versions(const char *text, const struct netlist *n, struct str *out, bool *speaks, struct err *e)
+static int read_versions(const char *text, const struct netlist *n, struct str *out, bool *speaks,
+			 struct err *e)
 {
 	cleanup_doc struct doc d = DOC_INIT;
 	int r = doc_parse(&d, text, strlen(text), e);
@@ -451,7 +490,8 @@ static int read_versions(const char *text, const struct netlist *n, struct str *
 	if (r < 0)
 		return r;
 	if (!json_is_array(list))
-		return err_say(e, -EBADMSG, "expected \"supportedVersions\" in the answer to VERSION");
+		return err_say(e, -EBADMSG,
+			       "expected \"supportedVersions\" in the answer to VERSION");
 	*speaks = false;
 	for (size_t i = 0; i < json_len(list); i++) {
 		const char *v = json_text(json_at(list, i));
@@ -464,8 +504,9 @@ static int read_versions(const char *text, const struct netlist *n, struct str *
 	return 0;
 }
 
-int netlist_versions(const struct netlist *n, const struct netlist_rt *rt, void (*each)(const char *type, const char *versions, void *arg),
-		     void *arg, struct err *e)
+int netlist_versions(const struct netlist *n, const struct netlist_rt *rt,
+		     void (*each)(const char *type, const char *versions, void *arg), void *arg,
+		     struct err *e)
 {
 	cleanup_chain struct chain c = { 0 };
 	int r = chain_init(&c, n, rt, CNI_VERSION, e);
@@ -476,13 +517,15 @@ int netlist_versions(const struct netlist *n, const struct netlist_rt *rt, void 
 		cleanup_free char *out = NULL;
 		bool speaks = false;
 
-		if ((r = run_plugin(&c, p, &out, e)) < 0 || (r = read_versions(out, n, &versions, &speaks, e)) < 0) {
+		if ((r = run_plugin(&c, p, &out, e)) < 0 ||
+		    (r = read_versions(out, n, &versions, &speaks, e)) < 0) {
 			(void)wrap_plugin(p, CNI_VERSION, e);
 			return r;
 		}
 		each(p->type, versions.p ?: "", arg);
 		if (!speaks)
-			return err_code(e, -EPROTONOSUPPORT, CNI_E_VERSION, "plugin %s does not support config version \"%s\"", p->type,
+			return err_code(e, -EPROTONOSUPPORT, CNI_E_VERSION,
+					"plugin %s does not support config version \"%s\"", p->type,
 					cni_version_names[n->version]);
 	}
 	return r;

@@ -16,18 +16,19 @@
 #include "runner/cli/cli.h"
 
 /*
- * What cnitool does, with its environment (cni.md 2.12): NETCONFPATH, CNI_PATH, CNI_IFNAME, CNI_ARGS, CAP_ARGS, and its container id,
- * so that an attachment made by one is found by the other.
+ * What cnitool does, with its environment (cni.md 2.12): NETCONFPATH, CNI_PATH, CNI_IFNAME,
+ * CNI_ARGS, CAP_ARGS, and its container id, so that an attachment made by one is found by the
+ * other.
  */
 #define PLUGIN_DIR "/opt/cni/bin"
-#define ID_BYTES 10	/* of the hash of the namespace's path */
+#define ID_BYTES 10 /* of the hash of the namespace's path */
 
 struct cni_opts {
 	const char *ifname, *cache_dir;
 	enum out_format output;
 };
 
-struct call {			/* the command line and the environment, made sense of */
+struct call { /* the command line and the environment, made sense of */
 	struct netlist list;
 	struct netlist_rt rt;
 	struct doc caps;
@@ -54,7 +55,10 @@ static const char *env_or(const char *name, const char *fallback)
 	return v && *v ? v : fallback;
 }
 
-/* Lexical, as Go's filepath.Abs: the hash is over this text, and the path need not exist (DEL). malloc'd. */
+/*
+ * Lexical, as Go's filepath.Abs: the hash is over this text, and the path need not exist (DEL).
+ * malloc'd.
+ */
 static char *absolute(const char *path)
 {
 	cleanup_free char *cwd = *path == '/' ? strdup("") : getcwd(NULL, 0);
@@ -64,7 +68,7 @@ static char *absolute(const char *path)
 
 	if (!whole)
 		return NULL;
-	for (char *part; (part = strsep(&rest, "/")); ) {
+	for (char *part; (part = strsep(&rest, "/"));) {
 		if (!*part || !strcmp(part, "."))
 			continue;
 		if (!strcmp(part, "..")) {
@@ -91,12 +95,15 @@ static int read_args(struct call *c, struct err *e)
 	if (!text)
 		return 0;
 	rest = c->args_text = strdup(text);
-	for (char *pair; rest && (pair = strsep(&rest, ";")); ) {
+	for (char *pair; rest && (pair = strsep(&rest, ";"));) {
 		char *eq = strchr(pair, '=');
 		struct netlist_arg *a;
 
 		if (!eq || eq == pair || !eq[1] || strchr(eq + 1, '='))
-			return err_say(e, -EINVAL, "invalid CNI_ARGS pair \"%.100s\": expected KEY=VALUE;KEY=VALUE", pair);
+			return err_say(
+				e, -EINVAL,
+				"invalid CNI_ARGS pair \"%.100s\": expected KEY=VALUE;KEY=VALUE",
+				pair);
 		*eq = 0;
 		a = vec_add(&c->args, &c->nargs);
 		if (!a)
@@ -115,7 +122,8 @@ static int read_caps(struct call *c, struct err *e)
 	if (doc_parse(&c->caps, text, strlen(text), e) < 0)
 		return err_wrap(e, "CAP_ARGS");
 	if (!json_is_object(c->caps.root))
-		return err_say(e, -EINVAL, "CAP_ARGS: expected a JSON object such as {\"portMappings\":[...]}");
+		return err_say(e, -EINVAL,
+			       "CAP_ARGS: expected a JSON object such as {\"portMappings\":[...]}");
 	return 0;
 }
 
@@ -133,19 +141,25 @@ static int name_container(struct call *c, const char *netns, struct err *e)
 	return 0;
 }
 
-static int call_init(struct call *c, const struct cni_opts *o, const char *network, const char *netns, struct err *e)
+static int call_init(struct call *c, const struct cni_opts *o, const char *network,
+		     const char *netns, struct err *e)
 {
 	int r;
 
-	if ((r = netlist_load(env_or("NETCONFPATH", NETLIST_CONF_DIR), network, &c->list, e)) < 0 || (r = read_args(c, e)) < 0 ||
-	    (r = read_caps(c, e)) < 0)
+	if ((r = netlist_load(env_or("NETCONFPATH", NETLIST_CONF_DIR), network, &c->list, e)) < 0 ||
+	    (r = read_args(c, e)) < 0 || (r = read_caps(c, e)) < 0)
 		return r;
 	if (netns && (r = name_container(c, netns, e)) < 0)
 		return r;
 	c->output = o->output;
 	c->rt = (struct netlist_rt){
-		.container = c->container, .netns = c->netns, .ifname = o->ifname ?: env_or("CNI_IFNAME", "eth0"),
-		.args = c->args, .nargs = c->nargs, .caps = c->caps.root, .path = env_or("CNI_PATH", PLUGIN_DIR),
+		.container = c->container,
+		.netns = c->netns,
+		.ifname = o->ifname ?: env_or("CNI_IFNAME", "eth0"),
+		.args = c->args,
+		.nargs = c->nargs,
+		.caps = c->caps.root,
+		.path = env_or("CNI_PATH", PLUGIN_DIR),
 		.cache_dir = o->cache_dir,
 	};
 	return 0;
@@ -205,7 +219,7 @@ static void add_version(const char *type, const char *versions, void *arg)
 	out_table_add(&v->table, type);
 	out_table_add(&v->table, versions);
 	struct json_object *o = json_obj(), *supported = json_arr();
-	for (char *one; rest && (one = strsep(&rest, " ")); )
+	for (char *one; rest && (one = strsep(&rest, " "));)
 		json_append(supported, json_new_str(one));
 	json_set_str(o, "type", type);
 	json_set(o, "supportedVersions", supported);
@@ -231,20 +245,19 @@ static int do_version(struct call *c, struct err *e)
 
 static const struct {
 	const char *name;
-	bool netns;		/* needs one; the others accept and ignore it, as cnitool demands it */
+	/* needs one; the others accept and ignore it, as cnitool demands it */
+	bool netns;
 	int (*run)(struct call *c, struct err *e);
 } actions[] = {
-	{ "add", true, do_add },
-	{ "del", true, do_del },
-	{ "check", true, do_check },
-	{ "gc", false, do_gc },
-	{ "status", false, do_status },
-	{ "version", false, do_version },
+	{ "add", true, do_add }, { "del", true, do_del },	 { "check", true, do_check },
+	{ "gc", false, do_gc },	 { "status", false, do_status }, { "version", false, do_version },
 };
 
 static int run(void *opts, const struct operands *args, struct err *e)
 {
-	static const char *const names[] = { "add", "del", "check", "gc", "status", "version", NULL };
+	static const char *const names[] = {
+		"add", "del", "check", "gc", "status", "version", NULL
+	};
 	struct call c = { 0 };
 	int r;
 
@@ -252,8 +265,11 @@ static int run(void *opts, const struct operands *args, struct err *e)
 		if (strcmp(actions[i].name, args->v[0]))
 			continue;
 		if (actions[i].netns && args->n < 3)
-			return err_say(e, -EINVAL, "naru cni %s: expected NETWORK NETNS, got only \"%s\"; NETNS is a path such as "
-					"/run/netns/NAME", args->v[0], args->v[1]);
+			return err_say(
+				e, -EINVAL,
+				"naru cni %s: expected NETWORK NETNS, got only \"%s\"; NETNS is a path such as "
+				"/run/netns/NAME",
+				args->v[0], args->v[1]);
 		if ((r = call_init(&c, opts, args->v[1], args->n > 2 ? args->v[2] : NULL, e)) == 0)
 			r = actions[i].run(&c, e);
 		call_clear(&c);
@@ -261,8 +277,12 @@ static int run(void *opts, const struct operands *args, struct err *e)
 	}
 	const char *near = opt_nearest(args->v[0], names);
 	if (near)
-		return err_say(e, -EINVAL, "naru cni: no action \"%s\"; did you mean \"%s\"?", args->v[0], near);
-	return err_say(e, -EINVAL, "naru cni: no action \"%s\"; expected add, del, check, gc, status or version", args->v[0]);
+		return err_say(e, -EINVAL, "naru cni: no action \"%s\"; did you mean \"%s\"?",
+			       args->v[0], near);
+	return err_say(
+		e, -EINVAL,
+		"naru cni: no action \"%s\"; expected add, del, check, gc, status or version",
+		args->v[0]);
 }
 
 static const char *missing(size_t have)
@@ -271,16 +291,25 @@ static const char *missing(size_t have)
 }
 
 static const struct opt cni_options[] = {
-	OPT_TEXT('i', "ifname", struct cni_opts, ifname, "NAME", "interface in the container (CNI_IFNAME, else eth0)"),
-	OPT_TEXT(0, "cache-dir", struct cni_opts, cache_dir, "DIR", "where results are cached (/var/lib/cni)"),
-	OPT_OUTPUT(struct cni_opts, output),
-	OPT_END
+	OPT_TEXT('i', "ifname", struct cni_opts, ifname, "NAME",
+		 "interface in the container (CNI_IFNAME, else eth0)"),
+	OPT_TEXT(0, "cache-dir", struct cni_opts, cache_dir, "DIR",
+		 "where results are cached (/var/lib/cni)"),
+	OPT_OUTPUT(struct cni_opts, output), OPT_END
 };
 
 const struct verb verb_cni = {
-	.name = "cni", .group = GROUP_NETWORKS, .about = "Run a network's CNI plugins, as cnitool does",
+	.name = "cni",
+	.group = GROUP_NETWORKS,
+	.about = "Run a network's CNI plugins, as cnitool does",
 	.synopsis = "[OPTION]... add|del|check|gc|status|version NETWORK [NETNS]",
-	.opts = cni_options, .min = 2, .max = 3, .failure = 1, .missing = missing, .size = sizeof(struct cni_opts), .run = run,
+	.opts = cni_options,
+	.min = 2,
+	.max = 3,
+	.failure = 1,
+	.missing = missing,
+	.size = sizeof(struct cni_opts),
+	.run = run,
 	.examples =
 		"  ip netns add web; CNI_PATH=/opt/cni/bin naru cni add mynet /run/netns/web\n"
 		"  CAP_ARGS='{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]}' \\\n"

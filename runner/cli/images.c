@@ -23,7 +23,8 @@ struct images_opts {
 };
 
 static const struct opt options[] = {
-	OPT_FLAG('a', "all", struct images_opts, all, "accepted for docker's sake: there are no intermediate images"),
+	OPT_FLAG('a', "all", struct images_opts, all,
+		 "accepted for docker's sake: there are no intermediate images"),
 	OPT_FLAG('q', "quiet", struct images_opts, quiet, "ids only"),
 	OPT_FLAG(0, "no-trunc", struct images_opts, no_trunc, "whole ids"),
 	OPT_OUTPUT(struct images_opts, output),
@@ -125,7 +126,8 @@ static int run(void *opts, const struct operands *args, struct err *e)
 
 	if (args->n && (r = image_ref_parse(args->v[0], &filter, e)) < 0)
 		return r;
-	bool tagged = args->n && strchr(args->v[0], ':') && strrchr(args->v[0], ':') > (strrchr(args->v[0], '/') ?: args->v[0]);
+	bool tagged = args->n && strchr(args->v[0], ':') &&
+		      strrchr(args->v[0], ':') > (strrchr(args->v[0], '/') ?: args->v[0]);
 	if ((r = image_list(NULL, &list, e)) < 0)
 		return r;
 	for (size_t k = 0; !l.opts->quiet && k < ARRAY_LEN(heads); k++)
@@ -139,7 +141,7 @@ static int run(void *opts, const struct operands *args, struct err *e)
 		if (image_open(NULL, &list.v[k], &i, &one) == 0)
 			add_row(&l, &i);
 		else
-			err_keep_first(&first, &one);	/* the others are shown all the same */
+			err_keep_first(&first, &one); /* the others are shown all the same */
 	}
 	r = print(&l, e);
 	out_table_clear(&l.table);
@@ -151,7 +153,15 @@ static int run(void *opts, const struct operands *args, struct err *e)
 }
 
 const struct verb verb_images = {
-	.name = "images", .group = GROUP_IMAGES, .about = "List images", .synopsis = "[OPTION]... [NAME[:TAG]]", .opts = options,
-	.min = 0, .max = 1, .failure = 1, .size = sizeof(struct images_opts), .run = run,
+	.name = "images",
+	.group = GROUP_IMAGES,
+	.about = "List images",
+	.synopsis = "[OPTION]... [NAME[:TAG]]",
+	.opts = options,
+	.min = 0,
+	.max = 1,
+	.failure = 1,
+	.size = sizeof(struct images_opts),
+	.run = run,
 	.examples = "  naru images\n  naru images -o json\n",
 };

@@ -27,9 +27,12 @@ static int find_program(char out[PATH_MAX], struct err *e)
 	self[n] = 0;
 	*strrchr(self, '/') = 0;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (str_copyf(out, PATH_MAX, "%s%s", self, places[i]) == 0 && access(out, X_OK) == 0)
+		if (str_copyf(out, PATH_MAX, "%s%s", self, places[i]) == 0 &&
+		    access(out, X_OK) == 0)
 			return 0;
-	return err_say(e, -ENOENT, "the program " PROGRAM " is missing: expected it in %s or %s/../libexec/naru; install naru again",
+	return err_say(e, -ENOENT,
+		       "the program " PROGRAM
+		       " is missing: expected it in %s or %s/../libexec/naru; install naru again",
 		       self, self);
 }
 
@@ -55,7 +58,10 @@ static void command_clear(struct command *c)
 	free(c->v);
 }
 
-/* The archive and digest libraries are the other program's; it has our standard streams, and its exit status becomes ours. */
+/*
+ * The archive and digest libraries are the other program's; it has our standard streams, and its
+ * exit status becomes ours.
+ */
 static int run(void *opts, const struct operands *args, struct err *e)
 {
 	const struct import_opts *o = opts;
@@ -91,16 +97,27 @@ static int run(void *opts, const struct operands *args, struct err *e)
 
 static const char *missing(size_t have)
 {
-	return have ? "a name for the image, such as busybox:1" : "an archive; - reads standard input";
+	return have ? "a name for the image, such as busybox:1"
+		    : "an archive; - reads standard input";
 }
 
-static const struct opt options[] = { IMPORT_OPTIONS, OPT_END };
+static const struct opt options[] = {
+	IMPORT_OPTIONS,
+	OPT_END,
+};
 
 const struct verb verb_import = {
-	.name = "import", .group = GROUP_IMAGES, .about = "Make an image from a tar archive of a root file system",
-	.synopsis = "[OPTION]... FILE|- NAME[:TAG]", .opts = options, .min = 2, .max = 2, .failure = 1, .missing = missing,
-	.size = sizeof(struct import_opts), .run = run,
-	.examples =
-		"  naru import rootfs.tar.zst busybox:1\n"
-		"  tar -C rootfs -c . | naru import -c 'CMD [\"/bin/sh\"]' - busybox:1\n",
+	.name = "import",
+	.group = GROUP_IMAGES,
+	.about = "Make an image from a tar archive of a root file system",
+	.synopsis = "[OPTION]... FILE|- NAME[:TAG]",
+	.opts = options,
+	.min = 2,
+	.max = 2,
+	.failure = 1,
+	.missing = missing,
+	.size = sizeof(struct import_opts),
+	.run = run,
+	.examples = "  naru import rootfs.tar.zst busybox:1\n"
+		    "  tar -C rootfs -c . | naru import -c 'CMD [\"/bin/sh\"]' - busybox:1\n",
 };

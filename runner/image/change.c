@@ -17,7 +17,7 @@
 #include "netlib/base/vec.h"
 #include "netlib/ip/port.h"
 
-#define PORTS_MAX 1024		/* of one EXPOSE */
+#define PORTS_MAX 1024 /* of one EXPOSE */
 
 /* Words of an instruction, quotes and backslashes taken off. */
 struct words {
@@ -53,7 +53,7 @@ static int next_word(const char **p, struct str *out, struct err *e)
 
 static int split(const char *text, struct words *out, struct err *e)
 {
-	for (const char *p = text; *(p += strspn(p, " \t")); ) {
+	for (const char *p = text; *(p += strspn(p, " \t"));) {
 		cleanup_str struct str s = STR_INIT;
 		int r = next_word(&p, &s, e);
 		char **slot;
@@ -152,7 +152,8 @@ static void set_label(struct json_object *config, const char *name, size_t len, 
 }
 
 /* K=V ... or K V */
-static int set_pairs(struct json_object *config, const char *text, void (*set)(struct json_object *, const char *, size_t, const char *),
+static int set_pairs(struct json_object *config, const char *text,
+		     void (*set)(struct json_object *, const char *, size_t, const char *),
 		     struct err *e)
 {
 	cleanup_words struct words w = { 0 };
@@ -198,12 +199,15 @@ static int expose(struct json_object *ports, char *word, struct err *e)
 	if (slash)
 		*slash++ = 0;
 	if (proto_parse(slash ?: "tcp", &proto) < 0)
-		return err_say(e, -EINVAL, "expected tcp, udp or sctp after the '/', got \"%.40s\"", slash);
+		return err_say(e, -EINVAL, "expected tcp, udp or sctp after the '/', got \"%.40s\"",
+			       slash);
 	if ((dash = strchr(word, '-')))
 		*dash++ = 0;
-	if (str_u64(word, 65535, &first) < 0 || str_u64(dash ?: word, 65535, &last) < 0 || !first || last < first)
-		return err_say(e, -EINVAL, "expected a port or a range of ports 1..65535, got \"%.40s%s%.40s\"", word, dash ? "-" : "",
-			       dash ?: "");
+	if (str_u64(word, 65535, &first) < 0 || str_u64(dash ?: word, 65535, &last) < 0 || !first ||
+	    last < first)
+		return err_say(e, -EINVAL,
+			       "expected a port or a range of ports 1..65535, got \"%.40s%s%.40s\"",
+			       word, dash ? "-" : "", dash ?: "");
 	if (last - first >= PORTS_MAX)
 		return err_say(e, -EINVAL, "a range of more than %d ports", PORTS_MAX);
 	for (uint64_t p = first; p <= last; p++) {
@@ -221,7 +225,7 @@ static int do_expose(struct json_object *config, const char *text, struct err *e
 	cleanup_words struct words w = { 0 };
 	int r = split(text, &w, e);
 
-	for (size_t i = 0; r == 0 && i < w.n; i++) {	/* first to see whether all are good */
+	for (size_t i = 0; r == 0 && i < w.n; i++) { /* first to see whether all are good */
 		cleanup_free char *copy = strdup(w.v[i]);
 
 		r = copy ? expose(scratch, copy, e) : -ENOMEM;
@@ -247,7 +251,8 @@ static int do_volume(struct json_object *config, const char *text, struct err *e
 	}
 	for (size_t i = 0; r >= 0 && i < w.n; i++)
 		if (w.v[i][0] != '/')
-			return err_say(e, -EINVAL, "expected an absolute path, got \"%.80s\"", w.v[i]);
+			return err_say(e, -EINVAL, "expected an absolute path, got \"%.80s\"",
+				       w.v[i]);
 	for (size_t i = 0; r >= 0 && i < w.n; i++)
 		json_set(member(config, "Volumes"), w.v[i], json_obj());
 	return r < 0 ? r : 0;
@@ -281,7 +286,8 @@ static int do_workdir(struct json_object *config, const char *text, struct err *
 	const char *before = json_text(json_get(config, "WorkingDir"));
 
 	if (*text != '/') {
-		cleanup_free char *joined = str_fmt("%s/%s", before && strcmp(before, "/") ? before : "", text);
+		cleanup_free char *joined =
+			str_fmt("%s/%s", before && strcmp(before, "/") ? before : "", text);
 
 		return joined ? set_one(config, "WorkingDir", joined, e) : -ENOMEM;
 	}
@@ -292,8 +298,9 @@ static const struct {
 	const char *name;
 	int (*run)(struct json_object *config, const char *text, struct err *e);
 } instructions[] = {
-	{ "CMD", do_cmd }, { "ENTRYPOINT", do_entrypoint }, { "ENV", do_env }, { "EXPOSE", do_expose }, { "LABEL", do_label },
-	{ "STOPSIGNAL", do_stopsignal }, { "USER", do_user }, { "VOLUME", do_volume }, { "WORKDIR", do_workdir },
+	{ "CMD", do_cmd },	 { "ENTRYPOINT", do_entrypoint }, { "ENV", do_env },
+	{ "EXPOSE", do_expose }, { "LABEL", do_label },		  { "STOPSIGNAL", do_stopsignal },
+	{ "USER", do_user },	 { "VOLUME", do_volume },	  { "WORKDIR", do_workdir },
 };
 
 int image_change(struct json_object *config, const char *text, struct err *e)
@@ -304,7 +311,9 @@ int image_change(struct json_object *config, const char *text, struct err *e)
 
 	for (const char *p = text; *p; p++)
 		if ((unsigned char)*p < 0x20 && *p != '\t')
-			return err_say(e, -EINVAL, "change \"%.60s\": control characters are not accepted", text);
+			return err_say(e, -EINVAL,
+				       "change \"%.60s\": control characters are not accepted",
+				       text);
 	for (size_t i = 0; i < ARRAY_LEN(instructions); i++) {
 		if (strlen(instructions[i].name) != n || strncasecmp(instructions[i].name, word, n))
 			continue;
@@ -313,6 +322,9 @@ int image_change(struct json_object *config, const char *text, struct err *e)
 		int r = instructions[i].run(config, value, e);
 		return r < 0 ? err_wrap(e, "change \"%.120s\"", text) : 0;
 	}
-	return err_say(e, -EINVAL, "change \"%.120s\": unknown instruction; expected CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, "
-			"USER, VOLUME or WORKDIR", text);
+	return err_say(
+		e, -EINVAL,
+		"change \"%.120s\": unknown instruction; expected CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, "
+		"USER, VOLUME or WORKDIR",
+		text);
 }

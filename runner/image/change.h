@@ -6,8 +6,9 @@ struct err;
 struct json_object;
 
 /*
- * Applies one Dockerfile instruction to the "config" object of an image, as `docker import -c` takes it: CMD, ENTRYPOINT, ENV, EXPOSE,
- * LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR, in any letter case. Pure.
+ * Applies one Dockerfile instruction to the "config" object of an image, as `docker import -c`
+ * takes it: CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR, in any letter
+ * case. Pure.
  *
  *   CMD, ENTRYPOINT     ["a","b"], or a text that becomes ["/bin/sh","-c",TEXT]
  *   ENV, LABEL          K=V K="V W" ..., or K V

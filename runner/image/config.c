@@ -10,13 +10,14 @@
 
 int image_digest_hex(const char *digest, char out[IMAGE_ID_SIZE])
 {
-	if (!digest || !str_starts(digest, "sha256:") || strlen(digest) != 71 || strspn(digest + 7, "0123456789abcdef") != 64)
+	if (!digest || !str_starts(digest, "sha256:") || strlen(digest) != 71 ||
+	    strspn(digest + 7, "0123456789abcdef") != 64)
 		return -EINVAL;
 	memcpy(out, digest + 7, IMAGE_ID_SIZE);
 	return 0;
 }
 
-struct keys {			/* an object whose keys are what counts: ExposedPorts, Volumes */
+struct keys { /* an object whose keys are what counts: ExposedPorts, Volumes */
 	struct doc *d;
 	const char **v;
 	size_t n, max;
@@ -33,7 +34,8 @@ static int add_key(const char *key, struct json_object *v, void *arg)
 	return 0;
 }
 
-static int decode_keys(struct doc *d, struct json_object *v, const char ***out, size_t *n, const char *path, struct err *e)
+static int decode_keys(struct doc *d, struct json_object *v, const char ***out, size_t *n,
+		       const char *path, struct err *e)
 {
 	struct keys k = { .d = d };
 
@@ -41,7 +43,8 @@ static int decode_keys(struct doc *d, struct json_object *v, const char ***out, 
 		return err_conf(e, path, "expected an object");
 	(void)json_each(v, add_key, &k);
 	if (k.n > DOC_ELEMENTS_MAX)
-		return err_conf(e, path, "expected at most %d members, got %zu", DOC_ELEMENTS_MAX, k.n);
+		return err_conf(e, path, "expected at most %d members, got %zu", DOC_ELEMENTS_MAX,
+				k.n);
 	k.max = k.n;
 	k.v = doc_alloc(d, k.n + 1, sizeof *k.v);
 	if (!k.v)
@@ -53,14 +56,16 @@ static int decode_keys(struct doc *d, struct json_object *v, const char ***out, 
 	return 0;
 }
 
-static int decode_ports(struct doc *d, struct json_object *v, void *image, const char *path, struct err *e)
+static int decode_ports(struct doc *d, struct json_object *v, void *image, const char *path,
+			struct err *e)
 {
 	struct image *i = image;
 
 	return decode_keys(d, v, &i->ports, &i->nports, path, e);
 }
 
-static int decode_volumes(struct doc *d, struct json_object *v, void *image, const char *path, struct err *e)
+static int decode_volumes(struct doc *d, struct json_object *v, void *image, const char *path,
+			  struct err *e)
 {
 	struct image *i = image;
 
@@ -85,7 +90,7 @@ static const struct field image_fields[] = {
 	FIELD_STR("architecture", struct image, arch),
 	FIELD_STR("created", struct image, created),
 	FIELD_RAW("config", struct image, config),
-	FIELD_END
+	FIELD_END,
 };
 
 struct rootfs {
@@ -95,7 +100,7 @@ struct rootfs {
 
 static const struct field rootfs_fields[] = {
 	FIELD_STRS("diff_ids", struct rootfs, diff_ids, n),
-	FIELD_END
+	FIELD_END,
 };
 
 static int decode_layers(struct image *i, struct err *e)
@@ -107,13 +112,15 @@ static int decode_layers(struct image *i, struct err *e)
 	if (r < 0)
 		return r;
 	if (fs.n > IMAGE_LAYERS_MAX)
-		return err_conf(e, "/rootfs/diff_ids", "expected at most %d layers, got %zu", IMAGE_LAYERS_MAX, fs.n);
+		return err_conf(e, "/rootfs/diff_ids", "expected at most %d layers, got %zu",
+				IMAGE_LAYERS_MAX, fs.n);
 	i->diff_ids = calloc(fs.n + 1, sizeof *i->diff_ids);
 	if (!i->diff_ids)
 		return err_set(e, -ENOMEM, "decode /rootfs/diff_ids");
 	for (size_t k = 0; k < fs.n; k++) {
 		if (image_digest_hex(fs.diff_ids[k], hex) < 0)
-			return err_conf(e, "/rootfs/diff_ids", "expected sha256:HEX, got \"%.80s\"", fs.diff_ids[k]);
+			return err_conf(e, "/rootfs/diff_ids", "expected sha256:HEX, got \"%.80s\"",
+					fs.diff_ids[k]);
 		i->diff_ids[k] = strdup(hex);
 		if (!i->diff_ids[k])
 			return err_set(e, -ENOMEM, "decode /rootfs/diff_ids");
@@ -129,7 +136,8 @@ int image_config_decode(struct image *i, const char *text, size_t len, struct er
 	if (r < 0)
 		return r;
 	i->os = i->arch = i->created = "";
-	if ((r = decode(&i->doc, i->doc.root, image_fields, i, "", e)) < 0 || (r = decode_layers(i, e)) < 0)
+	if ((r = decode(&i->doc, i->doc.root, image_fields, i, "", e)) < 0 ||
+	    (r = decode_layers(i, e)) < 0)
 		return r;
 	if (!i->config)
 		return 0;
@@ -148,15 +156,19 @@ int image_manifest_decode(struct image *i, const char *text, size_t len, struct 
 
 	if (r < 0)
 		return r;
-	if (image_digest_hex(json_text(json_get(json_get(i->manifest_doc.root, "config"), "digest")), i->id) < 0)
+	if (image_digest_hex(json_text(
+				     json_get(json_get(i->manifest_doc.root, "config"), "digest")),
+			     i->id) < 0)
 		return err_conf(e, "/config/digest", "expected sha256:HEX");
 	layers = json_get(i->manifest_doc.root, "layers");
 	if (!json_is_array(layers) || json_len(layers) > IMAGE_LAYERS_MAX)
-		return err_conf(e, "/layers", "expected an array of at most %d layers", IMAGE_LAYERS_MAX);
+		return err_conf(e, "/layers", "expected an array of at most %d layers",
+				IMAGE_LAYERS_MAX);
 	i->size = 0;
 	for (size_t k = 0; k < json_len(layers); k++) {
 		struct json_object *layer = json_at(layers, k);
-		const char *unpacked = json_text(json_get(json_get(layer, "annotations"), "naru.unpacked"));
+		const char *unpacked =
+			json_text(json_get(json_get(layer, "annotations"), "naru.unpacked"));
 		uint64_t bytes;
 
 		if (unpacked && str_u64(unpacked, INT64_MAX, &bytes) == 0)

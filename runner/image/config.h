@@ -13,7 +13,10 @@ struct err;
 /* "sha256:HEX": the 64 digits into out, or -EINVAL. */
 int image_digest_hex(const char *digest, char out[IMAGE_ID_SIZE]);
 
-/* Fills os ... config, diff_ids and nlayers of *i from an image configuration (OCI image specification, config.md). i->doc is taken. */
+/*
+ * Fills os ... config, diff_ids and nlayers of *i from an image configuration (OCI image
+ * specification, config.md). i->doc is taken.
+ */
 int image_config_decode(struct image *i, const char *text, size_t len, struct err *e);
 
 /* Fills id and size of *i from a manifest; i->manifest_doc is taken. */

@@ -24,11 +24,14 @@
 #include "runner/image/write.h"
 
 #define READ_BLOCK (256 * 1024)
-#define RATIO_MAX 100				/* unpacked : packed ... */
-#define RATIO_FREE (UINT64_C(64) << 20)		/* ... once it is more than this */
+#define RATIO_MAX 100			/* unpacked : packed ... */
+#define RATIO_FREE (UINT64_C(64) << 20) /* ... once it is more than this */
 #define PACKINGS "gzip, bzip2, xz, zstd or lz4"
 
-/* The archive on its way: the file, its packing taken off, the digest taken of the plain bytes, the tar reader. */
+/*
+ * The archive on its way: the file, its packing taken off, the digest taken of the plain bytes, the
+ * tar reader.
+ */
 struct source {
 	const struct import_spec *spec;
 	int fd;
@@ -67,13 +70,17 @@ static la_ssize_t next_block(struct source *s, struct archive *to, const void **
 	if (r == ARCHIVE_EOF)
 		return 0;
 	if (r != ARCHIVE_OK && r != ARCHIVE_WARN) {
-		archive_set_error(to, archive_errno(s->raw) ?: EIO, "%s", archive_error_string(s->raw) ?: "read error");
+		archive_set_error(to, archive_errno(s->raw) ?: EIO, "%s",
+				  archive_error_string(s->raw) ?: "read error");
 		return -1;
 	}
 	s->plain += len;
 	uint64_t packed = packed_bytes(s);
 	if (s->plain > RATIO_FREE && s->plain / RATIO_MAX > packed) {
-		archive_set_error(to, EFBIG, "it grows to more than %d times its size; unpack it and import the plain tar", RATIO_MAX);
+		archive_set_error(
+			to, EFBIG,
+			"it grows to more than %d times its size; unpack it and import the plain tar",
+			RATIO_MAX);
 		return -1;
 	}
 	if (EVP_DigestUpdate(s->sha, *block, len) != 1) {
@@ -96,17 +103,23 @@ static int open_file(struct source *s, struct err *e)
 	struct stat st;
 
 	if (str_starts(file, "http://") || str_starts(file, "https://"))
-		return err_say(e, -EINVAL, "import %s: only files are read; fetch it first, or pipe it into naru import - NAME", file);
+		return err_say(
+			e, -EINVAL,
+			"import %s: only files are read; fetch it first, or pipe it into naru import - NAME",
+			file);
 	s->fd = strcmp(file, "-") ? open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
 	if (s->fd < 0)
 		return err_set(e, -errno, "open %s", file);
 	if (fstat(s->fd, &st) < 0)
 		return err_set(e, -errno, "stat %s", file);
 	if (S_ISDIR(st.st_mode))
-		return err_say(e, -EISDIR, "import %s: it is a directory; pack it first: tar -C %s -cf - . | naru import - NAME", file,
-			       file);
+		return err_say(
+			e, -EISDIR,
+			"import %s: it is a directory; pack it first: tar -C %s -cf - . | naru import - NAME",
+			file, file);
 	if (s->fd == STDIN_FILENO && isatty(s->fd))
-		return err_say(e, -EINVAL, "import -: standard input is a terminal; pipe an archive into it");
+		return err_say(e, -EINVAL,
+			       "import -: standard input is a terminal; pipe an archive into it");
 	s->total = S_ISREG(st.st_mode) && st.st_size > 0 ? (uint64_t)st.st_size : 0;
 	if (S_ISREG(st.st_mode) && !st.st_size)
 		return err_say(e, -EINVAL, "import %s: the file is empty", file);
@@ -130,8 +143,11 @@ static int open_raw(struct source *s, struct err *e)
 	(void)archive_read_support_format_raw(s->raw);
 	if (archive_read_open_fd(s->raw, s->fd, READ_BLOCK) != ARCHIVE_OK ||
 	    ((r = archive_read_next_header(s->raw, &ent)) != ARCHIVE_OK && r != ARCHIVE_EOF))
-		return err_say(e, -EBADMSG, "import %s: %s", s->spec->file, archive_error_string(s->raw) ?: "cannot be read");
-	return r == ARCHIVE_EOF ? err_say(e, -EINVAL, "import %s: there is nothing in it", s->spec->file) : 0;
+		return err_say(e, -EBADMSG, "import %s: %s", s->spec->file,
+			       archive_error_string(s->raw) ?: "cannot be read");
+	return r == ARCHIVE_EOF
+		       ? err_say(e, -EINVAL, "import %s: there is nothing in it", s->spec->file)
+		       : 0;
 }
 
 static int open_tar(struct source *s, struct err *e)
@@ -147,7 +163,9 @@ static int open_tar(struct source *s, struct err *e)
 		return 0;
 	const char *why = archive_error_string(s->tar) ?: "cannot be read";
 	if (strstr(why, "nrecognized"))
-		return err_say(e, -EINVAL, "import %s: it is no tar archive, plain or packed with " PACKINGS, s->spec->file);
+		return err_say(e, -EINVAL,
+			       "import %s: it is no tar archive, plain or packed with " PACKINGS,
+			       s->spec->file);
 	return err_say(e, -EBADMSG, "import %s: %s", s->spec->file, why);
 }
 
@@ -161,7 +179,8 @@ static int finish_digest(struct source *s, char hex[IMAGE_ID_SIZE], struct err *
 	while ((n = next_block(s, s->tar, &block)) > 0)
 		continue;
 	if (n < 0)
-		return err_say(e, -EBADMSG, "the archive cannot be read: %s", archive_error_string(s->tar) ?: "unknown error");
+		return err_say(e, -EBADMSG, "the archive cannot be read: %s",
+			       archive_error_string(s->tar) ?: "unknown error");
 	if (EVP_DigestFinal_ex(s->sha, sum, NULL) != 1)
 		return err_say(e, -EIO, "the cryptographic library refuses SHA-256");
 	for (int i = 0; i < 32; i++)
@@ -174,7 +193,8 @@ static int finish_digest(struct source *s, char hex[IMAGE_ID_SIZE], struct err *
 static const char *machine_arch(const char *machine)
 {
 	static const char *const names[][2] = {
-		{ "x86_64", "amd64" }, { "aarch64", "arm64" }, { "armv7l", "arm" }, { "i686", "386" }, { "ppc64le", "ppc64le" },
+		{ "x86_64", "amd64" }, { "aarch64", "arm64" },	 { "armv7l", "arm" },
+		{ "i686", "386" },     { "ppc64le", "ppc64le" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -193,7 +213,10 @@ static int now_text(char out[64], struct err *e)
 
 	if (fixed && *fixed) {
 		if (str_u64(fixed, INT32_MAX, &s) < 0)
-			return err_say(e, -EINVAL, "SOURCE_DATE_EPOCH: expected seconds since 1970, got \"%.40s\"", fixed);
+			return err_say(
+				e, -EINVAL,
+				"SOURCE_DATE_EPOCH: expected seconds since 1970, got \"%.40s\"",
+				fixed);
 		t.tv_sec = (time_t)s;
 	} else {
 		(void)clock_gettime(CLOCK_REALTIME, &t);
@@ -216,11 +239,15 @@ static int set_platform(struct json_object *o, const char *platform, struct err 
 		json_set_str(o, "os", "linux");
 		return 0;
 	}
-	if (!slash || slash == platform || !slash[1] || strspn(platform, "abcdefghijklmnopqrstuvwxyz0123456789_/") != strlen(platform))
-		return err_say(e, -EINVAL, "platform \"%.60s\": expected OS/ARCHITECTURE such as linux/arm64", platform);
+	if (!slash || slash == platform || !slash[1] ||
+	    strspn(platform, "abcdefghijklmnopqrstuvwxyz0123456789_/") != strlen(platform))
+		return err_say(e, -EINVAL,
+			       "platform \"%.60s\": expected OS/ARCHITECTURE such as linux/arm64",
+			       platform);
 	cleanup_free char *os = strndup(platform, (size_t)(slash - platform));
 	const char *variant = strchr(slash + 1, '/');
-	cleanup_free char *arch = strndup(slash + 1, variant ? (size_t)(variant - slash - 1) : strlen(slash + 1));
+	cleanup_free char *arch =
+		strndup(slash + 1, variant ? (size_t)(variant - slash - 1) : strlen(slash + 1));
 	json_set_str(o, "architecture", arch);
 	json_set_str(o, "os", os);
 	if (variant)
@@ -228,7 +255,10 @@ static int set_platform(struct json_object *o, const char *platform, struct err 
 	return 0;
 }
 
-/* Everything of the configuration that does not need the layer; also the check of what the user said. */
+/*
+ * Everything of the configuration that does not need the layer; also the check of what the user
+ * said.
+ */
 static int compose_config(const struct import_spec *spec, struct json_object *o, struct err *e)
 {
 	struct json_object *config = json_obj();
@@ -244,8 +274,10 @@ static int compose_config(const struct import_spec *spec, struct json_object *o,
 
 static void add_layer(const struct import_spec *spec, struct json_object *o, const char *diff_id)
 {
-	struct json_object *history = json_arr(), *one = json_obj(), *rootfs = json_obj(), *ids = json_arr();
-	cleanup_free char *from = str_fmt("Imported from %s", spec->file), *digest = str_fmt("sha256:%s", diff_id);
+	struct json_object *history = json_arr(), *one = json_obj(), *rootfs = json_obj(),
+			   *ids = json_arr();
+	cleanup_free char *from = str_fmt("Imported from %s", spec->file),
+			  *digest = str_fmt("sha256:%s", diff_id);
 
 	json_set(one, "created", json_ref(json_get(o, "created")));
 	json_set_str(one, "comment", spec->message ?: from);
@@ -272,7 +304,8 @@ static void compose_manifest(const struct import_result *res, size_t config_size
 {
 	cleanup_json struct json_object *o = json_obj();
 	struct json_object *layers = json_arr(), *notes = json_obj();
-	struct json_object *layer = descriptor("application/vnd.oci.image.layer.v1.tar", res->diff_id, res->unpacked);
+	struct json_object *layer =
+		descriptor("application/vnd.oci.image.layer.v1.tar", res->diff_id, res->unpacked);
 	char bytes[32];
 
 	(void)snprintf(bytes, sizeof bytes, "%" PRIu64, res->stats.bytes);
@@ -281,7 +314,8 @@ static void compose_manifest(const struct import_result *res, size_t config_size
 	json_append(layers, layer);
 	json_set_int(o, "schemaVersion", 2);
 	json_set_str(o, "mediaType", "application/vnd.oci.image.manifest.v1+json");
-	json_set(o, "config", descriptor("application/vnd.oci.image.config.v1+json", res->id, config_size));
+	json_set(o, "config",
+		 descriptor("application/vnd.oci.image.config.v1+json", res->id, config_size));
 	json_set(o, "layers", layers);
 	json_print(out, o, 0, false);
 }
@@ -300,8 +334,9 @@ static int begin(const struct image_store *st, const char *root, char temp[64], 
 	return image_store_layer_begin(st, temp, e);
 }
 
-static int publish(const struct image_store *st, const struct import_spec *spec, const char *name, const char *temp, struct json_object *config,
-		   struct import_result *res, struct err *e)
+static int publish(const struct image_store *st, const struct import_spec *spec, const char *name,
+		   const char *temp, struct json_object *config, struct import_result *res,
+		   struct err *e)
 {
 	cleanup_str struct str text = STR_INIT, manifest = STR_INIT;
 	int r;
@@ -313,7 +348,8 @@ static int publish(const struct image_store *st, const struct import_spec *spec,
 	cleanup_fd int lock = image_lock(spec->root, e);
 	if (lock < 0)
 		return lock;
-	if ((r = image_store_layer_commit(st, temp, res->diff_id, e)) < 0 || (r = image_store_blob(st, text.p, text.len, res->id, e)) < 0)
+	if ((r = image_store_layer_commit(st, temp, res->diff_id, e)) < 0 ||
+	    (r = image_store_blob(st, text.p, text.len, res->id, e)) < 0)
 		return r;
 	compose_manifest(res, text.len, &manifest);
 	if (manifest.bad || !manifest.p)
@@ -328,7 +364,8 @@ static int take_layer(struct source *s, int layer, struct import_result *res, st
 	static const struct unpack_limits limits = UNPACK_LIMITS;
 	int r;
 
-	if ((r = unpack_layer(layer, s->tar, &limits, &res->stats, e)) < 0 || (r = finish_digest(s, res->diff_id, e)) < 0)
+	if ((r = unpack_layer(layer, s->tar, &limits, &res->stats, e)) < 0 ||
+	    (r = finish_digest(s, res->diff_id, e)) < 0)
 		return err_wrap(e, "import %s", s->spec->file);
 	if (syncfs(layer) < 0)
 		return err_set(e, -errno, "sync the layer");
@@ -350,11 +387,14 @@ int image_import(const struct import_spec *spec, struct import_result *out, stru
 	if ((r = image_ref_parse(spec->name, &ref, e)) < 0)
 		return r;
 	if (ref.digest[0])
-		return err_say(e, -EINVAL, "image name \"%.120s\": an import gets a name and a tag; its digest is not known before",
-			       spec->name);
+		return err_say(
+			e, -EINVAL,
+			"image name \"%.120s\": an import gets a name and a tag; its digest is not known before",
+			spec->name);
 	image_ref_full(&ref, name);
-	if ((r = compose_config(spec, config, e)) < 0 || (r = open_file(&s, e)) < 0 || (r = open_raw(&s, e)) < 0 ||
-	    (r = open_tar(&s, e)) < 0 || (r = image_store_open(spec->root, &st, e)) < 0)
+	if ((r = compose_config(spec, config, e)) < 0 || (r = open_file(&s, e)) < 0 ||
+	    (r = open_raw(&s, e)) < 0 || (r = open_tar(&s, e)) < 0 ||
+	    (r = image_store_open(spec->root, &st, e)) < 0)
 		return r;
 	cleanup_fd int layer = begin(&st, spec->root, temp, e);
 	if (layer < 0)
@@ -366,7 +406,8 @@ int image_import(const struct import_spec *spec, struct import_result *out, stru
 	}
 	if ((r = publish(&st, spec, name, temp, config, &res, e)) < 0) {
 		image_store_layer_drop(&st, temp);
-		(void)image_gc(spec->root, NULL, NULL);	/* a layer or blobs that got their final name in vain */
+		/* a layer or blobs that got their final name in vain */
+		(void)image_gc(spec->root, NULL, NULL);
 		return r;
 	}
 	*out = res;

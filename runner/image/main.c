@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * naru-image: what of image handling needs archive and digest libraries, in a program of its own, so that naru itself loads in a
- * fraction of a millisecond. Executed by naru; not meant to be called by hand, though nothing speaks against it.
+ * naru-image: what of image handling needs archive and digest libraries, in a program of its own,
+ * so that naru itself loads in a fraction of a millisecond. Executed by naru; not meant to be
+ * called by hand, though nothing speaks against it.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,7 +32,10 @@ struct meter {
 	bool shown;
 };
 
-/* One line that is written over, on a terminal, once the work takes long enough to ask how far it is. */
+/*
+ * One line that is written over, on a terminal, once the work takes long enough to ask how far it
+ * is.
+ */
 static void show_progress(uint64_t done, uint64_t total, void *arg)
 {
 	struct meter *m = arg;
@@ -42,7 +46,8 @@ static void show_progress(uint64_t done, uint64_t total, void *arg)
 	m->next = now + PROGRESS_EVERY_MS;
 	m->shown = true;
 	if (total)
-		(void)fprintf(stderr, "\r%.1f of %.1f MB (%d%%) ", (double)done / 1e6, (double)total / 1e6, (int)(done * 100 / total));
+		(void)fprintf(stderr, "\r%.1f of %.1f MB (%d%%) ", (double)done / 1e6,
+			      (double)total / 1e6, (int)(done * 100 / total));
 	else
 		(void)fprintf(stderr, "\r%.1f MB ", (double)done / 1e6);
 }
@@ -59,8 +64,13 @@ static int run_import(void *opts, const struct operands *args, struct err *e)
 	struct meter meter = { .start = now_ms() };
 	struct import_result res = { 0 };
 	struct import_spec spec = {
-		.file = args->v[0], .name = args->v[1], .changes = o->changes, .nchanges = o->nchanges, .message = o->message,
-		.platform = o->platform, .progress_arg = &meter,
+		.file = args->v[0],
+		.name = args->v[1],
+		.changes = o->changes,
+		.nchanges = o->nchanges,
+		.message = o->message,
+		.platform = o->platform,
+		.progress_arg = &meter,
 	};
 	int r;
 
@@ -72,9 +82,11 @@ static int run_import(void *opts, const struct operands *args, struct err *e)
 	if (r < 0)
 		return r;
 	if (!o->quiet) {
-		(void)fprintf(stderr, "%s: %" PRIu64 " entries, %.1f MB", args->v[1], res.stats.entries, (double)res.stats.bytes / 1e6);
+		(void)fprintf(stderr, "%s: %" PRIu64 " entries, %.1f MB", args->v[1],
+			      res.stats.entries, (double)res.stats.bytes / 1e6);
 		if (res.stats.devices_left_out)
-			(void)fprintf(stderr, "; %" PRIu64 " device nodes below dev/ left out", res.stats.devices_left_out);
+			(void)fprintf(stderr, "; %" PRIu64 " device nodes below dev/ left out",
+				      res.stats.devices_left_out);
 		(void)fputc('\n', stderr);
 	}
 	if (printf("sha256:%s\n", res.id) < 0 || fflush(stdout) == EOF)
@@ -82,10 +94,18 @@ static int run_import(void *opts, const struct operands *args, struct err *e)
 	return 0;
 }
 
-static const struct opt import_options[] = { IMPORT_OPTIONS, OPT_END };
+static const struct opt import_options[] = {
+	IMPORT_OPTIONS,
+	OPT_END,
+};
 
 static const struct verb verbs_here[] = {
-	{ .name = "import", .opts = import_options, .min = 2, .max = 2, .size = sizeof(struct import_opts), .run = run_import },
+	{ .name = "import",
+	  .opts = import_options,
+	  .min = 2,
+	  .max = 2,
+	  .size = sizeof(struct import_opts),
+	  .run = run_import },
 };
 
 static int fail(const struct err *e, int code)
@@ -107,7 +127,8 @@ int main(int argc, char **argv)
 		return fail(&e, 2);
 	}
 	void *opts = calloc(1, v->size);
-	int r = opts ? opt_parse(v, argc - 1, argv + 1, opts, &args, &e) : err_set(&e, -ENOMEM, "naru-image");
+	int r = opts ? opt_parse(v, argc - 1, argv + 1, opts, &args, &e)
+		     : err_set(&e, -ENOMEM, "naru-image");
 	int code = 0;
 	if (r == OPT_HELP || r < 0)
 		code = 2;

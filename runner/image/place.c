@@ -46,7 +46,8 @@ int place_open(int root, const char *path, int flags)
 {
 	const struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC | O_NOFOLLOW),
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+			   RESOLVE_NO_XDEV,
 	};
 	long fd = syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof how);
 
@@ -59,7 +60,9 @@ int place_clean(const char *name, unsigned depth, char out[PLACE_PATH_MAX], stru
 	size_t len = 0;
 
 	if (*name == '/')
-		return err_say(e, -EINVAL, "the path is absolute; make the archive with relative names (tar -C DIR .)");
+		return err_say(
+			e, -EINVAL,
+			"the path is absolute; make the archive with relative names (tar -C DIR .)");
 	if (!*name)
 		return err_say(e, -EINVAL, "the path is empty");
 	while (*name) {
@@ -68,12 +71,15 @@ int place_clean(const char *name, unsigned depth, char out[PLACE_PATH_MAX], stru
 		if (n == 2 && !memcmp(name, "..", 2))
 			return err_say(e, -EINVAL, "the path has a \"..\" in it");
 		if (n > NAME_MAX)
-			return err_say(e, -EINVAL, "a part of the path is longer than %d bytes", NAME_MAX);
+			return err_say(e, -EINVAL, "a part of the path is longer than %d bytes",
+				       NAME_MAX);
 		if (n && !(n == 1 && *name == '.')) {
 			if (++parts > depth)
-				return err_say(e, -EINVAL, "the path is more than %u directories deep", depth);
+				return err_say(e, -EINVAL,
+					       "the path is more than %u directories deep", depth);
 			if (len + n + 2 > PLACE_PATH_MAX)
-				return err_say(e, -EINVAL, "the path is longer than %d bytes", PLACE_PATH_MAX - 1);
+				return err_say(e, -EINVAL, "the path is longer than %d bytes",
+					       PLACE_PATH_MAX - 1);
 			if (len)
 				out[len++] = '/';
 			memcpy(out + len, name, n);
@@ -99,13 +105,15 @@ int place_opaque(int dir, const char *name, struct err *e)
 		return err_set(e, -errno, "open %s to make it opaque", name);
 	if (fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) == 0)
 		return 0;
-	if (errno == EPERM && fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) == 0)	/* in a user namespace */
+	/* in a user namespace */
+	if (errno == EPERM && fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) == 0)
 		return 0;
 	return err_set(e, -errno, "make directory %s opaque", name);
 }
 
 /* Makes a parent directory that the archive did not mention (yet). */
-static int make_parent(struct place *p, int dir, const char *name, const char *path, bool opaque, struct err *e)
+static int make_parent(struct place *p, int dir, const char *name, const char *path, bool opaque,
+		       struct err *e)
 {
 	if (mkdirat(dir, name, 0700) < 0)
 		return err_set(e, -errno, "create its parent %s", path);
@@ -120,9 +128,12 @@ static int mend_parent(struct place *p, int dir, const char *name, const char *p
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? make_parent(p, dir, name, path, false, e) : err_set(e, -errno, "stat its parent %s", path);
+		return errno == ENOENT ? make_parent(p, dir, name, path, false, e)
+				       : err_set(e, -errno, "stat its parent %s", path);
 	if (S_ISLNK(st.st_mode))
-		return err_say(e, -ELOOP, "the path leads through the symbolic link \"%s\" of the same layer", path);
+		return err_say(e, -ELOOP,
+			       "the path leads through the symbolic link \"%s\" of the same layer",
+			       path);
 	if (!is_whiteout(&st))
 		return err_say(e, -ENOTDIR, "its parent \"%s\" is no directory", path);
 	if (unlinkat(dir, name, 0) < 0)
@@ -137,14 +148,15 @@ static int walk(struct place *p, const char *path, struct err *e)
 
 	if (dir < 0)
 		return err_set(e, dir, "open the layer");
-	for (const char *at = path; *at; ) {
+	for (const char *at = path; *at;) {
 		size_t n = strcspn(at, "/");
 		char name[NAME_MAX + 1];
 		int next;
 
 		memcpy(name, at, n);
 		name[n] = 0;
-		(void)snprintf(so_far, sizeof so_far, "%.*s", (int)(at - path + (ptrdiff_t)n), path);
+		(void)snprintf(so_far, sizeof so_far, "%.*s", (int)(at - path + (ptrdiff_t)n),
+			       path);
 		next = place_open(dir, name, O_PATH | O_DIRECTORY);
 		if (next < 0) {
 			int r = mend_parent(p, dir, name, so_far, e);
@@ -179,7 +191,8 @@ int place_go(struct place *p, const char *path, struct err *e)
 	p->parent[n] = 0;
 	p->dir = place_open(p->root, p->parent, O_PATH | O_DIRECTORY);
 	if (p->dir == -ENOSYS)
-		return err_say(e, -ENOSYS, "this kernel has no openat2; Linux 5.6 or newer is needed");
+		return err_say(e, -ENOSYS,
+			       "this kernel has no openat2; Linux 5.6 or newer is needed");
 	if (p->dir < 0)
 		p->dir = walk(p, p->parent, e);
 	if (p->dir >= 0)
@@ -211,14 +224,16 @@ int place_whiteout(struct place *p, const char *name, struct err *e)
 {
 	struct stat st;
 
-	if (fstatat(p->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)	/* this layer has something there: it hides, if need be all */
+	/* this layer has something there: it hides, if need be all */
+	if (fstatat(p->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return S_ISDIR(st.st_mode) ? place_opaque(p->dir, name, e) : 0;
 	if (mknodat(p->dir, name, S_IFCHR, makedev(0, 0)) < 0)
 		return err_set(e, -errno, "make the whiteout of %s", name);
 	return 0;
 }
 
-int place_later(struct place *p, const char *path, mode_t mode, const struct timespec *mtime, struct err *e)
+int place_later(struct place *p, const char *path, mode_t mode, const struct timespec *mtime,
+		struct err *e)
 {
 	struct place_dir *d = vec_add(&p->late, &p->nlate);
 	char *copy = strdup(path);
@@ -228,13 +243,18 @@ int place_later(struct place *p, const char *path, mode_t mode, const struct tim
 		p->nlate -= d != NULL;
 		return err_set(e, -ENOMEM, "remember directory %s", path);
 	}
-	*d = (struct place_dir){ .path = copy, .mode = mode, .has_time = mtime != NULL, .order = p->nlate };
+	*d = (struct place_dir){
+		.path = copy, .mode = mode, .has_time = mtime != NULL, .order = p->nlate
+	};
 	if (mtime)
 		d->mtime = *mtime;
 	return 0;
 }
 
-/* Descending paths put children before their parents; of two words on one directory the later comes first. */
+/*
+ * Descending paths put children before their parents; of two words on one directory the later comes
+ * first.
+ */
 static int last_word_first(const void *a, const void *b)
 {
 	const struct place_dir *x = a, *y = b;
@@ -254,7 +274,8 @@ int place_finish(struct place *p, struct err *e)
 		if (i && !strcmp(d->path, p->late[i - 1].path))
 			continue;
 		cleanup_fd int fd = place_open(p->root, d->path, O_RDONLY | O_DIRECTORY);
-		if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)	/* replaced by something else later on */
+		/* replaced by something else later on */
+		if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
 			continue;
 		if (fd < 0)
 			return err_set(e, fd, "open directory %s", d->path);

@@ -39,7 +39,8 @@ static bool looks_like_host(const char *s, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		upper |= is_upper(s[i]);
-	return memchr(s, '.', n) || memchr(s, ':', n) || upper || (n == 9 && !memcmp(s, "localhost", 9));
+	return memchr(s, '.', n) || memchr(s, ':', n) || upper ||
+	       (n == 9 && !memcmp(s, "localhost", 9));
 }
 
 static const char *host_problem(const char *s, size_t n)
@@ -50,7 +51,8 @@ static const char *host_problem(const char *s, size_t n)
 	if (!host || s[0] == '-' || s[host - 1] == '-' || s[0] == '.')
 		return "the host part is no host name";
 	for (size_t i = 0; i < host; i++)
-		if (!is_lower(s[i]) && !is_upper(s[i]) && !is_digit(s[i]) && s[i] != '.' && s[i] != '-')
+		if (!is_lower(s[i]) && !is_upper(s[i]) && !is_digit(s[i]) && s[i] != '.' &&
+		    s[i] != '-')
 			return "the host part is no host name";
 	for (size_t i = host + 1; i < n; i++)
 		if (!is_digit(s[i]))
@@ -58,7 +60,10 @@ static const char *host_problem(const char *s, size_t n)
 	return colon && host + 1 == n ? "the port of the host is missing" : NULL;
 }
 
-/* Components of lower case letters and digits, separated by one '.', one or two '_' or any number of '-'. */
+/*
+ * Components of lower case letters and digits, separated by one '.', one or two '_' or any number
+ * of '-'.
+ */
 static const char *component_problem(const char *s, size_t n)
 {
 	if (!n)
@@ -73,14 +78,16 @@ static const char *component_problem(const char *s, size_t n)
 		size_t run = strspn(s + i, "._-");
 		if (!i || i + run >= n)
 			return "'.', '_' and '-' may only stand between letters and digits";
-		if (run > 1 && strspn(s + i, "-") != run && !(run == 2 && s[i] == '_' && s[i + 1] == '_'))
+		if (run > 1 && strspn(s + i, "-") != run &&
+		    !(run == 2 && s[i] == '_' && s[i + 1] == '_'))
 			return "'.', '_' and '-' do not stand side by side";
 		i += run - 1;
 	}
 	return NULL;
 }
 
-static int parse_name(const char *text, const char *s, size_t n, struct image_ref *out, struct err *e)
+static int parse_name(const char *text, const char *s, size_t n, struct image_ref *out,
+		      struct err *e)
 {
 	const char *slash = memchr(s, '/', n);
 	bool host = slash && looks_like_host(s, (size_t)(slash - s));
@@ -88,7 +95,7 @@ static int parse_name(const char *text, const char *s, size_t n, struct image_re
 	const char *path = host ? slash + 1 : s, *end = s + n;
 	const char *problem = host ? host_problem(s, hostlen) : NULL;
 
-	for (const char *p = path; !problem; ) {
+	for (const char *p = path; !problem;) {
 		const char *next = memchr(p, '/', (size_t)(end - p));
 
 		problem = component_problem(p, (size_t)((next ?: end) - p));
@@ -98,8 +105,11 @@ static int parse_name(const char *text, const char *s, size_t n, struct image_re
 	}
 	if (problem)
 		return bad(text, e, problem);
-	bool hub = !host || (hostlen == 9 && !memcmp(s, "docker.io", 9)) || (hostlen == 15 && !memcmp(s, "index.docker.io", 15));
-	const char *prefix = !hub ? "" : memchr(path, '/', (size_t)(end - path)) ? HUB : HUB_LIBRARY;
+	bool hub = !host || (hostlen == 9 && !memcmp(s, "docker.io", 9)) ||
+		   (hostlen == 15 && !memcmp(s, "index.docker.io", 15));
+	const char *prefix = !hub				       ? ""
+			     : memchr(path, '/', (size_t)(end - path)) ? HUB
+								       : HUB_LIBRARY;
 	if (!hub)
 		path = s;
 	if (str_copyf(out->name, sizeof out->name, "%s%.*s", prefix, (int)(end - path), path) < 0)
@@ -109,15 +119,19 @@ static int parse_name(const char *text, const char *s, size_t n, struct image_re
 	return 0;
 }
 
-static int parse_tag(const char *text, const char *s, size_t n, struct image_ref *out, struct err *e)
+static int parse_tag(const char *text, const char *s, size_t n, struct image_ref *out,
+		     struct err *e)
 {
 	if (!n)
 		return bad(text, e, "the tag after ':' is empty");
 	if (n >= sizeof out->tag)
 		return bad(text, e, "the tag is longer than 128 characters");
 	for (size_t i = 0; i < n; i++)
-		if (!is_lower(s[i]) && !is_upper(s[i]) && !is_digit(s[i]) && s[i] != '_' && (i == 0 || (s[i] != '.' && s[i] != '-')))
-			return bad(text, e, "a tag has letters, digits, '_', '.' and '-', and begins with none of the last two");
+		if (!is_lower(s[i]) && !is_upper(s[i]) && !is_digit(s[i]) && s[i] != '_' &&
+		    (i == 0 || (s[i] != '.' && s[i] != '-')))
+			return bad(
+				text, e,
+				"a tag has letters, digits, '_', '.' and '-', and begins with none of the last two");
 	memcpy(out->tag, s, n);
 	out->tag[n] = 0;
 	return 0;
@@ -156,7 +170,8 @@ int image_ref_parse(const char *text, struct image_ref *out, struct err *e)
 
 static void join(const struct image_ref *r, const char *name, char buf[REF_TEXT_MAX])
 {
-	(void)snprintf(buf, REF_TEXT_MAX, "%s%s%s%s%s", name, r->tag[0] ? ":" : "", r->tag, r->digest[0] ? "@" : "", r->digest);
+	(void)snprintf(buf, REF_TEXT_MAX, "%s%s%s%s%s", name, r->tag[0] ? ":" : "", r->tag,
+		       r->digest[0] ? "@" : "", r->digest);
 }
 
 void image_ref_full(const struct image_ref *r, char buf[REF_TEXT_MAX])

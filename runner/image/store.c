@@ -20,7 +20,7 @@
 #include "runner/opt.h"
 
 #define LOCK_WAIT_MS 10000
-#define SHOWN_MAX 8	/* names in "images here: ..." */
+#define SHOWN_MAX 8 /* names in "images here: ..." */
 
 const char *image_root(void)
 {
@@ -62,7 +62,8 @@ static int read_at_root(const char *root, const char *name, char **out, size_t *
 	if (*root != '/')
 		return err_say(e, -EINVAL, "NARU_ROOT is \"%s\"; expected an absolute path", root);
 	int r = str_copyf(path, sizeof path, "%s/images/%s", root, name);
-	return r < 0 ? err_set(e, r, "read %s", name) : file_read_at(AT_FDCWD, path, IMAGE_DOC_MAX, out, len, e);
+	return r < 0 ? err_set(e, r, "read %s", name)
+		     : file_read_at(AT_FDCWD, path, IMAGE_DOC_MAX, out, len, e);
 }
 
 static int read_blob(const char *root, const char *hex, char **out, size_t *len, struct err *e)
@@ -75,13 +76,16 @@ static int read_blob(const char *root, const char *hex, char **out, size_t *len,
 
 static int add_entry(struct image_list *l, struct json_object *o, size_t at, struct err *e)
 {
-	const char *name = json_text(json_get(json_get(o, "annotations"), "io.containerd.image.name"));
+	const char *name =
+		json_text(json_get(json_get(o, "annotations"), "io.containerd.image.name"));
 	struct image_entry one = { 0 }, *slot;
 
 	if (image_digest_hex(json_text(json_get(o, "digest")), one.manifest) < 0)
-		return err_say(e, -EBADMSG, "images/index.json: /manifests/%zu/digest: expected sha256:HEX", at);
+		return err_say(e, -EBADMSG,
+			       "images/index.json: /manifests/%zu/digest: expected sha256:HEX", at);
 	if (str_copyf(one.name, sizeof one.name, "%s", name ?: "") < 0)
-		return err_say(e, -EBADMSG, "images/index.json: /manifests/%zu: the name is too long", at);
+		return err_say(e, -EBADMSG,
+			       "images/index.json: /manifests/%zu: the name is too long", at);
 	slot = vec_add(&l->v, &l->n);
 	if (!slot)
 		return err_set(e, -ENOMEM, "list images");
@@ -130,12 +134,15 @@ static int find_layers(const char *root, struct image *i, struct err *e)
 		if (stat(i->layers[k], &st) < 0)
 			return err_set(e, -errno, "layer %s", i->layers[k]);
 		if (!S_ISDIR(st.st_mode))
-			return err_say(e, -ENOTDIR, "layer %s: expected a directory; import the image again", i->layers[k]);
+			return err_say(e, -ENOTDIR,
+				       "layer %s: expected a directory; import the image again",
+				       i->layers[k]);
 	}
 	return 0;
 }
 
-static int open_entry(const char *root, const struct image_entry *entry, struct image *i, struct err *e)
+static int open_entry(const char *root, const struct image_entry *entry, struct image *i,
+		      struct err *e)
 {
 	cleanup_free char *manifest = NULL, *config = NULL;
 	size_t mlen = 0, clen = 0;
@@ -145,7 +152,8 @@ static int open_entry(const char *root, const struct image_entry *entry, struct 
 	if ((r = read_blob(root, entry->manifest, &manifest, &mlen, e)) < 0 ||
 	    (r = image_manifest_decode(i, manifest, mlen, e)) < 0)
 		return err_wrap(e, "manifest");
-	if ((r = read_blob(root, i->id, &config, &clen, e)) < 0 || (r = image_config_decode(i, config, clen, e)) < 0)
+	if ((r = read_blob(root, i->id, &config, &clen, e)) < 0 ||
+	    (r = image_config_decode(i, config, clen, e)) < 0)
 		return err_wrap(e, "configuration");
 	if (entry->name[0] && !(i->name = strdup(entry->name)))
 		return err_set(e, -ENOMEM, "read it");
@@ -181,7 +189,7 @@ int image_open(const char *root, const struct image_entry *entry, struct image *
 
 struct near {
 	const char *name;
-	unsigned rank;		/* 0: same repository */
+	unsigned rank; /* 0: same repository */
 	size_t at;
 };
 
@@ -189,7 +197,8 @@ static int by_rank(const void *a, const void *b)
 {
 	const struct near *x = a, *y = b;
 
-	return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank) : (x->at > y->at) - (x->at < y->at);
+	return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank)
+				  : (x->at > y->at) - (x->at < y->at);
 }
 
 static unsigned rank(const struct image_ref *want, const char *full)
@@ -202,7 +211,8 @@ static unsigned rank(const struct image_ref *want, const char *full)
 }
 
 /* "no such image busybox:2; images here: busybox:1, alpine:3; import one with ..." */
-static int not_found(const char *text, const struct image_ref *want, const struct image_list *l, struct err *e)
+static int not_found(const char *text, const struct image_ref *want, const struct image_list *l,
+		     struct err *e)
 {
 	cleanup_free struct near *near = NULL;
 	cleanup_str struct str s = STR_INIT;
@@ -223,8 +233,9 @@ static int not_found(const char *text, const struct image_ref *want, const struc
 	}
 	if (n > SHOWN_MAX)
 		str_addf(&s, " and %zu more", n - SHOWN_MAX);
-	return err_say(e, -ENOENT, "no such image %s; %s%s; import one with naru import FILE %s", text,
-		       n ? "images here: " : "there are none here yet", s.p ?: "", want ? text : "NAME");
+	return err_say(e, -ENOENT, "no such image %s; %s%s; import one with naru import FILE %s",
+		       text, n ? "images here: " : "there are none here yet", s.p ?: "",
+		       want ? text : "NAME");
 }
 
 static bool matches(const struct image_ref *want, const struct image_entry *entry)
@@ -239,7 +250,8 @@ static bool matches(const struct image_ref *want, const struct image_entry *entr
 }
 
 /* Which entry has an id that begins like this? The number of different images that do. */
-static int match_ids(const char *root, const struct image_list *l, const char *prefix, const struct image_entry **out)
+static int match_ids(const char *root, const struct image_list *l, const char *prefix,
+		     const struct image_entry **out)
 {
 	char first[IMAGE_ID_SIZE] = "";
 	int count = 0;
@@ -249,8 +261,9 @@ static int match_ids(const char *root, const struct image_list *l, const char *p
 		cleanup_free char *text = NULL;
 		size_t len = 0;
 
-		if (read_blob(root, l->v[k].manifest, &text, &len, NULL) < 0 || image_manifest_decode(&i, text, len, NULL) < 0 ||
-		    !str_starts(i.id, prefix) || !strcmp(i.id, first))
+		if (read_blob(root, l->v[k].manifest, &text, &len, NULL) < 0 ||
+		    image_manifest_decode(&i, text, len, NULL) < 0 || !str_starts(i.id, prefix) ||
+		    !strcmp(i.id, first))
 			continue;
 		memcpy(first, i.id, sizeof first);
 		*out = &l->v[k];
@@ -259,7 +272,8 @@ static int match_ids(const char *root, const struct image_list *l, const char *p
 	return count;
 }
 
-static int lookup_id(const char *root, const struct image_list *l, const char *text, const struct image_entry **out, struct err *e)
+static int lookup_id(const char *root, const struct image_list *l, const char *text,
+		     const struct image_entry **out, struct err *e)
 {
 	const char *hex = str_starts(text, "sha256:") ? text + strlen("sha256:") : text;
 	size_t n = strlen(hex);
@@ -268,7 +282,10 @@ static int lookup_id(const char *root, const struct image_list *l, const char *t
 		return 0;
 	int found = match_ids(root, l, hex, out);
 	if (found > 1)
-		return err_say(e, -EINVAL, "image id %s is the beginning of %d images; give more digits or a name", text, found);
+		return err_say(
+			e, -EINVAL,
+			"image id %s is the beginning of %d images; give more digits or a name",
+			text, found);
 	return found;
 }
 
@@ -292,7 +309,8 @@ int image_lookup(const char *root, const char *text, struct image *out, struct e
 		by_id = r > 0;
 	}
 	if (!entry) {
-		bool id_like = strspn(text, "0123456789abcdef") == 64 || str_starts(text, "sha256:");
+		bool id_like =
+			strspn(text, "0123456789abcdef") == 64 || str_starts(text, "sha256:");
 
 		if (named || id_like)
 			return not_found(text, named ? &want : NULL, &l, e);
@@ -328,7 +346,10 @@ int image_lock(const char *root, struct err *e)
 /* A writer holds a lock on its temporary directory as long as it lives. */
 static bool is_dead_temp(int layers, const char *name)
 {
-	cleanup_fd int fd = str_starts(name, ".tmp-") ? openat(layers, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	cleanup_fd int fd =
+		str_starts(name, ".tmp-")
+			? openat(layers, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+			: -1;
 
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
@@ -367,7 +388,8 @@ static int mark_all(const char *root, struct sweep *s, struct err *e)
 	for (size_t k = 0; r == 0 && k < l.n; k++) {
 		cleanup_image struct image i = IMAGE_INIT;
 
-		if ((r = image_open(root, &l.v[k], &i, e)) < 0 || (r = mark(s, i.manifest, e)) < 0 || (r = mark(s, i.id, e)) < 0)
+		if ((r = image_open(root, &l.v[k], &i, e)) < 0 ||
+		    (r = mark(s, i.manifest, e)) < 0 || (r = mark(s, i.id, e)) < 0)
 			return r;
 		for (size_t j = 0; r == 0 && j < i.nlayers; j++)
 			r = mark(s, i.diff_ids[j], e);
@@ -377,7 +399,10 @@ static int mark_all(const char *root, struct sweep *s, struct err *e)
 	return r;
 }
 
-/* Removes what is_used does not know below dir; with temps_only just the temporary directories of dead writers. */
+/*
+ * Removes what is_used does not know below dir; with temps_only just the temporary directories of
+ * dead writers.
+ */
 static int sweep_dir(int dir, struct sweep *s, bool temps_only, struct err *e)
 {
 	cleanup_fd int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -386,7 +411,7 @@ static int sweep_dir(int dir, struct sweep *s, bool temps_only, struct err *e)
 	if (!d)
 		return err_set(e, -errno, "read the image store");
 	(void)take_fd(fd);
-	for (struct dirent *ent; (ent = readdir(d)); ) {
+	for (struct dirent *ent; (ent = readdir(d));) {
 		const char *name = ent->d_name;
 		bool temp = *name == '.';
 
@@ -421,7 +446,8 @@ int image_gc(const char *root, size_t *removed, struct err *e)
 	if (r == 0 && lock >= 0)
 		r = mark_all(root, &s, &why);
 	char path[4096];
-	if (lock >= 0 && str_copyf(path, sizeof path, "%s/images/.index.json.new", root ?: image_root()) == 0)
+	if (lock >= 0 &&
+	    str_copyf(path, sizeof path, "%s/images/.index.json.new", root ?: image_root()) == 0)
 		(void)unlink(path);
 	for (size_t i = 0; r == 0 && lock >= 0 && i < ARRAY_LEN(dirs); i++) {
 		(void)str_copyf(path, sizeof path, "%s/images/%s", root ?: image_root(), dirs[i]);

@@ -20,7 +20,7 @@
 
 #define WH ".wh."
 #define WH_OPAQUE ".wh..wh..opq"
-#define WH_AUFS ".wh..wh."	/* aufs' own book-keeping */
+#define WH_AUFS ".wh..wh." /* aufs' own book-keeping */
 #define LINK_TARGET_MAX 4095
 #define XATTR_MAX 65536
 
@@ -29,7 +29,7 @@ struct unpacker {
 	struct archive *archive;
 	const struct unpack_limits *limits;
 	struct unpack_stats stats;
-	bool root;		/* may give files away */
+	bool root; /* may give files away */
 };
 
 static int archive_failed(struct archive *a, struct err *e)
@@ -37,7 +37,8 @@ static int archive_failed(struct archive *a, struct err *e)
 	const char *text = archive_error_string(a);
 	int no = archive_errno(a);
 
-	return err_say(e, no > 0 ? -no : -EBADMSG, "the archive cannot be read: %s", text ?: "unknown error");
+	return err_say(e, no > 0 ? -no : -EBADMSG, "the archive cannot be read: %s",
+		       text ?: "unknown error");
 }
 
 /* ---------------------------------------------------------------- what every kind has */
@@ -47,20 +48,25 @@ static int check_owner(struct archive_entry *ent, struct err *e)
 	int64_t uid = archive_entry_uid(ent), gid = archive_entry_gid(ent);
 
 	if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX)
-		return err_say(e, -EINVAL, "owner %lld:%lld is out of range", (long long)uid, (long long)gid);
+		return err_say(e, -EINVAL, "owner %lld:%lld is out of range", (long long)uid,
+			       (long long)gid);
 	return 0;
 }
 
 static void mtime_of(struct archive_entry *ent, struct timespec *t)
 {
-	*t = (struct timespec){ .tv_sec = archive_entry_mtime(ent), .tv_nsec = archive_entry_mtime_nsec(ent) };
+	*t = (struct timespec){
+		.tv_sec = archive_entry_mtime(ent),
+		.tv_nsec = archive_entry_mtime_nsec(ent),
+	};
 }
 
 static int set_owner(struct unpacker *u, struct archive_entry *ent, struct err *e)
 {
 	if (!u->root)
 		return 0;
-	if (fchownat(u->at.dir, u->at.base, (uid_t)archive_entry_uid(ent), (gid_t)archive_entry_gid(ent), AT_SYMLINK_NOFOLLOW) < 0)
+	if (fchownat(u->at.dir, u->at.base, (uid_t)archive_entry_uid(ent),
+		     (gid_t)archive_entry_gid(ent), AT_SYMLINK_NOFOLLOW) < 0)
 		return err_set(e, -errno, "set the owner");
 	return 0;
 }
@@ -84,8 +90,11 @@ static int set_xattrs(int fd, struct archive_entry *ent, struct err *e)
 		if (!name || !xattr_wanted(name))
 			continue;
 		if (size > XATTR_MAX)
-			return err_say(e, -E2BIG, "attribute %.60s has %zu bytes; at most %d are accepted", name, size, XATTR_MAX);
-		if (fsetxattr(fd, name, value, size, 0) < 0 && !(errno == ENOTSUP && str_starts(name, "user.")))
+			return err_say(e, -E2BIG,
+				       "attribute %.60s has %zu bytes; at most %d are accepted",
+				       name, size, XATTR_MAX);
+		if (fsetxattr(fd, name, value, size, 0) < 0 &&
+		    !(errno == ENOTSUP && str_starts(name, "user.")))
 			return err_set(e, -errno, "set attribute %.60s", name);
 	}
 	return 0;
@@ -153,24 +162,28 @@ static int write_data(struct unpacker *u, int fd, int64_t size, struct err *e)
 	int64_t off;
 	int r;
 
-	while ((r = archive_read_data_block(u->archive, &block, &len, &off)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
+	while ((r = archive_read_data_block(u->archive, &block, &len, &off)) == ARCHIVE_OK ||
+	       r == ARCHIVE_WARN) {
 		if (off < 0 || off > size || (int64_t)len > size - off)
-			return err_say(e, -EBADMSG, "it has more data than the %lld bytes it states", (long long)size);
+			return err_say(e, -EBADMSG,
+				       "it has more data than the %lld bytes it states",
+				       (long long)size);
 		if ((r = write_block(fd, block, len, off, e)) < 0)
 			return r;
 	}
 	if (r != ARCHIVE_EOF)
 		return archive_failed(u->archive, e);
-	if (ftruncate(fd, size) < 0)	/* a sparse file may end in a hole */
+	if (ftruncate(fd, size) < 0) /* a sparse file may end in a hole */
 		return err_set(e, -errno, "set the size");
 	return 0;
 }
 
 static int check_size(struct unpacker *u, int64_t size, struct err *e)
 {
-	if (size < 0 || (uint64_t)size > u->limits->bytes || u->stats.bytes + (uint64_t)size > u->limits->bytes)
-		return err_say(e, -EFBIG, "it states %lld bytes; a layer may have %llu altogether", (long long)size,
-			       (unsigned long long)u->limits->bytes);
+	if (size < 0 || (uint64_t)size > u->limits->bytes ||
+	    u->stats.bytes + (uint64_t)size > u->limits->bytes)
+		return err_say(e, -EFBIG, "it states %lld bytes; a layer may have %llu altogether",
+			       (long long)size, (unsigned long long)u->limits->bytes);
 	u->stats.bytes += (uint64_t)size;
 	return 0;
 }
@@ -183,7 +196,8 @@ static int make_file(struct unpacker *u, struct archive_entry *ent, struct err *
 
 	if ((r = check_size(u, size, e)) < 0 || (r = place_empty(&u->at, false, e)) < 0)
 		return r;
-	cleanup_fd int fd = openat(u->at.dir, u->at.base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	cleanup_fd int fd = openat(u->at.dir, u->at.base,
+				   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_set(e, -errno, "create the file");
 	if ((r = write_data(u, fd, size, e)) < 0 || (r = set_owner(u, ent, e)) < 0)
@@ -203,7 +217,8 @@ static int make_symlink(struct unpacker *u, struct archive_entry *ent, struct er
 	int r;
 
 	if (!target || !*target || strlen(target) > LINK_TARGET_MAX)
-		return err_say(e, -EINVAL, "the symbolic link has no target of 1..%d bytes", LINK_TARGET_MAX);
+		return err_say(e, -EINVAL, "the symbolic link has no target of 1..%d bytes",
+			       LINK_TARGET_MAX);
 	if ((r = place_empty(&u->at, false, e)) < 0)
 		return r;
 	if (symlinkat(target, u->at.dir, u->at.base) < 0)
@@ -211,7 +226,10 @@ static int make_symlink(struct unpacker *u, struct archive_entry *ent, struct er
 	return (r = set_owner(u, ent, e)) < 0 ? r : set_time(u, ent, e);
 }
 
-/* Only to an earlier file of the same layer: found without following links, and linked by the name that was looked at. */
+/*
+ * Only to an earlier file of the same layer: found without following links, and linked by the name
+ * that was looked at.
+ */
 static int make_hardlink(struct unpacker *u, const char *target, struct err *e)
 {
 	char clean[PLACE_PATH_MAX], parent[PLACE_PATH_MAX];
@@ -227,8 +245,12 @@ static int make_hardlink(struct unpacker *u, const char *target, struct err *e)
 	const char *base = slash ? slash + 1 : clean;
 	cleanup_fd int dir = place_open(u->at.root, parent, O_PATH | O_DIRECTORY);
 	if (dir < 0 || !*base || fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_say(e, -ENOENT, "hard link to \"%.200s\", which is no earlier entry of the layer%s", target,
-			       dir == -ELOOP || dir == -ENOTDIR ? " (what is on the way is no directory)" : "");
+		return err_say(e, -ENOENT,
+			       "hard link to \"%.200s\", which is no earlier entry of the layer%s",
+			       target,
+			       dir == -ELOOP || dir == -ENOTDIR
+				       ? " (what is on the way is no directory)"
+				       : "");
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISFIFO(st.st_mode))
 		return err_say(e, -EINVAL, "hard link to \"%.200s\", which is no file", target);
 	if ((r = place_empty(&u->at, false, e)) < 0)
@@ -256,12 +278,15 @@ static int make_fifo(struct unpacker *u, struct archive_entry *ent, struct err *
 static int refuse_device(struct unpacker *u, struct archive_entry *ent, struct err *e)
 {
 	(void)ent;
-	if (str_starts(u->at.path, "dev/")) {	/* hidden behind the container's own /dev in any case */
+	/* hidden behind the container's own /dev in any case */
+	if (str_starts(u->at.path, "dev/")) {
 		u->stats.devices_left_out++;
 		return 0;
 	}
-	return err_say(e, -EPERM, "device nodes are accepted below dev/ only (and left out there); make the archive without it "
-			"(tar --exclude)");
+	return err_say(
+		e, -EPERM,
+		"device nodes are accepted below dev/ only (and left out there); make the archive without it "
+		"(tar --exclude)");
 }
 
 static int refuse_socket(struct unpacker *u, struct archive_entry *ent, struct err *e)
@@ -274,8 +299,9 @@ static const struct {
 	mode_t type;
 	int (*make)(struct unpacker *u, struct archive_entry *ent, struct err *e);
 } makers[] = {
-	{ AE_IFREG, make_file }, { AE_IFDIR, make_dir }, { AE_IFLNK, make_symlink }, { AE_IFIFO, make_fifo },
-	{ AE_IFCHR, refuse_device }, { AE_IFBLK, refuse_device }, { AE_IFSOCK, refuse_socket },
+	{ AE_IFREG, make_file },      { AE_IFDIR, make_dir },	   { AE_IFLNK, make_symlink },
+	{ AE_IFIFO, make_fifo },      { AE_IFCHR, refuse_device }, { AE_IFBLK, refuse_device },
+	{ AE_IFSOCK, refuse_socket },
 };
 
 /* ---------------------------------------------------------------- whiteouts */
@@ -285,7 +311,8 @@ static int make_whiteout(struct unpacker *u, struct archive_entry *ent, struct e
 	const char *base = u->at.base, *hidden = base + strlen(WH);
 
 	if (archive_entry_hardlink(ent) || archive_entry_filetype(ent) != AE_IFREG)
-		return err_say(e, -EINVAL, "only an empty file may have a name beginning with \"" WH "\"");
+		return err_say(e, -EINVAL,
+			       "only an empty file may have a name beginning with \"" WH "\"");
 	if (!strcmp(base, WH_OPAQUE)) {
 		cleanup_fd int dir = place_open(u->at.root, u->at.parent, O_RDONLY | O_DIRECTORY);
 
@@ -308,7 +335,8 @@ static bool whiteout_in_parents(const char *path)
 
 /* ---------------------------------------------------------------- entries */
 
-static int make_entry(struct unpacker *u, struct archive_entry *ent, const char *name, struct err *e)
+static int make_entry(struct unpacker *u, struct archive_entry *ent, const char *name,
+		      struct err *e)
 {
 	const char *hardlink = archive_entry_hardlink(ent) ?: archive_entry_hardlink_utf8(ent);
 	char path[PLACE_PATH_MAX];
@@ -354,16 +382,20 @@ static int unpack_entries(struct unpacker *u, struct err *e)
 	char shown[256];
 	int r;
 
-	while ((r = archive_read_next_header(u->archive, &ent)) == ARCHIVE_OK || r == ARCHIVE_WARN) {
+	while ((r = archive_read_next_header(u->archive, &ent)) == ARCHIVE_OK ||
+	       r == ARCHIVE_WARN) {
 		const char *name = archive_entry_pathname(ent) ?: archive_entry_pathname_utf8(ent);
 
 		if (++u->stats.entries > u->limits->entries)
-			return err_say(e, -E2BIG, "the archive has more than %llu entries", (unsigned long long)u->limits->entries);
+			return err_say(e, -E2BIG, "the archive has more than %llu entries",
+				       (unsigned long long)u->limits->entries);
 		if (!name)
-			return err_say(e, -EINVAL, "entry %llu: its name cannot be read", (unsigned long long)u->stats.entries);
+			return err_say(e, -EINVAL, "entry %llu: its name cannot be read",
+				       (unsigned long long)u->stats.entries);
 		if ((r = make_entry(u, ent, name, e)) < 0) {
 			printable(name, shown);
-			return err_wrap(e, "entry %llu \"%s\"", (unsigned long long)u->stats.entries, shown);
+			return err_wrap(e, "entry %llu \"%s\"",
+					(unsigned long long)u->stats.entries, shown);
 		}
 	}
 	if (r != ARCHIVE_EOF)
@@ -371,11 +403,16 @@ static int unpack_entries(struct unpacker *u, struct err *e)
 	return u->stats.entries ? 0 : err_say(e, -EINVAL, "the archive is empty");
 }
 
-int unpack_layer(int dir, struct archive *a, const struct unpack_limits *limits, struct unpack_stats *out, struct err *e)
+int unpack_layer(int dir, struct archive *a, const struct unpack_limits *limits,
+		 struct unpack_stats *out, struct err *e)
 {
 	struct unpacker u = { .archive = a, .limits = limits, .root = geteuid() == 0 };
-	/* names of pax archives are UTF-8, and libarchive converts them to the locale's character set */
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL), old = utf8 ? uselocale(utf8) : NULL;
+	/*
+	 * names of pax archives are UTF-8, and libarchive converts them to the locale's character
+	 * set
+	 */
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL),
+		 old = utf8 ? uselocale(utf8) : NULL;
 	mode_t mask = umask(0);
 	int r;
 

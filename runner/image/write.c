@@ -50,7 +50,8 @@ int image_store_open(const char *root, struct image_store *s, struct err *e)
 	root = root ?: image_root();
 	if (*root != '/')
 		return err_say(e, -EINVAL, "NARU_ROOT is \"%s\"; expected an absolute path", root);
-	if ((r = n.dir = open_made(root, "", e)) < 0 || (r = n.layers = open_made(root, "/layers", e)) < 0 ||
+	if ((r = n.dir = open_made(root, "", e)) < 0 ||
+	    (r = n.layers = open_made(root, "/layers", e)) < 0 ||
 	    (r = n.blobs = open_made(root, "/blobs/sha256", e)) < 0)
 		return r;
 	r = file_create_at(n.dir, "oci-layout", 0644, LAYOUT, strlen(LAYOUT), NULL);
@@ -85,7 +86,8 @@ void image_store_layer_drop(const struct image_store *s, const char *name)
 	(void)file_remove_tree(s->layers, name, NULL);
 }
 
-int image_store_layer_commit(const struct image_store *s, const char *name, const char *diff_id, struct err *e)
+int image_store_layer_commit(const struct image_store *s, const char *name, const char *diff_id,
+			     struct err *e)
 {
 	if (renameat2(s->layers, name, s->layers, diff_id, RENAME_NOREPLACE) == 0)
 		return fsync(s->layers) < 0 ? err_set(e, -errno, "sync the layers") : 0;
@@ -95,7 +97,8 @@ int image_store_layer_commit(const struct image_store *s, const char *name, cons
 	return 0;
 }
 
-int image_store_blob(const struct image_store *s, const char *text, size_t len, char hex[IMAGE_ID_SIZE], struct err *e)
+int image_store_blob(const struct image_store *s, const char *text, size_t len,
+		     char hex[IMAGE_ID_SIZE], struct err *e)
 {
 	unsigned char sum[EVP_MAX_MD_SIZE];
 
@@ -123,8 +126,12 @@ static struct json_object *entry(const char *name, const char *manifest, size_t 
 	return o;
 }
 
-/* The other entries: the one that had the name goes when it means the same image or is still named elsewhere, else it loses the name. */
-static void keep_others(struct json_object *from, struct json_object *to, const char *name, const char *manifest)
+/*
+ * The other entries: the one that had the name goes when it means the same image or is still named
+ * elsewhere, else it loses the name.
+ */
+static void keep_others(struct json_object *from, struct json_object *to, const char *name,
+			const char *manifest)
 {
 	size_t n = json_len(from);
 	char digest[80];
@@ -132,7 +139,9 @@ static void keep_others(struct json_object *from, struct json_object *to, const 
 	(void)snprintf(digest, sizeof digest, "sha256:%s", manifest);
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *o = json_at(from, i);
-		const char *its = json_text(json_get(json_get(o, "annotations"), "io.containerd.image.name")) ?: "";
+		const char *its =
+			json_text(json_get(json_get(o, "annotations"), "io.containerd.image.name"))
+				?: "";
 		const char *what = json_text(json_get(o, "digest")) ?: "";
 		bool elsewhere = false;
 
@@ -143,7 +152,9 @@ static void keep_others(struct json_object *from, struct json_object *to, const 
 			continue;
 		}
 		for (size_t k = 0; k < n; k++)
-			elsewhere |= k != i && !strcmp(json_text(json_get(json_at(from, k), "digest")) ?: "", what);
+			elsewhere |= k != i &&
+				     !strcmp(json_text(json_get(json_at(from, k), "digest")) ?: "",
+					     what);
 		if (elsewhere)
 			continue;
 		struct json_object *nameless = json_obj();
@@ -154,7 +165,8 @@ static void keep_others(struct json_object *from, struct json_object *to, const 
 	}
 }
 
-int image_store_name(const struct image_store *s, const char *root, const char *name, const char *manifest, size_t size, struct err *e)
+int image_store_name(const struct image_store *s, const char *root, const char *name,
+		     const char *manifest, size_t size, struct err *e)
 {
 	cleanup_doc struct doc d = DOC_INIT;
 	cleanup_json struct json_object *index = json_obj();
@@ -167,7 +179,7 @@ int image_store_name(const struct image_store *s, const char *root, const char *
 
 	if (r == 0)
 		r = doc_parse(&d, text, len, &why);
-	json_append(list, entry(name, manifest, size));	/* newest first */
+	json_append(list, entry(name, manifest, size)); /* newest first */
 	if (r == 0)
 		keep_others(json_get(d.root, "manifests"), list, name, manifest);
 	json_set_int(index, "schemaVersion", 2);

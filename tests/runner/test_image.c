@@ -37,7 +37,10 @@ static int lab_make(void **state)
 	if (geteuid() != 0)
 		skip();
 	strcpy(lab, "/tmp/naru-test-image-XXXXXX");
-	return mkdtemp(lab) && setenv("NARU_ROOT", lab, 1) == 0 && setenv("SOURCE_DATE_EPOCH", "86400", 1) == 0 ? 0 : -1;
+	return mkdtemp(lab) && setenv("NARU_ROOT", lab, 1) == 0 &&
+			       setenv("SOURCE_DATE_EPOCH", "86400", 1) == 0
+		       ? 0
+		       : -1;
 }
 
 static int lab_drop(void **state)
@@ -56,7 +59,10 @@ static const char *at(const char *name)
 	return p;
 }
 
-/* naru-image: in $NARU_BIN, or in "bin" of the build directory this program lies in (BUILD/tests/runner/test_image). */
+/*
+ * naru-image: in $NARU_BIN, or in "bin" of the build directory this program lies in
+ * (BUILD/tests/runner/test_image).
+ */
 static char *program_path(void)
 {
 	const char *set = getenv("NARU_BIN");
@@ -73,10 +79,10 @@ static char *program_path(void)
 
 struct item {
 	const char *path;
-	unsigned type;		/* AE_IF...; 0 = regular file */
-	const char *data;	/* content, or where a link leads */
+	unsigned type;	  /* AE_IF...; 0 = regular file */
+	const char *data; /* content, or where a link leads */
 	bool hardlink;
-	unsigned mode;		/* 0 = 0644, directories 0755 */
+	unsigned mode; /* 0 = 0644, directories 0755 */
 	int64_t uid;
 	const char *xattr;
 	dev_t dev;
@@ -135,7 +141,7 @@ static size_t count(const char *dir)
 	cleanup_dir DIR *d = opendir(at(dir));
 	size_t n = 0;
 
-	for (struct dirent *ent; d && (ent = readdir(d)); )
+	for (struct dirent *ent; d && (ent = readdir(d));)
 		n += strcmp(ent->d_name, ".") && strcmp(ent->d_name, "..");
 	return n;
 }
@@ -193,14 +199,19 @@ static void owners_modes_times_and_links_survive(void **state)
 	assert_string_equal(link, "/nowhere/at/all");
 	assert_int_equal(stat(layer_path(&i, "run/fifo"), &st), 0);
 	assert_true(S_ISFIFO(st.st_mode));
-	assert_int_equal(stat(layer_path(&i, "run"), &st), 0);	/* a parent the archive did not mention */
+	/* a parent the archive did not mention */
+	assert_int_equal(stat(layer_path(&i, "run"), &st), 0);
 	assert_int_equal(st.st_mode, S_IFDIR | 0755);
 	assert_int_equal(access(layer_path(&i, "dev/null"), F_OK), -1);
 }
 
 static void every_packing_gives_the_same_layer(void **state)
 {
-	static const int filters[] = { 0, ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_ZSTD,
+	static const int filters[] = { 0,
+				       ARCHIVE_FILTER_GZIP,
+				       ARCHIVE_FILTER_BZIP2,
+				       ARCHIVE_FILTER_XZ,
+				       ARCHIVE_FILTER_ZSTD,
 				       ARCHIVE_FILTER_LZ4 };
 	struct import_result first = { 0 };
 
@@ -209,14 +220,16 @@ static void every_packing_gives_the_same_layer(void **state)
 		struct import_result res = { 0 };
 		struct err e = ERR_INIT;
 
-		if (import(make_archive("a", small, ARRAY_LEN(small), filters[i]), "test:1", &res, &e) < 0)
+		if (import(make_archive("a", small, ARRAY_LEN(small), filters[i]), "test:1", &res,
+			   &e) < 0)
 			fail_msg("filter %d: %s", filters[i], e.text);
 		assert_int_equal(res.stats.entries, ARRAY_LEN(small));
 		assert_int_equal(res.stats.devices_left_out, 1);
 		if (!i)
 			first = res;
 		assert_string_equal(res.diff_id, first.diff_id);
-		assert_string_equal(res.id, first.id);	/* the time is fixed: made twice, the image is the same */
+		/* the time is fixed: made twice, the image is the same */
+		assert_string_equal(res.id, first.id);
 	}
 	assert_int_equal(count("images/layers"), 1);
 }
@@ -228,8 +241,10 @@ static void the_digest_is_that_of_the_tar_file(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	(void)snprintf(command, sizeof command, "mkdir -p %s/t/d && echo x > %s/t/d/f && tar -C %s/t -cf %s/r.tar . && sha256sum %s/r.tar",
-		       lab, lab, lab, lab, lab);
+	(void)snprintf(
+		command, sizeof command,
+		"mkdir -p %s/t/d && echo x > %s/t/d/f && tar -C %s/t -cf %s/r.tar . && sha256sum %s/r.tar",
+		lab, lab, lab, lab, lab);
 	FILE *f = popen(command, "r");
 	assert_non_null(f);
 	assert_non_null(fgets(sum, 65, f));
@@ -241,12 +256,25 @@ static void the_digest_is_that_of_the_tar_file(void **state)
 static void an_image_is_found_by_name_id_and_beginning(void **state)
 {
 	static const char *const changes[] = {
-		"CMD [\"/bin/httpd\",\"-f\"]", "ENTRYPOINT /bin/init x", "ENV A=1 B=\"two words\"", "env A 3", "EXPOSE 80 53/udp 8000-8001",
-		"WORKDIR /srv", "WORKDIR www", "USER 7:8", "STOPSIGNAL SIGINT", "LABEL k=v", "VOLUME /data",
+		"CMD [\"/bin/httpd\",\"-f\"]",
+		"ENTRYPOINT /bin/init x",
+		"ENV A=1 B=\"two words\"",
+		"env A 3",
+		"EXPOSE 80 53/udp 8000-8001",
+		"WORKDIR /srv",
+		"WORKDIR www",
+		"USER 7:8",
+		"STOPSIGNAL SIGINT",
+		"LABEL k=v",
+		"VOLUME /data",
 	};
 	const struct import_spec spec = {
-		.file = make_archive("a.tar", small, ARRAY_LEN(small), 0), .name = "me/app:2", .message = "hi", .platform = "linux/arm64/v8",
-		.changes = (const char **)(void *)(uintptr_t)changes, .nchanges = ARRAY_LEN(changes),
+		.file = make_archive("a.tar", small, ARRAY_LEN(small), 0),
+		.name = "me/app:2",
+		.message = "hi",
+		.platform = "linux/arm64/v8",
+		.changes = (const char **)(void *)(uintptr_t)changes,
+		.nchanges = ARRAY_LEN(changes),
 	};
 	struct import_result res;
 	struct err e = ERR_INIT;
@@ -296,11 +324,15 @@ static void an_unknown_image_is_answered_with_what_is_here(void **state)
 
 	(void)state;
 	assert_int_equal(image_lookup(NULL, "busybox:1", &i, &e), -ENOENT);
-	assert_string_equal(e.text, "no such image busybox:1; there are none here yet; import one with naru import FILE busybox:1");
+	assert_string_equal(
+		e.text,
+		"no such image busybox:1; there are none here yet; import one with naru import FILE busybox:1");
 	assert_int_equal(import(file, "busybox:2", &res, &e), 0);
 	assert_int_equal(import(file, "alpine:3", &res, &e), 0);
 	assert_int_equal(image_lookup(NULL, "busybos:2", &i, &e), -ENOENT);
-	assert_string_equal(e.text, "no such image busybos:2; images here: busybox:2, alpine:3; import one with naru import FILE busybos:2");
+	assert_string_equal(
+		e.text,
+		"no such image busybos:2; images here: busybox:2, alpine:3; import one with naru import FILE busybos:2");
 	assert_int_equal(image_lookup(NULL, "Busybox", &i, &e), -EINVAL);
 	assert_string_equal(e.text, "image name \"Busybox\": the repository must be in lower case");
 }
@@ -313,8 +345,12 @@ static void a_name_given_again_leaves_the_old_image_nameless(void **state)
 	struct import_result old, now;
 
 	(void)state;
-	assert_int_equal(import(make_archive("a.tar", small, ARRAY_LEN(small), 0), "test:1", &old, NULL), 0);
-	assert_int_equal(import(make_archive("b.tar", other, ARRAY_LEN(other), 0), "test:1", &now, NULL), 0);
+	assert_int_equal(import(make_archive("a.tar", small, ARRAY_LEN(small), 0), "test:1", &old,
+				NULL),
+			 0);
+	assert_int_equal(import(make_archive("b.tar", other, ARRAY_LEN(other), 0), "test:1", &now,
+				NULL),
+			 0);
 	assert_int_equal(image_list(NULL, &l, NULL), 0);
 	assert_int_equal(l.n, 2);
 	assert_string_equal(l.v[0].name, "docker.io/library/test:1");
@@ -342,13 +378,24 @@ static bool is_opaque(const char *path)
 static void whiteouts_take_the_form_of_overlayfs(void **state)
 {
 	static const struct item items[] = {
-		{ "a/", AE_IFDIR }, { "a/.wh.gone" },
-		{ "b/", AE_IFDIR }, { "b/kept", .data = "x" }, { "b/.wh..wh..opq" },
-		{ ".wh.c" }, { "c/", AE_IFDIR }, { "c/new", .data = "x" },	/* whiteout first: the new directory hides the old one */
-		{ "d/", AE_IFDIR }, { ".wh.d" },				/* and the other way round */
-		{ ".wh.e" }, { "e/child", .data = "x" },			/* its directory was never mentioned */
-		{ ".wh.f" }, { "f", .data = "file" },
-		{ "g/.wh..wh.plnk", .data = "" },				/* aufs' book-keeping */
+		{ "a/", AE_IFDIR },
+		{ "a/.wh.gone" },
+		{ "b/", AE_IFDIR },
+		{ "b/kept", .data = "x" },
+		{ "b/.wh..wh..opq" },
+		/* whiteout first: the new directory hides the old one; and the other way round */
+		{ ".wh.c" },
+		{ "c/", AE_IFDIR },
+		{ "c/new", .data = "x" },
+		{ "d/", AE_IFDIR },
+		{ ".wh.d" },
+		/* a directory that is never mentioned itself */
+		{ ".wh.e" },
+		{ "e/child", .data = "x" },
+		{ ".wh.f" },
+		{ "f", .data = "file" },
+		/* aufs' book-keeping */
+		{ "g/.wh..wh.plnk", .data = "" },
 	};
 	cleanup_image struct image i = IMAGE_INIT;
 
@@ -368,10 +415,16 @@ static void whiteouts_take_the_form_of_overlayfs(void **state)
 static void later_entries_replace_earlier_ones(void **state)
 {
 	static const struct item items[] = {
-		{ "f", .data = "old" }, { "f", .data = "new!" },
-		{ "d/", AE_IFDIR }, { "d/x", .data = "x" }, { "d", .data = "a file now" },
-		{ "l", AE_IFLNK, "/etc" }, { "l/", AE_IFDIR }, { "l/in", .data = "x" },
-		{ "m/", AE_IFDIR, .mode = 0700 }, { "m/", AE_IFDIR, .mode = 0711 },
+		{ "f", .data = "old" },
+		{ "f", .data = "new!" },
+		{ "d/", AE_IFDIR },
+		{ "d/x", .data = "x" },
+		{ "d", .data = "a file now" },
+		{ "l", AE_IFLNK, "/etc" },
+		{ "l/", AE_IFDIR },
+		{ "l/in", .data = "x" },
+		{ "m/", AE_IFDIR, .mode = 0700 },
+		{ "m/", AE_IFDIR, .mode = 0711 },
 	};
 	cleanup_image struct image i = IMAGE_INIT;
 	struct stat st;
@@ -390,7 +443,8 @@ static void later_entries_replace_earlier_ones(void **state)
 static void attributes_of_the_overlay_are_never_taken(void **state)
 {
 	static const struct item items[] = {
-		{ "a/", AE_IFDIR, .xattr = "trusted.overlay.opaque" }, { "b/", AE_IFDIR, .xattr = "user.overlay.opaque" },
+		{ "a/", AE_IFDIR, .xattr = "trusted.overlay.opaque" },
+		{ "b/", AE_IFDIR, .xattr = "user.overlay.opaque" },
 		{ "c", .data = "x", .xattr = "trusted.other" },
 	};
 	cleanup_image struct image i = IMAGE_INIT;
@@ -401,16 +455,17 @@ static void attributes_of_the_overlay_are_never_taken(void **state)
 		assert_int_equal(listxattr(layer_path(&i, *n), NULL, 0), 0);
 }
 
-static char long_part[600];	/* filled by main */
+static char long_part[600]; /* filled by main */
 
 static void hostile_entries_are_refused_by_name_and_leave_nothing(void **state)
 {
 	static const struct {
 		struct item items[3];
-		const char *error;	/* after "import FILE: entry " */
+		const char *error; /* after "import FILE: entry " */
 	} cases[] = {
 		{ { { "../x", .data = "x" } }, "1 \"../x\": the path has a \"..\" in it" },
-		{ { { "a/../../x", .data = "x" } }, "1 \"a/../../x\": the path has a \"..\" in it" },
+		{ { { "a/../../x", .data = "x" } },
+		  "1 \"a/../../x\": the path has a \"..\" in it" },
 		{ { { "/etc/passwd", .data = "x" } },
 		  "1 \"/etc/passwd\": the path is absolute; make the archive with relative names (tar -C DIR .)" },
 		{ { { ".", .data = "x" } }, "1 \".\": the root of a layer must be a directory" },
@@ -418,15 +473,18 @@ static void hostile_entries_are_refused_by_name_and_leave_nothing(void **state)
 		  "2 \"l/x\": the path leads through the symbolic link \"l\" of the same layer" },
 		{ { { "d/", AE_IFDIR }, { "d/l", AE_IFLNK, ".." }, { "d/l/l/x", .data = "x" } },
 		  "3 \"d/l/l/x\": the path leads through the symbolic link \"d/l\" of the same layer" },
-		{ { { "f", .data = "x" }, { "f/x", .data = "x" } }, "2 \"f/x\": its parent \"f\" is no directory" },
+		{ { { "f", .data = "x" }, { "f/x", .data = "x" } },
+		  "2 \"f/x\": its parent \"f\" is no directory" },
 		{ { { "h", .data = "/etc/passwd", .hardlink = true } },
 		  "1 \"h\": hard link to \"/etc/passwd\": the path is absolute; make the archive with relative names (tar -C DIR .)" },
 		{ { { "h", .data = "../../etc/passwd", .hardlink = true } },
 		  "1 \"h\": hard link to \"../../etc/passwd\": the path has a \"..\" in it" },
-		{ { { "h", .data = "later", .hardlink = true } }, "1 \"h\": hard link to \"later\", which is no earlier entry of the layer" },
+		{ { { "h", .data = "later", .hardlink = true } },
+		  "1 \"h\": hard link to \"later\", which is no earlier entry of the layer" },
 		{ { { "l", AE_IFLNK, "/etc" }, { "h", .data = "l/passwd", .hardlink = true } },
 		  "2 \"h\": hard link to \"l/passwd\", which is no earlier entry of the layer (what is on the way is no directory)" },
-		{ { { "d/", AE_IFDIR }, { "h", .data = "d", .hardlink = true } }, "2 \"h\": hard link to \"d\", which is no file" },
+		{ { { "d/", AE_IFDIR }, { "h", .data = "d", .hardlink = true } },
+		  "2 \"h\": hard link to \"d\", which is no file" },
 		{ { { "sda", AE_IFBLK, .dev = 2048 } },
 		  "1 \"sda\": device nodes are accepted below dev/ only (and left out there); make the archive without it (tar "
 		  "--exclude)" },
@@ -434,13 +492,19 @@ static void hostile_entries_are_refused_by_name_and_leave_nothing(void **state)
 		  "1 \"hidden\": device nodes are accepted below dev/ only (and left out there); make the archive without it (tar "
 		  "--exclude)" },
 		{ { { ".wh.", .data = "" } }, "1 \".wh.\": a whiteout of \"\" is not accepted" },
-		{ { { "d/.wh..", .data = "" } }, "1 \"d/.wh..\": a whiteout of \".\" is not accepted" },
-		{ { { "d/.wh...", .data = "" } }, "1 \"d/.wh...\": a whiteout of \"..\" is not accepted" },
-		{ { { ".wh.d/", AE_IFDIR } }, "1 \".wh.d/\": only an empty file may have a name beginning with \".wh.\"" },
+		{ { { "d/.wh..", .data = "" } },
+		  "1 \"d/.wh..\": a whiteout of \".\" is not accepted" },
+		{ { { "d/.wh...", .data = "" } },
+		  "1 \"d/.wh...\": a whiteout of \"..\" is not accepted" },
+		{ { { ".wh.d/", AE_IFDIR } },
+		  "1 \".wh.d/\": only an empty file may have a name beginning with \".wh.\"" },
 		{ { { ".wh.d/x", .data = "x" } }, "1 \".wh.d/x\": a whiteout holds no entries" },
-		{ { { "f", .data = "x", .uid = 4294967295 } }, "1 \"f\": owner 4294967295:0 is out of range" },
-		{ { { "f", .data = "x", .uid = 4294967296 } }, "1 \"f\": owner 4294967296:0 is out of range" },
-		{ { { "a\033[31m\nb/../x", .data = "x" } }, "1 \"a\\x1b[31m\\x0ab/../x\": the path has a \"..\" in it" },
+		{ { { "f", .data = "x", .uid = 4294967295 } },
+		  "1 \"f\": owner 4294967295:0 is out of range" },
+		{ { { "f", .data = "x", .uid = 4294967296 } },
+		  "1 \"f\": owner 4294967296:0 is out of range" },
+		{ { { "a\033[31m\nb/../x", .data = "x" } },
+		  "1 \"a\\x1b[31m\\x0ab/../x\": the path has a \"..\" in it" },
 		{ { { long_part, .data = "x" } }, NULL },
 	};
 
@@ -454,11 +518,13 @@ static void hostile_entries_are_refused_by_name_and_leave_nothing(void **state)
 			n++;
 		const char *file = make_archive("hostile.tar", cases[i].items, n, 0);
 		assert_true(import(file, "test:1", &res, &e) < 0);
-		cleanup_free char *want = str_fmt("import %s: entry %s", file, cases[i].error ?: "");
+		cleanup_free char *want =
+			str_fmt("import %s: entry %s", file, cases[i].error ?: "");
 		if (cases[i].error)
 			assert_string_equal(e.text, want);
 		else
-			assert_non_null(strstr(e.text, "a part of the path is longer than 255 bytes"));
+			assert_non_null(
+				strstr(e.text, "a part of the path is longer than 255 bytes"));
 		assert_int_equal(count("images/layers"), 0);
 		assert_int_equal(count("images/blobs/sha256"), 0);
 	}
@@ -476,7 +542,7 @@ static void a_file_of_an_exabyte_is_refused_before_it_is_made(void **state)
 	memcpy(block + 100, "0000644", 8);
 	memcpy(block + 108, "0000000", 8);
 	memcpy(block + 116, "0000000", 8);
-	block[124] = 0x80;		/* the size, base 256, big end first */
+	block[124] = 0x80; /* the size, base 256, big end first */
 	block[128] = 0x10;
 	memcpy(block + 136, "00000000000", 12);
 	memcpy(block + 148, "        ", 8);
@@ -488,8 +554,10 @@ static void a_file_of_an_exabyte_is_refused_before_it_is_made(void **state)
 	cleanup_fd int fd = open(at("big.tar"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	assert_int_equal(fd_write_all(fd, block, sizeof block), 0);
 	assert_true(import(at("big.tar"), "test:1", &res, &e) < 0);
-	cleanup_free char *want = str_fmt("import %s: entry 1 \"big\": it states 1152921504606846976 bytes; a layer may have 1099511627776 "
-					  "altogether", at("big.tar"));
+	cleanup_free char *want = str_fmt(
+		"import %s: entry 1 \"big\": it states 1152921504606846976 bytes; a layer may have 1099511627776 "
+		"altogether",
+		at("big.tar"));
 	assert_string_equal(e.text, want);
 	assert_int_equal(count("images/layers"), 0);
 }
@@ -500,7 +568,8 @@ static void what_is_no_archive_is_said_so(void **state)
 		const char *bytes, *error;
 	} cases[] = {
 		{ "", "the file is empty" },
-		{ "hello, world\n", "it is no tar archive, plain or packed with gzip, bzip2, xz, zstd or lz4" },
+		{ "hello, world\n",
+		  "it is no tar archive, plain or packed with gzip, bzip2, xz, zstd or lz4" },
 		{ "\x1f\x8b\x08\x00garbage, not deflate", NULL },
 	};
 	struct import_result res;
@@ -568,7 +637,9 @@ static void a_bomb_is_stopped_at_a_hundred_times_its_size(void **state)
 	archive_entry_free(ent);
 	archive_write_free(a);
 	assert_true(import(at("bomb.tar.gz"), "test:1", &res, &e) < 0);
-	assert_non_null(strstr(e.text, "it grows to more than 100 times its size; unpack it and import the plain tar"));
+	assert_non_null(strstr(
+		e.text,
+		"it grows to more than 100 times its size; unpack it and import the plain tar"));
 	assert_int_equal(count("images/layers"), 0);
 }
 
@@ -580,17 +651,24 @@ static void wrong_options_are_quoted(void **state)
 		{ "FROM x", NULL,
 		  "change \"FROM x\": unknown instruction; expected CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, STOPSIGNAL, USER, VOLUME or WORKDIR" },
 		{ "CMD", NULL, "change \"CMD\": a value is missing" },
-		{ "CMD [\"a\"", NULL, "change \"CMD [\"a\"\": invalid JSON at offset 4: the document ends too early" },
+		{ "CMD [\"a\"", NULL,
+		  "change \"CMD [\"a\"\": invalid JSON at offset 4: the document ends too early" },
 		{ "ENV A", NULL, "change \"ENV A\": expected NAME=VALUE" },
 		{ "ENV A=1 B", NULL, "change \"ENV A=1 B\": expected NAME=VALUE, got \"B\"" },
 		{ "ENV A=\"1", NULL, "change \"ENV A=\"1\": a \" is not closed" },
-		{ "EXPOSE 0", NULL, "change \"EXPOSE 0\": expected a port or a range of ports 1..65535, got \"0\"" },
-		{ "EXPOSE 9-8", NULL, "change \"EXPOSE 9-8\": expected a port or a range of ports 1..65535, got \"9-8\"" },
-		{ "EXPOSE 80/xyz", NULL, "change \"EXPOSE 80/xyz\": expected tcp, udp or sctp after the '/', got \"xyz\"" },
-		{ "VOLUME data", NULL, "change \"VOLUME data\": expected an absolute path, got \"data\"" },
+		{ "EXPOSE 0", NULL,
+		  "change \"EXPOSE 0\": expected a port or a range of ports 1..65535, got \"0\"" },
+		{ "EXPOSE 9-8", NULL,
+		  "change \"EXPOSE 9-8\": expected a port or a range of ports 1..65535, got \"9-8\"" },
+		{ "EXPOSE 80/xyz", NULL,
+		  "change \"EXPOSE 80/xyz\": expected tcp, udp or sctp after the '/', got \"xyz\"" },
+		{ "VOLUME data", NULL,
+		  "change \"VOLUME data\": expected an absolute path, got \"data\"" },
 		{ "USER a b", NULL, "change \"USER a b\": expected one value, got 2" },
-		{ "USER root\n", NULL, "change \"USER root\n\": control characters are not accepted" },
-		{ NULL, "linux", "platform \"linux\": expected OS/ARCHITECTURE such as linux/arm64" },
+		{ "USER root\n", NULL,
+		  "change \"USER root\n\": control characters are not accepted" },
+		{ NULL, "linux",
+		  "platform \"linux\": expected OS/ARCHITECTURE such as linux/arm64" },
 	};
 	cleanup_free char *file = strdup(make_archive("a.tar", small, ARRAY_LEN(small), 0));
 
@@ -598,7 +676,11 @@ static void wrong_options_are_quoted(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		const char *changes[] = { cases[i].change };
 		const struct import_spec spec = {
-			.file = file, .name = "test:1", .changes = changes, .nchanges = cases[i].change != NULL, .platform = cases[i].platform,
+			.file = file,
+			.name = "test:1",
+			.changes = changes,
+			.nchanges = cases[i].change != NULL,
+			.platform = cases[i].platform,
 		};
 		struct import_result res;
 		struct err e = ERR_INIT;
@@ -608,7 +690,10 @@ static void wrong_options_are_quoted(void **state)
 	}
 }
 
-/* Starts naru-image on a pipe that gives it half an archive; returns its pid once a layer is being unpacked. */
+/*
+ * Starts naru-image on a pipe that gives it half an archive; returns its pid once a layer is being
+ * unpacked.
+ */
 static pid_t start_half(const char *file, int *writer)
 {
 	cleanup_free char *text = NULL, *program = program_path();
@@ -648,7 +733,7 @@ static void a_killed_import_is_cleaned_up_by_the_next_one_or_by_gc(void **state)
 		pid_t pid = start_half(file, &writer);
 
 		assert_int_equal(image_gc(NULL, &removed, NULL), 0);
-		assert_int_equal(removed, 0);		/* its writer lives */
+		assert_int_equal(removed, 0); /* its writer lives */
 		assert_int_equal(kill(pid, SIGKILL), 0);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 		if (round == 0) {
@@ -667,10 +752,14 @@ static void gc_takes_layers_and_blobs_nobody_names(void **state)
 	size_t removed = 0;
 
 	(void)state;
-	assert_int_equal(image_gc(NULL, &removed, NULL), 0);	/* no store at all */
-	assert_int_equal(import(make_archive("a.tar", small, ARRAY_LEN(small), 0), "test:1", &res, NULL), 0);
+	assert_int_equal(image_gc(NULL, &removed, NULL), 0); /* no store at all */
+	assert_int_equal(import(make_archive("a.tar", small, ARRAY_LEN(small), 0), "test:1", &res,
+				NULL),
+			 0);
 	assert_int_equal(file_mkdirs(at("images/layers/0000/dir"), 0755, NULL), 0);
-	assert_int_equal(close(open(at("images/blobs/sha256/1111"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600)), 0);
+	assert_int_equal(close(open(at("images/blobs/sha256/1111"), O_WRONLY | O_CREAT | O_CLOEXEC,
+				    0600)),
+			 0);
 	assert_int_equal(image_gc(NULL, &removed, NULL), 0);
 	assert_int_equal(removed, 2);
 	assert_int_equal(count("images/layers"), 1);
@@ -696,7 +785,8 @@ static void concurrent_imports_all_arrive(void **state)
 			int null = open("/dev/null", O_WRONLY);
 
 			(void)dup2(null, STDOUT_FILENO);
-			(void)execl(program, "naru-image", "import", "-q", file, name, (char *)NULL);
+			(void)execl(program, "naru-image", "import", "-q", file, name,
+				    (char *)NULL);
 			_exit(127);
 		}
 	}

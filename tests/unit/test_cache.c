@@ -36,7 +36,8 @@ static int dir_drop(void **state)
 	return file_remove_tree(AT_FDCWD, dir, NULL);
 }
 
-static const char list_text[] = "{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"plugins\":[{\"type\":\"a\"}]}";
+static const char list_text[] =
+	"{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"plugins\":[{\"type\":\"a\"}]}";
 
 static void list_parse(struct netlist *n)
 {
@@ -45,7 +46,9 @@ static void list_parse(struct netlist *n)
 
 static struct netlist_rt attachment(void)
 {
-	return (struct netlist_rt){ .container = "c1", .netns = "/run/netns/x", .ifname = "eth0", .cache_dir = dir };
+	return (struct netlist_rt){
+		.container = "c1", .netns = "/run/netns/x", .ifname = "eth0", .cache_dir = dir
+	};
 }
 
 static char *path_of(const char *name)
@@ -76,7 +79,8 @@ static void expect_file(const char *name, const char *want)
 /* The bytes are those that libcni writes for the same call. */
 static void the_file_is_libcnis_to_the_byte(void **state)
 {
-	static const char result[] = "{\"ips\":[{\"address\":\"10.1.0.2/24\"}],\"cniVersion\":\"1.0.0\",\"dns\":{}}";
+	static const char result[] =
+		"{\"ips\":[{\"address\":\"10.1.0.2/24\"}],\"cniVersion\":\"1.0.0\",\"dns\":{}}";
 	static const char caps[] = "{\"mac\":\"02:00:00:00:00:01\",\"aliases\":[\"<a>\"]}";
 	const struct netlist_arg args[] = { { "IgnoreUnknown", "1" }, { "K", "v" } };
 	cleanup_netlist struct netlist n = NETLIST_INIT;
@@ -92,12 +96,13 @@ static void the_file_is_libcnis_to_the_byte(void **state)
 	rt.nargs = 2;
 	rt.caps = cap.root;
 	assert_int_equal(cache_write(&n, &rt, res.root, NULL), 0);
-	expect_file("net-c1-eth0",
-		    "{\"kind\":\"cniCacheV1\",\"containerId\":\"c1\",\"config\":\"eyJjbmlWZXJzaW9uIjoiMS4wLjAiLCJuYW1lIjoibmV0IiwicGx1Z2lucyI"
-		    "6W3sidHlwZSI6ImEifV19\",\"ifName\":\"eth0\",\"networkName\":\"net\",\"netns\":\"/run/netns/x\","
-		    "\"cniArgs\":[[\"IgnoreUnknown\",\"1\"],[\"K\",\"v\"]],"
-		    "\"capabilityArgs\":{\"aliases\":[\"\\u003ca\\u003e\"],\"mac\":\"02:00:00:00:00:01\"},"
-		    "\"result\":{\"cniVersion\":\"1.0.0\",\"dns\":{},\"ips\":[{\"address\":\"10.1.0.2/24\"}]}}");
+	expect_file(
+		"net-c1-eth0",
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c1\",\"config\":\"eyJjbmlWZXJzaW9uIjoiMS4wLjAiLCJuYW1lIjoibmV0IiwicGx1Z2lucyI"
+		"6W3sidHlwZSI6ImEifV19\",\"ifName\":\"eth0\",\"networkName\":\"net\",\"netns\":\"/run/netns/x\","
+		"\"cniArgs\":[[\"IgnoreUnknown\",\"1\"],[\"K\",\"v\"]],"
+		"\"capabilityArgs\":{\"aliases\":[\"\\u003ca\\u003e\"],\"mac\":\"02:00:00:00:00:01\"},"
+		"\"result\":{\"cniVersion\":\"1.0.0\",\"dns\":{},\"ips\":[{\"address\":\"10.1.0.2/24\"}]}}");
 	assert_int_equal(stat(path_of("net-c1-eth0"), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(stat(path_of(""), &st), 0);
@@ -115,9 +120,10 @@ static void what_is_empty_is_left_out(void **state)
 	rt.netns = NULL;
 	rt.caps = empty;
 	assert_int_equal(cache_write(&n, &rt, empty, NULL), 0);
-	expect_file("net-c1-eth0",
-		    "{\"kind\":\"cniCacheV1\",\"containerId\":\"c1\",\"config\":\"eyJjbmlWZXJzaW9uIjoiMS4wLjAiLCJuYW1lIjoibmV0IiwicGx1Z2lucyI"
-		    "6W3sidHlwZSI6ImEifV19\",\"ifName\":\"eth0\",\"networkName\":\"net\"}");
+	expect_file(
+		"net-c1-eth0",
+		"{\"kind\":\"cniCacheV1\",\"containerId\":\"c1\",\"config\":\"eyJjbmlWZXJzaW9uIjoiMS4wLjAiLCJuYW1lIjoibmV0IiwicGx1Z2lucyI"
+		"6W3sidHlwZSI6ImEifV19\",\"ifName\":\"eth0\",\"networkName\":\"net\"}");
 }
 
 static void what_was_written_is_read_back_and_replaced_whole(void **state)
@@ -164,10 +170,13 @@ static void a_file_that_cannot_be_used_is_told_from_none(void **state)
 		const char *text, *error;
 	} cases[] = {
 		{ "", "cached result net-c1-eth0 cannot be used: the file is empty" },
-		{ "{\"kind\":\"cniCac", "cached result net-c1-eth0 cannot be used: invalid JSON at offset 15: the document ends too early" },
+		{ "{\"kind\":\"cniCac",
+		  "cached result net-c1-eth0 cannot be used: invalid JSON at offset 15: the document ends too early" },
 		{ "[]", "cached result net-c1-eth0 cannot be used: expected an object" },
-		{ "{\"kind\":\"other\"}", "cached result net-c1-eth0 cannot be used: /kind: expected \"cniCacheV1\", got \"other\"" },
-		{ "{\"kind\":\"cniCacheV1\",\"result\":5}", "cached result net-c1-eth0 cannot be used: /result: expected an object" },
+		{ "{\"kind\":\"other\"}",
+		  "cached result net-c1-eth0 cannot be used: /kind: expected \"cniCacheV1\", got \"other\"" },
+		{ "{\"kind\":\"cniCacheV1\",\"result\":5}",
+		  "cached result net-c1-eth0 cannot be used: /result: expected an object" },
 		{ "{\"kind\":\"cniCacheV1\",\"cniArgs\":[[\"a\"]]}",
 		  "cached result net-c1-eth0 cannot be used: /cniArgs: expected a list of pairs of strings" },
 	};
@@ -225,11 +234,15 @@ static void names_that_make_no_file_name_are_refused(void **state)
 	memset(long_name, 'x', sizeof long_name - 1);
 	long_name[sizeof long_name - 1] = 0;
 	assert_int_equal(cache_file_name("net", "", "eth0", out, &e), -EINVAL);
-	assert_string_equal(e.text, "the result cache needs a network name (\"net\"), a container id (\"\") and an interface name (\"eth0\")");
+	assert_string_equal(
+		e.text,
+		"the result cache needs a network name (\"net\"), a container id (\"\") and an interface name (\"eth0\")");
 	assert_int_equal(cache_file_name("net", "../x", "eth0", out, &e), -EINVAL);
 	assert_int_equal(cache_file_name("net", long_name, "eth0", out, &e), -ENAMETOOLONG);
-	assert_string_equal(e.text, "network name, container id and interface name have 306 bytes together; the result cache takes at "
-				    "most 247");
+	assert_string_equal(
+		e.text,
+		"network name, container id and interface name have 306 bytes together; the result cache takes at "
+		"most 247");
 }
 
 static int collect(const char *file, const struct cache_entry *entry, void *arg)
@@ -245,9 +258,12 @@ static void each_lists_one_network(void **state)
 	(void)state;
 	assert_int_equal(cache_each(dir, "net", collect, &got, NULL), 0);
 	assert_int_equal(got.len, 0);
-	put("net-c2-eth0", "{\"kind\":\"cniCacheV1\",\"networkName\":\"net\",\"containerId\":\"c2\",\"ifName\":\"eth0\"}");
-	put("net-c1-eth0", "{\"kind\":\"cniCacheV1\",\"networkName\":\"net\",\"containerId\":\"c1\",\"ifName\":\"eth0\"}");
-	put("net-b-c1-eth0", "{\"kind\":\"cniCacheV1\",\"networkName\":\"net-b\",\"containerId\":\"c1\",\"ifName\":\"eth0\"}");
+	put("net-c2-eth0",
+	    "{\"kind\":\"cniCacheV1\",\"networkName\":\"net\",\"containerId\":\"c2\",\"ifName\":\"eth0\"}");
+	put("net-c1-eth0",
+	    "{\"kind\":\"cniCacheV1\",\"networkName\":\"net\",\"containerId\":\"c1\",\"ifName\":\"eth0\"}");
+	put("net-b-c1-eth0",
+	    "{\"kind\":\"cniCacheV1\",\"networkName\":\"net-b\",\"containerId\":\"c1\",\"ifName\":\"eth0\"}");
 	put("net-c3-eth0", "");
 	put("web-c1-eth0", "");
 	assert_int_equal(cache_each(dir, "net", collect, &got, NULL), 0);

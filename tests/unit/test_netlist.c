@@ -23,7 +23,10 @@
 /* A directory with configurations, plugins that are shell scripts, and what these wrote down. */
 static char lab[64];
 
-/* Notes its verb in "log" and its stdin in NAME.VERB.in; fails when NAME.VERB.fail is there; answers with NAME.VERB.out. */
+/*
+ * Notes its verb in "log" and its stdin in NAME.VERB.in; fails when NAME.VERB.fail is there;
+ * answers with NAME.VERB.out.
+ */
 static const char script[] =
 	"#!/bin/sh\n"
 	"d=${0%/*}; n=${0##*/}\n"
@@ -96,7 +99,13 @@ static void parse(const char *text, struct netlist *n)
 
 static struct netlist_rt attachment(void)
 {
-	return (struct netlist_rt){ .container = "c1", .netns = "/run/netns/x", .ifname = "eth0", .path = lab, .cache_dir = lab };
+	return (struct netlist_rt){
+		.container = "c1",
+		.netns = "/run/netns/x",
+		.ifname = "eth0",
+		.path = lab,
+		.cache_dir = lab,
+	};
 }
 
 static void expect_log(const char *want)
@@ -124,20 +133,25 @@ static void a_wrong_list_is_refused_with_its_place(void **state)
 		const char *text, *error;
 	} cases[] = {
 		{ "[]", "error parsing configuration list: expected an object" },
-		{ "{", "error parsing configuration list: invalid JSON at offset 1: the document ends too early" },
-		{ "{\"plugins\":[{\"type\":\"a\"}]}", "/name: error parsing configuration list: no name" },
-		{ "{\"name\":5}", "error parsing configuration list: /name: expected string, got integer 5" },
+		{ "{",
+		  "error parsing configuration list: invalid JSON at offset 1: the document ends too early" },
+		{ "{\"plugins\":[{\"type\":\"a\"}]}",
+		  "/name: error parsing configuration list: no name" },
+		{ "{\"name\":5}",
+		  "error parsing configuration list: /name: expected string, got integer 5" },
 		{ "{\"name\":\"a/b\",\"plugins\":[{\"type\":\"a\"}]}",
 		  "/name: expected letters, digits, '_', '.' and '-', first a letter or digit, got \"a/b\"" },
 		{ "{\"name\":\"n\"}", "/plugins: no plugin configs found" },
 		{ "{\"name\":\"n\",\"plugins\":[]}", "/plugins: the list is empty" },
 		{ "{\"name\":\"n\",\"plugins\":{}}", "/plugins: expected array of objects" },
-		{ "{\"name\":\"n\",\"plugins\":[{\"type\":\"a\"},{}]}", "/plugins/1: missing 'type'" },
+		{ "{\"name\":\"n\",\"plugins\":[{\"type\":\"a\"},{}]}",
+		  "/plugins/1: missing 'type'" },
 		{ "{\"name\":\"n\",\"loadOnlyInlinedPlugins\":true}",
 		  "/loadOnlyInlinedPlugins: is true, and there is no 'plugins' key" },
 		{ "{\"name\":\"n\",\"disableCheck\":\"maybe\"}",
 		  "error parsing configuration list: /disableCheck: expected true or false, got string \"maybe\"" },
-		{ "{\"name\":\"n\",\"cniVersion\":\"9.0.0\"}", "error parsing configuration list: incompatible CNI versions" },
+		{ "{\"name\":\"n\",\"cniVersion\":\"9.0.0\"}",
+		  "error parsing configuration list: incompatible CNI versions" },
 		{ "{\"name\":\"n\",\"cniVersions\":[\"x\"]}",
 		  "error parsing configuration list: /cniVersions: failed to parse cniVersion \"x\": expected numbers like 1.0.0" },
 	};
@@ -170,7 +184,8 @@ static void the_newest_version_we_know_is_chosen(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		cleanup_free char *text = str_fmt("{%s\"name\":\"n\",\"plugins\":[{\"type\":\"a\"}]}", cases[i].keys);
+		cleanup_free char *text =
+			str_fmt("{%s\"name\":\"n\",\"plugins\":[{\"type\":\"a\"}]}", cases[i].keys);
 		cleanup_netlist struct netlist n = NETLIST_INIT;
 
 		parse(text, &n);
@@ -184,7 +199,8 @@ static void switches_may_be_strings(void **state)
 
 	(void)state;
 	parse("{\"name\":\"n\",\"disableCheck\":\"TRUE\",\"disableGC\":\"false\",\"loadOnlyInlinedPlugins\":true,"
-	      "\"plugins\":[{\"type\":\"a\"}]}", &n);
+	      "\"plugins\":[{\"type\":\"a\"}]}",
+	      &n);
 	assert_true(n.disable_check);
 	assert_false(n.disable_gc);
 	assert_true(n.only_inlined);
@@ -198,8 +214,10 @@ static void a_single_configuration_becomes_a_list_of_one(void **state)
 	parse("{\"type\":\"bridge\",\"name\":\"n\",\"cniVersion\":\"0.4.0\",\"mtu\":9000}", &n);
 	assert_int_equal(n.nplugins, 1);
 	assert_string_equal(n.plugins[0].type, "bridge");
-	assert_string_equal(n.text, "{\"cniVersion\":\"0.4.0\",\"name\":\"n\",\"plugins\":[{\"cniVersion\":\"0.4.0\",\"mtu\":9000,"
-				    "\"name\":\"n\",\"type\":\"bridge\"}]}");
+	assert_string_equal(
+		n.text,
+		"{\"cniVersion\":\"0.4.0\",\"name\":\"n\",\"plugins\":[{\"cniVersion\":\"0.4.0\",\"mtu\":9000,"
+		"\"name\":\"n\",\"type\":\"bridge\"}]}");
 }
 
 static void the_directory_is_searched_as_libcni_does(void **state)
@@ -211,8 +229,10 @@ static void the_directory_is_searched_as_libcni_does(void **state)
 	assert_true(netlist_load(at("conf"), "net", &n, &e) < 0);
 	assert_string_equal(e.text + strlen("no net configurations found in "), at("conf"));
 	put("conf/20.conflist", CHAIN("1.1.0", ""));
-	put("conf/10.conflist", "{\"name\":\"other\",\"cniVersion\":\"1.0.0\",\"plugins\":[{\"type\":\"a\"}]}");
-	put("conf/30.conflist", "{\"name\":\"net\",\"cniVersion\":\"1.0.0\",\"plugins\":[{\"type\":\"shadowed\"}]}");
+	put("conf/10.conflist",
+	    "{\"name\":\"other\",\"cniVersion\":\"1.0.0\",\"plugins\":[{\"type\":\"a\"}]}");
+	put("conf/30.conflist",
+	    "{\"name\":\"net\",\"cniVersion\":\"1.0.0\",\"plugins\":[{\"type\":\"shadowed\"}]}");
 	put("conf/05.conf", "{\"name\":\"solo\",\"cniVersion\":\"1.0.0\",\"type\":\"bridge\"}");
 	put("conf/ignored.txt", "not JSON");
 	assert_int_equal(mkdir(at("conf/net"), 0755), 0);
@@ -226,8 +246,9 @@ static void the_directory_is_searched_as_libcni_does(void **state)
 	assert_int_equal(netlist_load(at("conf"), "solo", &single, &e), 0);
 	assert_string_equal(single.plugins[0].type, "bridge");
 	assert_int_equal(netlist_load(at("conf"), "nat", &single, &e), -ENOENT);
-	cleanup_free char *want = str_fmt("no net configuration with name \"nat\" in %s; networks there: other, net, net, solo",
-					  at("conf"));
+	cleanup_free char *want = str_fmt(
+		"no net configuration with name \"nat\" in %s; networks there: other, net, net, solo",
+		at("conf"));
 	assert_string_equal(e.text, want);
 }
 
@@ -252,8 +273,9 @@ static void a_broken_file_met_on_the_way_is_named(void **state)
 	put("conf/1.conflist", "{");
 	put("conf/2.conflist", CHAIN("1.1.0", ""));
 	assert_true(netlist_load(at("conf"), "net", &n, &e) < 0);
-	cleanup_free char *want = str_fmt("%s: error parsing configuration list: invalid JSON at offset 1: the document ends too early",
-					  at("conf/1.conflist"));
+	cleanup_free char *want = str_fmt(
+		"%s: error parsing configuration list: invalid JSON at offset 1: the document ends too early",
+		at("conf/1.conflist"));
 	assert_string_equal(e.text, want);
 }
 
@@ -265,7 +287,8 @@ static void add_runs_the_chain_and_hands_results_on(void **state)
 	cleanup_result struct cni_result res = { 0 };
 	cleanup_doc struct doc caps = DOC_INIT;
 	struct netlist_rt rt = attachment();
-	static const char given[] = "{\"portMappings\":[{\"hostPort\":80}],\"mac\":\"02:00:00:00:00:01\",\"ips\":[]}";
+	static const char given[] =
+		"{\"portMappings\":[{\"hostPort\":80}],\"mac\":\"02:00:00:00:00:01\",\"ips\":[]}";
 	const struct netlist_arg args[] = { { "IgnoreUnknown", "1" }, { "K", "v" } };
 	struct err e = ERR_INIT;
 
@@ -278,15 +301,22 @@ static void add_runs_the_chain_and_hands_results_on(void **state)
 	assert_int_equal(netlist_add(&n, &rt, &res, &e), 0);
 	assert_int_equal(res.nifaces, 1);
 	assert_string_equal(res.ifaces[0].name, "three0");
-	expect_log("one ADD c1 /run/netns/x eth0 IgnoreUnknown=1;K=v\ntwo ADD c1 /run/netns/x eth0 IgnoreUnknown=1;K=v\n"
-		   "three ADD c1 /run/netns/x eth0 IgnoreUnknown=1;K=v\n");
-	expect_file("one.ADD.in", "{\"capabilities\":{\"mac\":false,\"portMappings\":true},\"cniVersion\":\"1.1.0\",\"name\":\"net\","
-				  "\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":80}]},\"type\":\"one\"}");
-	expect_file("two.ADD.in", "{\"cniVersion\":\"1.1.0\",\"name\":\"net\",\"prevResult\":{\"cniVersion\":\"1.1.0\",\"interfaces\":"
-				  "[{\"name\":\"one0\"}],\"ips\":[{\"address\":\"10.1.0.2/24\"}]},\"type\":\"two\"}");
-	expect_file("three.ADD.in", "{\"capabilities\":{\"mac\":true},\"cniVersion\":\"1.1.0\",\"name\":\"net\",\"prevResult\":"
-				    "{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"two0\"}]},\"runtimeConfig\":"
-				    "{\"mac\":\"02:00:00:00:00:01\"},\"type\":\"three\"}");
+	expect_log(
+		"one ADD c1 /run/netns/x eth0 IgnoreUnknown=1;K=v\ntwo ADD c1 /run/netns/x eth0 IgnoreUnknown=1;K=v\n"
+		"three ADD c1 /run/netns/x eth0 IgnoreUnknown=1;K=v\n");
+	expect_file(
+		"one.ADD.in",
+		"{\"capabilities\":{\"mac\":false,\"portMappings\":true},\"cniVersion\":\"1.1.0\",\"name\":\"net\","
+		"\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":80}]},\"type\":\"one\"}");
+	expect_file(
+		"two.ADD.in",
+		"{\"cniVersion\":\"1.1.0\",\"name\":\"net\",\"prevResult\":{\"cniVersion\":\"1.1.0\",\"interfaces\":"
+		"[{\"name\":\"one0\"}],\"ips\":[{\"address\":\"10.1.0.2/24\"}]},\"type\":\"two\"}");
+	expect_file(
+		"three.ADD.in",
+		"{\"capabilities\":{\"mac\":true},\"cniVersion\":\"1.1.0\",\"name\":\"net\",\"prevResult\":"
+		"{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"two0\"}]},\"runtimeConfig\":"
+		"{\"mac\":\"02:00:00:00:00:01\"},\"type\":\"three\"}");
 }
 
 static void a_result_of_another_version_is_converted(void **state)
@@ -297,15 +327,19 @@ static void a_result_of_another_version_is_converted(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	put("one.ADD.out", "{\"cniVersion\":\"0.4.0\",\"ips\":[{\"version\":\"4\",\"address\":\"10.1.0.2/24\"}]}");
+	put("one.ADD.out",
+	    "{\"cniVersion\":\"0.4.0\",\"ips\":[{\"version\":\"4\",\"address\":\"10.1.0.2/24\"}]}");
 	put("two.ADD.out", "null");
 	parse(CHAIN("1.0.0", ""), &n);
 	if (netlist_add(&n, &rt, &res, &e) < 0)
 		fail_msg("%s", e.text);
-	expect_file("two.ADD.in", "{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"prevResult\":{\"cniVersion\":\"1.0.0\","
-				  "\"ips\":[{\"address\":\"10.1.0.2/24\"}]},\"type\":\"two\"}");
-	expect_file("three.ADD.in", "{\"capabilities\":{\"mac\":true},\"cniVersion\":\"1.0.0\",\"name\":\"net\","
-				    "\"prevResult\":{\"cniVersion\":\"1.0.0\"},\"type\":\"three\"}");
+	expect_file(
+		"two.ADD.in",
+		"{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"prevResult\":{\"cniVersion\":\"1.0.0\","
+		"\"ips\":[{\"address\":\"10.1.0.2/24\"}]},\"type\":\"two\"}");
+	expect_file("three.ADD.in",
+		    "{\"capabilities\":{\"mac\":true},\"cniVersion\":\"1.0.0\",\"name\":\"net\","
+		    "\"prevResult\":{\"cniVersion\":\"1.0.0\"},\"type\":\"three\"}");
 }
 
 static void an_add_that_fails_half_way_is_undone(void **state)
@@ -316,16 +350,22 @@ static void an_add_that_fails_half_way_is_undone(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	put("two.ADD.fail", "{\"code\":100,\"msg\":\"host port 80 is taken\",\"details\":\"by web\"}");
+	put("two.ADD.fail",
+	    "{\"code\":100,\"msg\":\"host port 80 is taken\",\"details\":\"by web\"}");
 	put("one.DEL.fail", "{\"code\":5,\"msg\":\"disk on fire\"}");
 	parse(CHAIN("1.1.0", ""), &n);
 	assert_true(netlist_add(&n, &rt, &res, &e) < 0);
 	assert_int_equal(e.code, 100);
-	assert_string_equal(e.text, "plugin type=\"two\" name=\"second\" failed (add): host port 80 is taken");
-	assert_string_equal(e.details, "by web; undoing it failed too: plugin type=\"one\" failed (delete): disk on fire");
+	assert_string_equal(
+		e.text, "plugin type=\"two\" name=\"second\" failed (add): host port 80 is taken");
+	assert_string_equal(
+		e.details,
+		"by web; undoing it failed too: plugin type=\"one\" failed (delete): disk on fire");
 	expect_log(LINE("one", "ADD") LINE("two", "ADD") LINE("two", "DEL") LINE("one", "DEL"));
-	expect_file("two.DEL.in", "{\"cniVersion\":\"1.1.0\",\"name\":\"net\",\"prevResult\":{\"cniVersion\":\"1.1.0\",\"interfaces\":"
-				  "[{\"name\":\"one0\"}],\"ips\":[{\"address\":\"10.1.0.2/24\"}]},\"type\":\"two\"}");
+	expect_file(
+		"two.DEL.in",
+		"{\"cniVersion\":\"1.1.0\",\"name\":\"net\",\"prevResult\":{\"cniVersion\":\"1.1.0\",\"interfaces\":"
+		"[{\"name\":\"one0\"}],\"ips\":[{\"address\":\"10.1.0.2/24\"}]},\"type\":\"two\"}");
 	assert_int_equal(access(at("results/net-c1-eth0"), F_OK), -1);
 }
 
@@ -357,8 +397,8 @@ static void a_result_that_cannot_be_cached_is_undone(void **state)
 	put("results", "a file where the directory should be");
 	parse(CHAIN("1.1.0", ""), &n);
 	assert_true(netlist_add(&n, &rt, &res, &e) < 0);
-	expect_log(LINE("one", "ADD") LINE("two", "ADD") LINE("three", "ADD") LINE("three", "DEL") LINE("two", "DEL")
-		   LINE("one", "DEL"));
+	expect_log(LINE("one", "ADD") LINE("two", "ADD") LINE("three", "ADD") LINE("three", "DEL")
+			   LINE("two", "DEL") LINE("one", "DEL"));
 }
 
 static void a_killed_plugin_and_bad_answers_are_told(void **state)
@@ -367,8 +407,10 @@ static void a_killed_plugin_and_bad_answers_are_told(void **state)
 		const char *file, *text, *error;
 	} cases[] = {
 		{ "two.ADD.kill", "", "plugin type=\"two\" name=\"second\" failed (add): " },
-		{ "two.ADD.out", "hello", "plugin type=\"two\" name=\"second\" failed (add): its result: invalid JSON" },
-		{ "two.ADD.out", "[1]", "plugin type=\"two\" name=\"second\" failed (add): its result: expected a JSON object, got [1]" },
+		{ "two.ADD.out", "hello",
+		  "plugin type=\"two\" name=\"second\" failed (add): its result: invalid JSON" },
+		{ "two.ADD.out", "[1]",
+		  "plugin type=\"two\" name=\"second\" failed (add): its result: expected a JSON object, got [1]" },
 		{ "two.ADD.out", "{\"cniVersion\":\"7\"}",
 		  "plugin type=\"two\" name=\"second\" failed (add): its result: incompatible CNI versions" },
 	};
@@ -410,11 +452,13 @@ static void del_goes_on_after_an_error_and_keeps_the_cache_until_all_is_done(voi
 	assert_int_equal(access(at("results/net-c1-eth0"), F_OK), 0);
 	(void)unlink(at("two.DEL.fail"));
 	assert_int_equal(netlist_del(&n, &rt, &e), 0);
-	expect_file("one.DEL.in", "{\"capabilities\":{\"mac\":false,\"portMappings\":true},\"cniVersion\":\"1.1.0\",\"name\":\"net\","
-				  "\"prevResult\":{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"three0\"}]},\"type\":\"one\"}");
+	expect_file(
+		"one.DEL.in",
+		"{\"capabilities\":{\"mac\":false,\"portMappings\":true},\"cniVersion\":\"1.1.0\",\"name\":\"net\","
+		"\"prevResult\":{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"three0\"}]},\"type\":\"one\"}");
 	assert_int_equal(access(at("results/net-c1-eth0"), F_OK), -1);
 	(void)unlink(at("log"));
-	assert_int_equal(netlist_del(&n, &rt, &e), 0);	/* twice, and without a cached result */
+	assert_int_equal(netlist_del(&n, &rt, &e), 0); /* twice, and without a cached result */
 	expect_log(LINE("three", "DEL") LINE("two", "DEL") LINE("one", "DEL"));
 }
 
@@ -444,11 +488,14 @@ static void check_needs_a_version_and_a_cached_result(void **state)
 	(void)state;
 	parse(CHAIN("0.3.1", ""), &old);
 	assert_int_equal(netlist_check(&old, &rt, &e), -ENOTSUP);
-	assert_string_equal(e.text, "configuration version \"0.3.1\" does not support CHECK command");
+	assert_string_equal(e.text,
+			    "configuration version \"0.3.1\" does not support CHECK command");
 	parse(CHAIN("1.1.0", ""), &n);
 	assert_int_equal(netlist_check(&n, &rt, &e), -ENOENT);
-	assert_string_equal(e.text, "network \"net\" has no cached result for container c1 and interface eth0: it was never added, or "
-				    "is deleted");
+	assert_string_equal(
+		e.text,
+		"network \"net\" has no cached result for container c1 and interface eth0: it was never added, or "
+		"is deleted");
 	parse(CHAIN("1.1.0", "\"disableCheck\":true,"), &off);
 	assert_int_equal(netlist_check(&off, &rt, &e), 0);
 	expect_log("");
@@ -458,7 +505,9 @@ static void check_needs_a_version_and_a_cached_result(void **state)
 	expect_log(LINE("one", "CHECK") LINE("two", "CHECK") LINE("three", "CHECK"));
 	put("two.CHECK.fail", "{\"code\":102,\"msg\":\"expected up, found down\"}");
 	assert_true(netlist_check(&n, &rt, &e) < 0);
-	assert_string_equal(e.text, "plugin type=\"two\" name=\"second\" failed (check): expected up, found down");
+	assert_string_equal(
+		e.text,
+		"plugin type=\"two\" name=\"second\" failed (check): expected up, found down");
 	expect_log(LINE("one", "CHECK") LINE("two", "CHECK"));
 }
 
@@ -477,7 +526,7 @@ static void gc_deletes_what_is_not_valid_and_tells_every_plugin(void **state)
 		rt.container = i == 1 ? "c1" : "c2";
 		assert_int_equal(netlist_add(&n, &rt, &res, NULL), 0);
 	}
-	put("results/net-c3-eth0", "");			/* what a crash of libcni leaves */
+	put("results/net-c3-eth0", ""); /* what a crash of libcni leaves */
 	put("results/other-c2-eth0", "{\"kind\":\"cniCacheV1\",\"networkName\":\"other\"}");
 	(void)unlink(at("log"));
 	parse(CHAIN("1.1.0", "\"disableGC\":true,"), &off);
@@ -486,11 +535,13 @@ static void gc_deletes_what_is_not_valid_and_tells_every_plugin(void **state)
 	put("one.GC.fail", "{\"code\":5,\"msg\":\"no\"}");
 	assert_true(netlist_gc(&n, &rt, valid, 1, &e) < 0);
 	assert_string_equal(e.text, "plugin type=\"one\" failed (GC): no");
-	expect_log("three DEL c2 /run/netns/x eth0 \ntwo DEL c2 /run/netns/x eth0 \none DEL c2 /run/netns/x eth0 \n"
-		   "one GC    \ntwo GC    \nthree GC    \n");
-	expect_file("two.GC.in", "{\"cni.dev/attachments\":[{\"containerID\":\"c1\",\"ifname\":\"eth0\"}],"
-				 "\"cni.dev/valid-attachments\":[{\"containerID\":\"c1\",\"ifname\":\"eth0\"}],"
-				 "\"cniVersion\":\"1.1.0\",\"name\":\"net\",\"type\":\"two\"}");
+	expect_log(
+		"three DEL c2 /run/netns/x eth0 \ntwo DEL c2 /run/netns/x eth0 \none DEL c2 /run/netns/x eth0 \n"
+		"one GC    \ntwo GC    \nthree GC    \n");
+	expect_file("two.GC.in",
+		    "{\"cni.dev/attachments\":[{\"containerID\":\"c1\",\"ifname\":\"eth0\"}],"
+		    "\"cni.dev/valid-attachments\":[{\"containerID\":\"c1\",\"ifname\":\"eth0\"}],"
+		    "\"cniVersion\":\"1.1.0\",\"name\":\"net\",\"type\":\"two\"}");
 	assert_int_equal(access(at("results/net-c1-eth0"), F_OK), 0);
 	assert_int_equal(access(at("results/net-c2-eth0"), F_OK), -1);
 	assert_int_equal(access(at("results/net-c3-eth0"), F_OK), -1);
@@ -511,14 +562,16 @@ static void status_stops_at_the_first_plugin_that_is_not_ready(void **state)
 	put("two.STATUS.fail", "{\"code\":50,\"msg\":\"pool is empty\"}");
 	assert_true(netlist_status(&n, &rt, &e) < 0);
 	assert_int_equal(e.code, 50);
-	assert_string_equal(e.text, "plugin type=\"two\" name=\"second\" failed (status): pool is empty");
+	assert_string_equal(e.text,
+			    "plugin type=\"two\" name=\"second\" failed (status): pool is empty");
 	expect_log("one STATUS    \ntwo STATUS    \n");
 }
 
 static void a_missing_plugin_is_named_before_anything_runs(void **state)
 {
-	static const char text[] = "{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"plugins\":[{\"type\":\"one\"},"
-				   "{\"type\":\"absent\"}]}";
+	static const char text[] =
+		"{\"cniVersion\":\"1.0.0\",\"name\":\"net\",\"plugins\":[{\"type\":\"one\"},"
+		"{\"type\":\"absent\"}]}";
 	cleanup_netlist struct netlist n = NETLIST_INIT;
 	cleanup_result struct cni_result res = { 0 };
 	struct netlist_rt rt = attachment();
@@ -527,8 +580,10 @@ static void a_missing_plugin_is_named_before_anything_runs(void **state)
 	(void)state;
 	parse(text, &n);
 	assert_true(netlist_add(&n, &rt, &res, &e) < 0);
-	cleanup_free char *want = str_fmt("plugin type=\"absent\" failed (add): failed to find plugin \"absent\" in path [%s]; install it there or "
-					  "correct the type", lab);
+	cleanup_free char *want = str_fmt(
+		"plugin type=\"absent\" failed (add): failed to find plugin \"absent\" in path [%s]; install it there or "
+		"correct the type",
+		lab);
 	assert_string_equal(e.text, want);
 	expect_log("");
 }
@@ -538,8 +593,10 @@ static void ids_are_checked_before_anything_runs(void **state)
 	static const struct {
 		const char *container, *ifname, *error;
 	} cases[] = {
-		{ "", "eth0", "container id \"\": expected letters, digits, '_', '.' and '-', first a letter or digit" },
-		{ "../x", "eth0", "container id \"../x\": expected letters, digits, '_', '.' and '-', first a letter or digit" },
+		{ "", "eth0",
+		  "container id \"\": expected letters, digits, '_', '.' and '-', first a letter or digit" },
+		{ "../x", "eth0",
+		  "container id \"../x\": expected letters, digits, '_', '.' and '-', first a letter or digit" },
 		{ "c1", "", "interface name \"\" is empty" },
 		{ "c1", "a/b", "interface name \"a/b\" " },
 	};
@@ -577,7 +634,8 @@ static void versions_are_asked_from_every_plugin(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	put("one.VERSION.out", "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"1.0.0\",\"1.1.0\"]}");
+	put("one.VERSION.out",
+	    "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"1.0.0\",\"1.1.0\"]}");
 	put("two.VERSION.out", "{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[\"0.4.0\"]}");
 	parse(CHAIN("1.1.0", ""), &n);
 	assert_int_equal(netlist_versions(&n, &rt, see, &seen, &e), -EPROTONOSUPPORT);
