@@ -29,6 +29,7 @@ struct logfile {
 	uint64_t progress; /* counts writes, so that waiting can tell slow from dead */
 	uint64_t dropped, told;
 	bool stalled, closing, done;
+	bool abandoned; /* nobody waits any more: the writer frees when it comes back */
 };
 
 static void deadline(struct timespec *t, int ms)
@@ -96,6 +97,21 @@ static size_t take(struct logfile *l, char *out)
 	return n;
 }
 
+static size_t waiting_lines(const struct logfile *l)
+{
+	size_t first = BUFFER - l->head < l->len ? BUFFER - l->head : l->len;
+
+	return count_lines(l->buf + l->head, first) + count_lines(l->buf, l->len - first);
+}
+
+static void logfile_free(struct logfile *l)
+{
+	(void)pthread_mutex_destroy(&l->lock);
+	(void)pthread_cond_destroy(&l->changed);
+	free(l->buf);
+	free(l);
+}
+
 static void *writer(void *arg)
 {
 	static char out[BUFFER];
@@ -125,7 +141,10 @@ static void *writer(void *arg)
 	}
 	l->done = true;
 	(void)pthread_cond_broadcast(&l->changed);
+	bool abandoned = l->abandoned;
 	(void)pthread_mutex_unlock(&l->lock);
+	if (abandoned)
+		logfile_free(l);
 	return NULL;
 }
 
@@ -220,14 +239,15 @@ uint64_t logfile_close(struct logfile *l, int timeout_ms)
 	while (!l->done && pthread_cond_timedwait(&l->changed, &l->lock, &until) != ETIMEDOUT)
 		;
 	done = l->done;
-	dropped = l->dropped + (done ? 0 : count_lines(l->buf, BUFFER));
+	l->abandoned = !done;
+	dropped = l->dropped + (done ? 0 : waiting_lines(l));
+	pthread_t thread = l->writer;
 	(void)pthread_mutex_unlock(&l->lock);
 	if (!done) {
-		(void)pthread_detach(l->writer);
+		(void)pthread_detach(thread);
 		return dropped;
 	}
-	(void)pthread_join(l->writer, NULL);
-	free(l->buf);
-	free(l);
+	(void)pthread_join(thread, NULL);
+	logfile_free(l);
 	return dropped;
 }
