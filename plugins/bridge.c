@@ -55,6 +55,8 @@ static int bridge_conf_check(void *conf, struct cni_op *op, struct err *e)
 	const char *problem;
 	int r;
 
+	if (common_is_removal(op))
+		return common_ipam_find(op, e);
 	if (!*c->bridge)
 		c->bridge = "cni0";
 	if ((problem = ifname_problem(c->bridge)))

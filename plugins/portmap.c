@@ -155,11 +155,14 @@ static int portmap_conf_check(void *conf, struct cni_op *op, struct err *e)
 	struct portmap_conf *c = conf;
 	int r = backend_check(c->backend, e);
 
-	(void)op;
 	for (size_t i = 0; r == 0 && i < c->runtime.nmaps; i++)
 		r = mapping_check(&c->runtime.maps[i], i, e);
 	if (r == 0 && c->runtime.nmaps)
 		c->runtime.nmaps = merge_runs(c->runtime.maps, c->runtime.nmaps);
+	if (r < 0 && common_is_removal(op)) {
+		c->runtime.nmaps = 0; /* no hint: elements are found by owner */
+		return 0;
+	}
 	return r;
 }
 

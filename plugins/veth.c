@@ -40,6 +40,8 @@ static int veth_conf_check(void *conf, struct cni_op *op, struct err *e)
 	struct veth_conf *c = conf;
 	int r;
 
+	if (common_is_removal(op))
+		return common_ipam_find(op, e);
 	if (!common_has_ipam(op) && op->env->verb == CNI_ADD)
 		return err_conf(e, "/ipam/type",
 				"expected an IPAM plugin; a routed veth needs addresses");

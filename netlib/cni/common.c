@@ -37,6 +37,11 @@ static int resolve(struct cni_op *op, struct err *e)
 	return 0;
 }
 
+bool common_is_removal(const struct cni_op *op)
+{
+	return op->env->verb == CNI_DEL || op->env->verb == CNI_GC;
+}
+
 int common_ipam_find(struct cni_op *op, struct err *e)
 {
 	struct err quiet = ERR_INIT;

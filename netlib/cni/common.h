@@ -21,6 +21,13 @@ bool common_has_ipam(const struct cni_op *op);
  * rest still runs.
  */
 int common_ipam_find(struct cni_op *op, struct err *e);
+
+/*
+ * DEL or GC: they come after an ADD that was refused, too, and must succeed then. Rules about
+ * values are for the verbs that would act on them.
+ */
+bool common_is_removal(const struct cni_op *op);
+
 bool common_ipam_early(const struct cni_op *op);
 bool common_ipam_late(const struct cni_op *op);
 int common_ipam_add(struct cni_op *op, struct err *e); /* fills op->res ips, routes, dns */

@@ -228,6 +228,22 @@ static void del_before_any_add_changes_nothing(void **state)
 	}
 }
 
+/* Its ADD never was; the runtime deletes all the same. */
+static void del_succeeds_with_values_that_add_refuses(void **state)
+{
+	static const char *const keys[] = {
+		"'hairpinMode':true,'promiscMode':true,", "'ipMasqBackend':'pf',", "'bridge':'a/b',",
+		"'args':{'cni':{'mac':'x'}},", "'runtimeConfig':{'mac':5},",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+		fails(7, "", "bridge", "ADD", conf_with(keys[i]));
+		ok("bridge", "DEL", conf_with(keys[i]));
+		ok("bridge", "GC", conf_with(keys[i]));
+	}
+}
+
 static void a_hundred_dels_are_as_good_as_one(void **state)
 {
 	(void)state;
@@ -470,6 +486,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(every_way_to_delete_leaves_nothing),
 		T(del_before_any_add_changes_nothing),
+		T(del_succeeds_with_values_that_add_refuses),
 		T(a_hundred_dels_are_as_good_as_one),
 		T(del_never_touches_another_namespace_at_the_path),
 		T(del_in_the_plugins_own_namespace_is_refused),

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The reference as oracle: the same configuration and environment given to Debian's Go plugins
+ * (1.1.1, so up to CNI 1.0.0) and to ours, each on a fresh host; answers and what is in the
+ * container afterwards are compared. Left out is only what chance decides: MACs, veth names.
+ */
+#include "tests/lib/call.h"
+#include "tests/lib/json.h"
+#include "tests/lib/lab.h"
+#include "tests/lib/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REFERENCE "/usr/lib/cni"
+#define LEN(a)	  (sizeof(a) / sizeof *(a))
+
+static const char *const versions[] = { "0.2.0", "0.3.1", "0.4.0", "1.0.0" };
+
+static int setup(void **state)
+{
+	(void)state;
+	if (lab_try("test ! -e /run/netns/c1"))
+		lab_netns_del("c1"); /* of a test that failed */
+	if (lab_try("test -x " REFERENCE "/bridge -a -x " REFERENCE "/ptp"))
+		lab_skip("the reference plugins are not installed");
+	return 0;
+}
+
+/* What an outcome is made of, as one text. */
+static const char *look(const char *plugin)
+{
+	bool loopback = !strcmp(plugin, "loopback");
+	char *addr = lab_out_in("c1", "ip -o addr show %s | grep -v fe80 |"
+				      " sed -E 's/^[0-9]+: //; s/ +/ /g; s/valid_lft.*//'",
+				loopback ? "lo" : "eth0");
+	char *route = lab_out_in("c1", "ip route; ip -6 route | grep -v fe80; true");
+	char *link = lab_out_in("c1", "ip -o link show %s | grep -o 'mtu [0-9]*\\|,UP'",
+				loopback ? "lo" : "eth0");
+	char *sysctl = lab_out_in("c1", "cd /proc/sys/net; grep -H . ipv6/conf/eth0/disable_ipv6"
+					" ipv6/conf/lo/disable_ipv6 %s 2>/dev/null; true",
+				  /* announced by ours in ptp too, where the reference forgot */
+				  !strcmp(plugin, "bridge") ? "ipv4/conf/eth0/arp_notify" : "");
+	char *host = lab_out("ip -o addr show | grep -v ' lo\\|fe80' | sed -E 's/^[0-9]+: //; s/ +/ /g;"
+			     " s/valid_lft.*//'; ip route; ip -6 route | grep -v fe80;"
+			     "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding;"
+			     "cat /sys/class/net/br0/mtu /sys/class/net/br0/brif/*/hairpin_mode 2>/dev/null;"
+			     "ip -o link show br0 2>/dev/null | grep -o PROMISC; true");
+	char *leases = lab_out("cd /var/lib/cni/networks/net1 2>/dev/null || exit 0;"
+			       "for f in *; do echo \"$f: $(od -An -c $f | tr -s ' \\n' ' ')\"; done");
+	const char *all = textf("-- addr\n%s\n-- route\n%s\n-- link\n%s\n-- sysctl\n%s\n-- host\n%s\n"
+				"-- leases\n%s",
+				addr, route, link, sysctl, host, leases);
+
+	free(addr);
+	free(route);
+	free(link);
+	free(sysctl);
+	free(host);
+	free(leases);
+	/*
+	 * Ways to the same end: addresses on the host are not checked for duplicates, so they can
+	 * be used at once; ptp's connected route is not made instead of removed.
+	 */
+	static const char *const same[] = { " nodad", " tentative", " noprefixroute", " onlink" };
+
+	all = text_folded(all);
+	for (size_t i = 0; i < LEN(same); i++)
+		all = text_replaced(all, same[i], "");
+	return all;
+}
+
+struct outcome {
+	const char *add, *after_add, *check, *del, *after_del;
+	int status, del_status;
+};
+
+static const char *run(const char *dir, const char *plugin, const char *verb, const char *conf,
+		       const char *args, int *status)
+{
+	const struct lab_call c = {
+		.plugin = textf("%s/%s", dir, plugin), .verb = verb, .cid = "c1",
+		.netns = LAB_NETNS("c1"), .ifname = !strcmp(plugin, "loopback") ? "lo" : "eth0",
+		.args = args, .path = dir, .conf = conf,
+	};
+	struct lab_result r;
+
+	lab_call(&c, &r);
+	*status = r.status;
+	free(r.err);
+	return text_folded(text_keep(r.out));
+}
+
+static struct outcome play(const char *dir, const char *plugin, const char *conf, const char *args)
+{
+	bool lo = !strcmp(plugin, "loopback"), link = strcmp(plugin, "host-local") != 0;
+	struct outcome o;
+	int status;
+
+	lab_netns_new("c1");
+	/* the reference waits seconds for duplicates of IPv6 addresses */
+	lab_sh_in("c1", "echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad");
+	lab_sh("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad");
+
+	const struct lab_call c = {
+		.plugin = textf("%s/%s", dir, plugin), .verb = "ADD", .cid = "c1",
+		.netns = LAB_NETNS("c1"), .ifname = lo ? "lo" : "eth0",
+		.args = args, .path = dir, .conf = conf,
+	};
+	struct lab_result r;
+
+	lab_call(&c, &r);
+	o.status = r.status;
+	o.add = text_folded(r.out);
+	o.after_add = r.status == 0 && link ? look(plugin) : "";
+	o.check = "";
+	if (r.status == 0 && (strstr(conf, "\"0.4.0\"") || strstr(conf, "\"1.0.0\"")))
+		o.check = textf("%s", run(dir, plugin, "CHECK",
+					  text_keep(json_with(conf, "prevResult", r.out)), args,
+					  &status));
+	lab_result_clear(&r);
+	o.del = run(dir, plugin, "DEL", conf, args, &o.del_status);
+
+	char *left = lab_out("ls /var/lib/cni/networks/net1 2>/dev/null | tr '\\n' ' ';"
+			     "ip -n c1 -o link | grep -c eth0; true");
+
+	o.after_del = text_keep(left);
+	lab_netns_del("c1");
+	call_reset_host();
+	return o;
+}
+
+/* The members of one that the other lacks or has otherwise; order and an empty "dns" do not count. */
+static bool covers(const char *a, const char *b, const char *path)
+{
+	bool object = *at(a, path) == '{', same = true;
+	int n = json_count(a, path);
+
+	if (n < 0) {
+		char *value = json_find(b, path);
+
+		same = value && !strcmp(value, at(a, path));
+		free(value);
+		return same;
+	}
+	for (int i = 0; same && i < n; i++) {
+		char *key = object ? json_key(a, path, i) : NULL;
+		const char *sub = object ? textf("%s/%s", path, key) : textf("%s/%d", path, i);
+
+		if (strcmp(sub, "/dns") || json_count(a, sub) != 0)
+			same = covers(a, b, sub);
+		free(key);
+	}
+	return same;
+}
+
+/*
+ * From 1.0.0 on newer releases of the reference sort the keys and leave out an empty "dns", as ours
+ * do; 1.1.1 did not yet. Before, the texts are the same to the byte.
+ */
+static bool same_answer(const char *conf, const char *a, const char *b)
+{
+	if (!strstr(conf, "\"cniVersion\":\"1.0.0\""))
+		return !strcmp(a, b);
+	return covers(a, b, "") && covers(b, a, "");
+}
+
+static void compare(const char *plugin, const char *conf, const char *args)
+{
+	struct outcome ref = play(REFERENCE, plugin, conf, args);
+	struct outcome our = play(lab_bin(), plugin, conf, args);
+
+	/* who refuses may refuse in other words, but both refuse */
+	if (ref.status != our.status || (ref.status == 0 && !same_answer(conf, ref.add, our.add)))
+		lab_fail("%s < %s\nthe reference (%d): %s\nours (%d): %s", plugin, conf, ref.status,
+			 ref.add, our.status, our.add);
+	if (strcmp(ref.after_add, our.after_add))
+		lab_fail("%s < %s\nafter the reference's ADD:\n%s\nafter ours:\n%s", plugin, conf,
+			 ref.after_add, our.after_add);
+	if (strcmp(ref.check, our.check))
+		lab_fail("%s < %s: CHECK of the reference: %s\nours: %s", plugin, conf, ref.check,
+			 our.check);
+	if (our.del_status > ref.del_status)
+		lab_fail("%s < %s: DEL of the reference succeeds, ours says: %s", plugin, conf, our.del);
+	/* what it refused leaves nothing with ours, not even a lease directory */
+	if (ref.status == 0 && strcmp(ref.after_del, our.after_del))
+		lab_fail("%s < %s: after DEL of the reference: %s\nof ours: %s", plugin, conf,
+			 ref.after_del, our.after_del);
+}
+
+struct question {
+	const char *keys, *args;
+};
+
+static void ask(const char *plugin, const struct question *q, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		for (size_t v = 0; v < LEN(versions); v++)
+			/* the first in every version, the others in turn */
+			if (i == 0 || v == i % LEN(versions))
+				compare(plugin,
+					jsonf("{'cniVersion':'%s','name':'net1','type':'%s'%s}",
+					      versions[v], plugin, q[i].keys),
+					q[i].args ? q[i].args : "");
+}
+
+#define R4    "[{'subnet':'10.1.0.0/24'}]"
+#define R6    "[{'subnet':'fd00:1::/64'}]"
+#define IPAM4 "'ipam':{'type':'host-local','subnet':'10.1.0.0/24'}"
+#define IPAM  "'ipam':{'type':'host-local','ranges':[" R4 "," R6 "],'routes':[{'dst':'0.0.0.0/0'}," \
+	      "{'dst':'::/0'},{'dst':'10.99.0.0/16','gw':'10.1.0.7'}]}"
+
+static void bridge_answers_and_does_as_the_reference(void **state)
+{
+	static const struct question q[] = {
+		{ ",'bridge':'br0','isGateway':true," IPAM, NULL },
+		{ ",'bridge':'br0'," IPAM4, NULL },
+		{ ",'bridge':'br0','isDefaultGateway':true," IPAM4, NULL },
+		{ ",'bridge':'br0','isDefaultGateway':true,'ipam':{'type':'host-local','ranges':[" R4
+		  "," R6 "]}", NULL },
+		{ ",'bridge':'br0','mtu':1400,'hairpinMode':true," IPAM4, NULL },
+		{ ",'bridge':'br0','promiscMode':true," IPAM4, NULL },
+		{ ",'bridge':'br0','hairpinMode':true,'promiscMode':true," IPAM4, NULL },
+		{ ",'bridge':'br0','enabledad':false," IPAM, NULL },
+		{ ",'bridge':'br0','dns':{'nameservers':['192.0.2.1'],'domain':'d','search':['s'],"
+		  "'options':['o']}," IPAM4, NULL },
+		{ ",'bridge':'br0','dns':{'nameservers':[]}," IPAM4, NULL },
+		{ ",'bridge':'br0'," IPAM4, "MAC=02:00:00:00:00:01" },
+		{ ",'bridge':'br0'," IPAM4, "IgnoreUnknown=1;K8S_POD_NAME=x;IP=10.1.0.9" },
+		{ ",'bridge':'br0'," IPAM4, "FOO=bar" },
+		{ ",'bridge':'br0','args':{'cni':{'ips':['10.1.0.33']}}," IPAM4, NULL },
+		{ ",'bridge':'br0','RuntimeConfig':{'IPs':['10.1.0.44/24']}," IPAM4, NULL },
+		{ ",'bridge':'br0','Bridge':'br1'," IPAM4, NULL },
+		{ ",'bridge':'br0','mtu':'1400'," IPAM4, NULL },
+		{ ",'bridge':'br0','isGateway':1," IPAM4, NULL },
+		{ ",'bridge':'br0','isGateway':null," IPAM4, NULL },
+		{ ",'bridge':'br0','ipam':{'type':'host-local','ranges':[" R4
+		  ",[{'subnet':'10.2.0.0/24'}]]}", NULL },
+		{ ",'bridge':'br0','isGateway':true,'ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
+		  "'gateway':'10.1.0.254','routes':[{'dst':'0.0.0.0/0'}]}", NULL },
+		{ ",'bridge':'br0','ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
+		  "'rangeStart':'10.1.0.40','rangeEnd':'10.1.0.41'}", NULL },
+		{ ",'bridge':'br0','ipam':{'type':'host-local','subnet':'10.1.0.7/24'}", NULL },
+		{ ",'bridge':'br0','ipam':{'type':'nothing-of-the-kind'}", NULL },
+	};
+
+	(void)state;
+	ask("bridge", q, LEN(q));
+}
+
+static void ptp_answers_and_does_as_the_reference(void **state)
+{
+	static const struct question q[] = {
+		{ "," IPAM, NULL },
+		{ "," IPAM4, NULL },
+		{ ",'mtu':1400," IPAM4, NULL },
+		{ ",'dns':{'nameservers':['192.0.2.1']}," IPAM4, NULL },
+		{ ",'ipam':{'type':'host-local','ranges':[" R6 "]}", NULL },
+		{ ",'ipam':{'type':'host-local','subnet':'10.1.0.0/24','gateway':'10.1.0.254'}", NULL },
+		{ ",'mtu':-1.5," IPAM4, NULL },
+	};
+
+	(void)state;
+	ask("ptp", q, LEN(q));
+}
+
+static void loopback_answers_and_does_as_the_reference(void **state)
+{
+	(void)state;
+	/* not before 1.0.0: there 1.1.1 prints the newer form under the older version's name */
+	compare("loopback", jsonf("{'cniVersion':'1.0.0','name':'net1','type':'loopback'}"), "");
+}
+
+static void host_local_answers_as_the_reference(void **state)
+{
+	static const struct question q[] = {
+		{ "," IPAM, NULL },
+		{ "," IPAM4, NULL },
+		{ "," IPAM4, "IP=10.1.0.77" },
+		{ "," IPAM4, "IP=10.9.0.77" },
+		{ ",'ipam':{'type':'host-local','ranges':[" R4 "," R4 "]}", NULL },
+		{ ",'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/31'}]]}", NULL },
+		{ ",'ipam':{'type':'host-local','ranges':[]}", NULL },
+		{ ",'ipam':{'type':'host-local'}", NULL },
+	};
+
+	(void)state;
+	ask("host-local", q, LEN(q));
+}
+
+/* What one suite has attached, the other can check and take away: upgrade and downgrade. */
+static void either_suite_ends_what_the_other_began(void **state)
+{
+	static const char *const plugins[] = { "bridge", "ptp" };
+	const char *dirs[] = { REFERENCE, lab_bin() };
+
+	(void)state;
+	for (size_t p = 0; p < LEN(plugins); p++)
+		for (int first = 0; first < 2; first++) {
+			const char *conf = jsonf("{'cniVersion':'1.0.0','name':'net1','type':'%s',"
+						 "'bridge':'br0','isGateway':true," IPAM4 "}",
+						 plugins[p]);
+			const struct lab_call add = {
+				.plugin = textf("%s/%s", dirs[first], plugins[p]), .verb = "ADD",
+				.cid = "c1", .netns = LAB_NETNS("c1"), .ifname = "eth0", .args = "",
+				.path = dirs[first], .conf = conf,
+			};
+			struct lab_result r;
+			int status;
+
+			lab_netns_new("c1");
+			lab_call(&add, &r);
+			assert_int_equal(r.status, 0);
+
+			const char *prev = text_keep(json_with(conf, "prevResult", r.out));
+
+			lab_result_clear(&r);
+			(void)run(dirs[!first], plugins[p], "DEL", prev, "", &status);
+			assert_int_equal(status, 0);
+			lab_sh("! ls /sys/class/net | grep -q veth &&"
+			       "! ls /var/lib/cni/networks/net1 | grep -q ^10");
+			lab_netns_del("c1");
+			call_reset_host();
+		}
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, setup)
+	const struct CMUnitTest tests[] = {
+		T(bridge_answers_and_does_as_the_reference),
+		T(ptp_answers_and_does_as_the_reference),
+		T(loopback_answers_and_does_as_the_reference),
+		T(host_local_answers_as_the_reference),
+		T(either_suite_ends_what_the_other_began),
+	};
+
+	return cmocka_run_group_tests(tests, lab_setup, NULL);
+}
