@@ -410,7 +410,7 @@ void trace_linger(const struct plan *plan)
 	if (!run.tree.count)
 		return;
 	(void)setsid();
-	(void)chdir("/");
+	(void)!chdir("/");
 	(void)prctl(PR_SET_NAME, "stepper-linger");
 	(void)syscall(SYS_close_range, 0u, ~0u, 0u);
 	run.deadline_ms = now_ms() + plan->linger_s * 1000LL;
