@@ -312,7 +312,6 @@ const struct verb verb_cni = {
 	.run = run,
 	.examples =
 		"  ip netns add web; CNI_PATH=/opt/cni/bin naru cni add mynet /run/netns/web\n"
-		"  CAP_ARGS='{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}]}' \\\n"
-		"    naru cni add mynet /run/netns/web\n"
+		"  CAP_ARGS='{\"mac\":\"02:00:00:00:00:01\"}' naru cni add mynet /run/netns/web\n"
 		"  naru cni del mynet /run/netns/web\n",
 };

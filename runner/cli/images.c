@@ -23,8 +23,7 @@ struct images_opts {
 };
 
 static const struct opt options[] = {
-	OPT_FLAG('a', "all", struct images_opts, all,
-		 "accepted for docker's sake: there are no intermediate images"),
+	OPT_FLAG('a', "all", struct images_opts, all, "for docker's sake: no image is hidden"),
 	OPT_FLAG('q', "quiet", struct images_opts, quiet, "ids only"),
 	OPT_FLAG(0, "no-trunc", struct images_opts, no_trunc, "whole ids"),
 	OPT_OUTPUT(struct images_opts, output),
