@@ -25,8 +25,10 @@ static double log2_of(double x)
 {
 	double r = 0, bit = 1;
 
-	for (; x >= 2; x /= 2)
+	while (x >= 2) {
+		x /= 2;
 		r++;
+	}
 	for (int i = 0; i < 48; i++) {
 		bit /= 2;
 		x *= x;

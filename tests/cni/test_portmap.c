@@ -562,8 +562,8 @@ static void check_notices_what_is_missing(void **state)
 	static const char *const tampers[] = {
 		"nft delete element inet naru dnat4 { tcp . 8080 }",
 		"nft delete element inet naru dnat6 { tcp . 8080 }",
-		"nft delete element inet naru dnat4 { tcp . 8080 };"
-		"nft add element inet naru dnat4 { tcp . 8080 : 10.1.0.77 . 80 }",
+		("nft delete element inet naru dnat4 { tcp . 8080 };"
+		"nft add element inet naru dnat4 { tcp . 8080 : 10.1.0.77 . 80 }"),
 		"nft flush map inet naru range4",
 		"nft flush chain inet naru hostports",
 		"nft flush chain inet naru prerouting",

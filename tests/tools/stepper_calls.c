@@ -236,8 +236,8 @@ unsigned short call_filter(struct sock_filter *prog, bool faults)
 	unsigned short n = 0;
 
 	_Static_assert(4 + 2 * NCALLS + 1 <= CALL_FILTER_MAX, "the filter outgrew its buffer");
-	for (; n < sizeof head / sizeof head[0]; n++)
-		prog[n] = head[n];
+	for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
+		prog[n++] = head[i];
 	for (size_t i = 0; i < NCALLS; i++) {
 		if (calls[i].class == CALL_FAULT && !faults)
 			continue;

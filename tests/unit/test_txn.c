@@ -219,6 +219,7 @@ static void a_journal_has_each_record_before_its_act(void **state)
 
 	(void)state;
 	cleanup_fd int fd = journal_open(&t);
+	assert_true(fd >= 0);
 	t.ctx = &s;
 	assert_non_null(txn_reserve_at(&t, &op_note, UNDO_CONT, 7, "eth0", "a \"quoted\" \n one", "b", NULL));
 	assert_non_null(reserve(&t, "2"));
@@ -239,6 +240,7 @@ static void a_record_taken_back_is_not_replayed(void **state)
 
 	(void)state;
 	cleanup_fd int fd = journal_open(&t);
+	assert_true(fd >= 0);
 	assert_non_null(reserve(&t, "1"));
 	assert_non_null(reserve(&t, "2"));
 	txn_drop(&t);
@@ -342,6 +344,7 @@ static void a_line_that_could_not_be_written_whole_is_cut_off_again(void **state
 
 	(void)state;
 	cleanup_fd int fd = journal_open(&t);
+	assert_true(fd >= 0);
 	assert_non_null(reserve(&t, "1"));
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
@@ -391,6 +394,7 @@ static void what_was_there_before_is_neither_changed_nor_undone(void **state)
 
 	(void)state;
 	cleanup_fd int fd = journal_open(&t);
+	assert_true(fd >= 0);
 	(void)snprintf(file, sizeof file, "%s/file", dir);
 	(void)snprintf(sub, sizeof sub, "%s/sub", dir);
 	assert_int_equal(mkdir(sub, 0700), 0);
