@@ -464,25 +464,6 @@ static void random_names_fold_on_request(void **state)
  * The caller's namespace is the same afterwards, and it is fast enough to be taken at every crash
  * point.
  */
-static void a_snapshot_is_cheap(void **state)
-{
-	struct timespec a, b;
-	long best = 1000000;
-
-	(void)state;
-	for (int i = 0; i < 20; i++) {
-		clock_gettime(CLOCK_MONOTONIC, &a);
-		free(take());
-		clock_gettime(CLOCK_MONOTONIC, &b);
-
-		long us = (b.tv_sec - a.tv_sec) * 1000000 + (b.tv_nsec - a.tv_nsec) / 1000;
-
-		best = us < best ? us : best;
-	}
-	printf("# best of 20 snapshots of two namespaces: %ld us\n", best);
-	assert_true(best < 50000);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -496,7 +477,6 @@ int main(void)
 		cmocka_unit_test(a_control_group_named_after_us_and_its_processes_are_noticed),
 		cmocka_unit_test(a_namespace_that_is_not_there_is_a_line_of_its_own),
 		cmocka_unit_test(random_names_fold_on_request),
-		cmocka_unit_test(a_snapshot_is_cheap),
 		cmocka_unit_test(legacy_tables_are_read_without_making_any),
 	};
 
