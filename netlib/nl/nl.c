@@ -316,6 +316,11 @@ int nl_dump(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void (*restart)(voi
 
 int nl_subscribe(struct nl *nl, unsigned group, struct err *e)
 {
+	const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
+
+	/* a socket without a port number of its own is taken for the kernel's, which is spared its own events; EINVAL: it has one */
+	if (bind(nl->fd, (const struct sockaddr *)&any, sizeof any) < 0 && errno != EINVAL)
+		return err_set(e, -errno, "bind a netlink socket (%s namespace)", nl->name);
 	if (setsockopt(nl->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
 		return err_set(e, -errno, "subscribe to kernel events (%s namespace)", nl->name);
 	return 0;
