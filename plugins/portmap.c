@@ -86,10 +86,10 @@ static int mapping_check(struct mapping *m, size_t i, struct err *e)
 	    m->map.container_port + m->map.count - 1 > 65535)
 		return err_conf(e, path, "range %u ends beyond port 65535", m->map.count);
 	m->map.proto = IPPROTO_TCP;
-	if (m->protocol && *m->protocol && proto_parse(m->protocol, &m->map.proto) < 0)
-		return err_conf(e, path, "protocol: expected tcp, udp or sctp, got \"%.40s\"",
-				m->protocol);
-	return 0;
+	if (!m->protocol || !*m->protocol || proto_parse(m->protocol, &m->map.proto) == 0)
+		return 0;
+	(void)str_copyf(path, sizeof path, "/runtimeConfig/portMappings/%zu/protocol", i);
+	return err_conf(e, path, "expected tcp, udp or sctp, got \"%.40s\"", m->protocol);
 }
 
 static int backend_check(const char *b, struct err *e)

@@ -175,12 +175,16 @@ static int word(struct lex *l)
 int json_lex(const char *text, size_t len, struct err *e)
 {
 	struct lex l = { text, len, 0, e };
+	size_t values = 1;
 	int r = 0;
 
 	while (r == 0 && l.at < len) {
 		char c = text[l.at], low = (char)(c | 0x20);
 
-		if (c == '"')
+		values += c == ',' || c == '[' || c == '{';
+		if (values > JSON_VALUES_MAX)
+			r = refuse(&l, "more than %d values", JSON_VALUES_MAX);
+		else if (c == '"')
 			r = string(&l);
 		else if (c == '-' || is_digit(c))
 			r = number(&l);

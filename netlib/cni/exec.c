@@ -26,6 +26,9 @@ extern char **environ;
 #define TYPE_MAX 256
 #define PHDRS_MAX 32
 #define NOTES_MAX 1024
+#define OWN_VARS 7
+#define DEPTH_VAR "NARU_DEPTH"
+#define DEPTH_MAX 3 /* runtime, interface plugin, IPAM plugin, and one to spare */
 
 int cni_find(const char *type, const char *path, char out[4096], struct err *e)
 {
@@ -112,21 +115,30 @@ int cni_resolve(const char *type, const char *path, struct cni_target *out, stru
 	return 0;
 }
 
+/* How many plugins ran one another until it came to us. */
+static int depth(void)
+{
+	const char *text = getenv(DEPTH_VAR);
+
+	return text ? atoi(text) : 0;
+}
+
 /*
- * The environment of a plugin: ours with the six variables of the operation. Strings are owned;
- * NULL when memory is out.
+ * The environment of a plugin: ours with the six variables of the operation and the depth. Those
+ * strings are owned; NULL when memory is out.
  */
 static char **environment(enum cni_verb verb, const struct cni_env *env)
 {
 	char **v = NULL, **slot;
 	size_t n = 0;
-	char *const own[] = {
+	char *const own[OWN_VARS] = {
 		str_fmt("CNI_COMMAND=%s", cni_verb_names[verb]),
 		str_fmt("CNI_CONTAINERID=%s", env->container ?: ""),
 		str_fmt("CNI_NETNS=%s", env->netns ?: ""),
 		str_fmt("CNI_IFNAME=%s", env->ifname ?: ""),
 		str_fmt("CNI_ARGS=%s", env->args ?: ""),
 		str_fmt("CNI_PATH=%s", env->path ?: ""),
+		str_fmt(DEPTH_VAR "=%d", depth() + 1),
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
@@ -152,7 +164,7 @@ static char **environment(enum cni_verb verb, const struct cni_env *env)
 
 static void environment_free(char **v)
 {
-	for (size_t i = 0; v && i < 6; i++)
+	for (size_t i = 0; v && i < OWN_VARS; i++)
 		free(v[i]);
 	free(v);
 }
@@ -198,6 +210,13 @@ int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, co
 
 	if (!envp)
 		return err_set(e, -ENOMEM, "run %s", path);
+	if (depth() >= DEPTH_MAX) {
+		environment_free(envp);
+		return err_code(e, -ELOOP, CNI_E_CONFIG,
+				"%s would be the %dth plugin in a row that one runs for another; does an "
+				"ipam.type name a plugin that has an ipam itself?",
+				path, DEPTH_MAX + 1);
+	}
 	r = proc_run(&spec, &res, e);
 	environment_free(envp);
 	if (r < 0)

@@ -2,6 +2,7 @@
 #include "netlib/cni/plugin.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -72,9 +73,12 @@ static int decode_own(struct cni_op *op, struct err *e)
  */
 static int decode_prev_into(struct cni_op *op, struct cni_result *out, struct err *e)
 {
-	const char *said = json_text(json_get(op->cc->prev, "cniVersion"));
+	struct json_object *given = json_get(op->cc->prev, "cniVersion");
+	const char *said = json_text(given);
 	enum cni_version v = op->cc->version;
 
+	if (given && !said)
+		return err_conf(e, "/prevResult/cniVersion", "expected string");
 	if (said && *said &&
 	    (cni_version_parse(said, CNI_V_0_1_0, &v, e) < 0 ||
 	     !cni_version_same_family(v, op->cc->version)))
@@ -238,6 +242,9 @@ int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *t
 
 /* ---- the process around it */
 
+/* Looked at before a stand-in is opened: a result that goes nowhere was not delivered. */
+static bool no_stdout;
+
 static int print_result(const struct cni_result *res, enum cni_version v, bool ipam, struct err *e)
 {
 	cleanup_str struct str s = STR_INIT;
@@ -245,7 +252,7 @@ static int print_result(const struct cni_result *res, enum cni_version v, bool i
 
 	if (r < 0)
 		return r;
-	r = fd_write_all(STDOUT_FILENO, s.p, s.len);
+	r = no_stdout ? -EBADF : fd_write_all(STDOUT_FILENO, s.p, s.len);
 	return r < 0 ? err_set(e, r, "write the result to stdout") : 0;
 }
 
@@ -329,6 +336,7 @@ int cni_main(const struct cni_plugin *p)
 	const char *command = getenv("CNI_COMMAND");
 	struct err e = ERR_INIT;
 
+	no_stdout = fcntl(STDOUT_FILENO, F_GETFD) < 0;
 	if (fd_sanitize() < 0)
 		return 1;
 	(void)umask(022);
