@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,9 +14,18 @@
 #include "netlib/base/str.h"
 #include "netlib/net/netns.h"
 
+/* ".." as a component; "eth..0" is an interface's name */
+static bool climbs(const char *name)
+{
+	for (const char *p = name; (p = strstr(p, "..")); p += 2)
+		if (p > name && p[-1] == '/' && (p[2] == '/' || !p[2]))
+			return true;
+	return false;
+}
+
 static int path_of(const char *name, char *path, size_t size, struct err *e)
 {
-	if (!str_starts(name, "net/") || strstr(name, "..") || str_copyf(path, size, "/proc/sys/%s", name) < 0)
+	if (!str_starts(name, "net/") || climbs(name) || str_copyf(path, size, "/proc/sys/%s", name) < 0)
 		return err_say(e, -EINVAL, "sysctl %.100s: expected a name below net/ without \"..\"", name);
 	return 0;
 }
