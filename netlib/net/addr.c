@@ -31,7 +31,7 @@ static void put_addr(struct nlmsg *m, uint16_t type, uint16_t flags, uint32_t in
 void addr_put(struct nlmsg *m, uint32_t index, const struct ip_prefix *p, uint32_t flags)
 {
 	put_addr(m, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, p);
-	if (p->addr.family == AF_INET && p->len < 31) {
+	if (p->addr.family == AF_INET && p->len < 31 && !ip_is_loopback(&p->addr)) {
 		struct ip_addr brd = ip_last(p);
 
 		nlmsg_ip(m, IFA_BROADCAST, &brd);
