@@ -100,7 +100,7 @@ static const struct field range_fields[] = {
 	FIELD_TEXT("rangeEnd", struct ip_range, end, ip_parse_field, "an address"),
 	FIELD_TEXT("gateway", struct ip_range, gateway, ip_parse_field, "an address"),
 	FIELD_FN("exclude", struct ip_range, exclude, decode_exclude),
-	FIELD_END
+	FIELD_END,
 };
 
 static int decode_sets(struct doc *d, struct json_object *v, void *member, const char *path,
@@ -165,11 +165,12 @@ static const struct field ipam_fields[] = {
 	FIELD_STR("dataDir", CONF, ipam.data_dir),
 	FIELD_STR("resolvConf", CONF, ipam.resolv_conf),
 	FIELD_FN("exclude", CONF, ipam.exclude, decode_exclude),
-	FIELD_END
+	FIELD_END,
 };
 static const struct field runtime_fields[] = {
 	FIELD_FN("ipRanges", CONF, runtime.sets, decode_sets),
-	FIELD_FN("ips", CONF, runtime.ips, decode_ips), FIELD_END
+	FIELD_FN("ips", CONF, runtime.ips, decode_ips),
+	FIELD_END,
 };
 static const struct field args_cni_fields[] = { FIELD_FN("ips", CONF, args_ips, decode_ips),
 						FIELD_END };

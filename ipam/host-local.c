@@ -93,8 +93,8 @@ static int undo_one(struct store *s, const struct lease_owner *o, char *word, st
 		return err_say(e, -EINVAL, "release \"%s\": expected set=address=marker", word);
 	struct ip_addr now = store_last(s, l.set);
 	if (ip_eq(&now, &l.addr)) { /* nobody has gone on from there */
-		int r = ip_is_set(&l.before) ? store_mark(s, l.set, &l.before, e)
-					     : store_unmark(s, l.set, e);
+		int r = ip_is_set(&l.before) ? store_mark(s, l.set, &l.before, e) :
+					       store_unmark(s, l.set, e);
 
 		if (r < 0)
 			return r;
@@ -247,8 +247,8 @@ static int choose_all(struct pick *p, struct ip_addr *out, struct undo_lease *un
 		undo[i].before = store_last(p->s, i);
 		if ((r = check_duplicate(p, i, e)) < 0)
 			return r;
-		r = ip_is_set(&c->want[i]) ? choose_wanted(p, i, &c->want[i], &out[i], e)
-					   : choose_next(p, i, &undo[i].before, &out[i], e);
+		r = ip_is_set(&c->want[i]) ? choose_wanted(p, i, &c->want[i], &out[i], e) :
+					     choose_next(p, i, &undo[i].before, &out[i], e);
 		if (r < 0)
 			return r;
 		undo[i].addr = out[i];

@@ -62,9 +62,9 @@ int index_get(const struct index *ix, const char *key, struct index_entry *out)
 
 	*out = (struct index_entry){ 0 };
 	if (n < 0)
-		return errno == ENOENT	 ? 0
-		       : errno == EINVAL ? 1
-					 : -errno; /* EINVAL: something else lies there */
+		return errno == ENOENT ? 0 :
+		       errno == EINVAL ? 1 :
+					 -errno; /* EINVAL: something else lies there */
 	text[n] = 0;
 	int r = entry_parse(text, out);
 	if (r < 0)

@@ -197,9 +197,9 @@ static int decode_args(struct doc *d, struct json_object *v, void *member, const
 		return err_set(e, -ENOMEM, "decode %s", path);
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *pair = json_at(v, i);
-		const char *key = json_is_array(pair) && json_len(pair) == 2
-					  ? json_text(json_at(pair, 0))
-					  : NULL;
+		const char *key = json_is_array(pair) && json_len(pair) == 2 ?
+					  json_text(json_at(pair, 0)) :
+					  NULL;
 		const char *value = key ? json_text(json_at(pair, 1)) : NULL;
 
 		if (!value)
@@ -218,7 +218,7 @@ static const struct field entry_fields[] = {
 	FIELD_RAW("capabilityArgs", struct cache_entry, caps),
 	FIELD_RAW("result", struct cache_entry, result),
 	{ .key = "cniArgs", .type = FIELD_T_FN, .off = 0, .fn = decode_args },
-	FIELD_END
+	FIELD_END,
 };
 
 static int entry_parse(struct cache_entry *c, const char *text, size_t len, struct err *e)

@@ -318,3 +318,27 @@ int common_masq_backend(const char *text, struct err *e)
 	return err_conf(e, "/ipMasqBackend", "expected \"nftables\" or \"iptables\", got \"%.40s\"",
 			text);
 }
+
+/* Does a value ask for anything? Numbers do unless 0. */
+static bool asks(struct json_object *v)
+{
+	int64_t n;
+
+	if (json_text(v))
+		return *json_text(v) != 0;
+	if (json_int(v, &n) == 0)
+		return n != 0;
+	if (json_is_array(v))
+		return json_len(v) > 0;
+	return json_true(v) || json_is_object(v);
+}
+
+int common_refuse(const struct cni_op *op, const char *const *keys, struct err *e)
+{
+	for (; *keys; keys++)
+		if (asks(json_get(op->cc->doc.root, *keys)))
+			return err_code(e, -EOPNOTSUPP, CNI_E_FIELD,
+					"/%s: %s does not support this key yet; leave it out",
+					*keys, op->plugin->name);
+	return 0;
+}

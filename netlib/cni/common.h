@@ -51,6 +51,13 @@ int common_masq_del(struct cni_op *op, struct err *e);
 int common_masq_check(struct cni_op *op, struct err *e);
 int common_masq_gc(struct cni_op *op, struct err *e);
 int common_masq_status(struct cni_op *op, struct err *e);
+/*
+ * Keys of the reference that this version lacks, NULL-terminated: one that asks for something
+ * (true, a number, a text, a list with elements) is refused by name with code 2, never ignored.
+ * unset (false, 0, "", [], null) is what we do anyway.
+ */
+int common_refuse(const struct cni_op *op, const char *const *keys, struct err *e);
+
 /* ipMasqBackend: 0, or an error that says what can be had. */
 int common_masq_backend(const char *text, struct err *e);
 struct fw_owner common_owner(const struct cni_op *op);

@@ -95,8 +95,8 @@ static int choose_version(const struct head *h, enum cni_version *out, struct er
 		if (cni_version_parse(text, CNI_V_0_1_0, &v, &why) < 0) {
 			if (why.code == CNI_E_VERSION) /* newer than this implementation */
 				continue;
-			return i < h->nversions ? err_conf(e, "/cniVersions", "%s", why.text)
-						: err_conf(e, "/cniVersion", "%s", why.text);
+			return i < h->nversions ? err_conf(e, "/cniVersions", "%s", why.text) :
+						  err_conf(e, "/cniVersion", "%s", why.text);
 		}
 		if (!any || v > *out)
 			*out = v;
@@ -144,8 +144,8 @@ static int add_inlined(struct netlist *n, const struct head *h, struct err *e)
 
 	if (!h->plugins)
 		return h->only_inlined ? err_conf(e, "/loadOnlyInlinedPlugins",
-						  "is true, and there is no 'plugins' key")
-				       : 0;
+						  "is true, and there is no 'plugins' key") :
+					 0;
 	if (!json_is_array(h->plugins))
 		return err_conf(e, "/plugins", "expected array of objects");
 	if (!json_len(h->plugins))
@@ -337,8 +337,8 @@ static int add_directory(struct netlist *n, const char *file, struct err *e)
 {
 	static const char *const suffixes[] = { ".conf", NULL };
 	const char *slash = strrchr(file, '/');
-	cleanup_free char *dir = slash ? str_fmt("%.*s/%s", (int)(slash - file), file, n->name)
-				       : str_fmt("./%s", n->name);
+	cleanup_free char *dir = slash ? str_fmt("%.*s/%s", (int)(slash - file), file, n->name) :
+					 str_fmt("./%s", n->name);
 	cleanup_files struct files files = { 0 };
 	int r;
 

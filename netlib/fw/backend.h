@@ -7,18 +7,23 @@
 
 #include "netlib/fw/fw.h"
 
-/* What stands behind fw.h: one table of functions for each backend. A backend's object begins with struct fw. */
+/*
+ * What stands behind fw.h: one table of functions for each backend. A backend's object begins with
+ * struct fw.
+ */
 struct fw_ops {
 	const char *name;
 	void (*close)(struct fw *fw);
 	int (*add)(struct fw *fw, const struct fw_plan *p, struct err *e);
-	int (*del)(struct fw *fw, const struct fw_owner *owner, unsigned parts, const struct fw_plan *hint, struct err *e);
+	int (*del)(struct fw *fw, const struct fw_owner *owner, unsigned parts,
+		   const struct fw_plan *hint, struct err *e);
 	int (*check)(struct fw *fw, const struct fw_plan *p, struct err *e);
-	int (*gc)(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid, unsigned parts,
-		  struct err *e);
+	int (*gc)(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid,
+		  unsigned parts, struct err *e);
 	int (*sweep)(struct fw *fw, struct err *e);
-	int (*each)(struct fw *fw, int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg,
-		    struct err *e);
+	int (*each)(struct fw *fw,
+		    int (*fn)(const char *owner, const char *what, const char *text, void *arg),
+		    void *arg, struct err *e);
 };
 
 struct fw {
@@ -28,9 +33,10 @@ struct fw {
 int nft_open(struct fw **out, struct err *e);
 
 /*
- * The lock around changes that depend on what was read before: /run/naru/fw.lock, at most 5 s, then -EAGAIN with code 11. Returns
- * the descriptor whose closing unlocks. It only keeps our own processes from disturbing each other; what makes a change safe is the
- * kernel's generation number. So where it cannot be made (a read-only /run) the descriptor is -1 and work goes on.
+ * The lock around changes that depend on what was read before: /run/naru/fw.lock, at most 5 s, then
+ * -EAGAIN with code 11. Returns the descriptor whose closing unlocks. It only keeps our own
+ * processes from disturbing each other; what makes a change safe is the kernel's generation number.
+ * So where it cannot be made (a read-only /run) the descriptor is -1 and work goes on.
  */
 int fw_lock(int *fd, struct err *e);
 
@@ -40,7 +46,10 @@ struct fw_retry {
 	unsigned attempts;
 };
 #define FW_RETRY_INIT { 0 }
-/* Sleeps a little: 0; or -EAGAIN, code 11, when 5 s are over: "<what>: the rule set kept changing..." */
+/*
+ * Sleeps a little: 0; or -EAGAIN, code 11, when 5 s are over: "<what>: the rule set kept
+ * changing..."
+ */
 int fw_retry_wait(struct fw_retry *t, const char *what, struct err *e);
 
 #endif

@@ -17,7 +17,7 @@
 #define LOCK_DIR "/run/naru"
 #define LOCK_NAME "fw.lock"
 #define PATIENCE_MS 5000
-#define CODE_TRY_AGAIN 11	/* CNI 1.1.0 "Error": try again later */
+#define CODE_TRY_AGAIN 11 /* CNI 1.1.0 "Error": try again later */
 
 static int choose(enum fw_backend *backend, struct err *e)
 {
@@ -29,7 +29,8 @@ static int choose(enum fw_backend *backend, struct err *e)
 	if (!env || !*env || !strcmp(env, "nftables"))
 		return 0;
 	if (strcmp(env, "iptables") != 0)
-		return err_say(e, -EINVAL, "NARU_FW_BACKEND: expected nftables or iptables, got %.40s", env);
+		return err_say(e, -EINVAL,
+			       "NARU_FW_BACKEND: expected nftables or iptables, got %.40s", env);
 	*backend = FW_IPTABLES;
 	return 0;
 }
@@ -41,7 +42,9 @@ int fw_open(struct fw **out, enum fw_backend backend, struct err *e)
 	if (r < 0)
 		return r;
 	if (backend == FW_IPTABLES)
-		return err_say(e, -EOPNOTSUPP, "this build has no iptables backend yet; unset NARU_FW_BACKEND or set it to nftables");
+		return err_say(
+			e, -EOPNOTSUPP,
+			"this build has no iptables backend yet; unset NARU_FW_BACKEND or set it to nftables");
 	return nft_open(out, e);
 }
 
@@ -56,7 +59,8 @@ int fw_add(struct fw *fw, const struct fw_plan *p, struct err *e)
 	return fw->ops->add(fw, p, e);
 }
 
-int fw_del(struct fw *fw, const struct fw_owner *owner, unsigned parts, const struct fw_plan *hint, struct err *e)
+int fw_del(struct fw *fw, const struct fw_owner *owner, unsigned parts, const struct fw_plan *hint,
+	   struct err *e)
 {
 	return fw->ops->del(fw, owner, parts, hint, e);
 }
@@ -66,7 +70,8 @@ int fw_check(struct fw *fw, const struct fw_plan *p, struct err *e)
 	return fw->ops->check(fw, p, e);
 }
 
-int fw_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid, unsigned parts, struct err *e)
+int fw_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid,
+	  unsigned parts, struct err *e)
 {
 	return fw->ops->gc(fw, network, valid, nvalid, parts, e);
 }
@@ -76,7 +81,9 @@ int fw_sweep(struct fw *fw, struct err *e)
 	return fw->ops->sweep(fw, e);
 }
 
-int fw_each(struct fw *fw, int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg, struct err *e)
+int fw_each(struct fw *fw,
+	    int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg,
+	    struct err *e)
 {
 	return fw->ops->each(fw, fn, arg, e);
 }
@@ -88,7 +95,8 @@ int fw_lock(int *fd, struct err *e)
 	cleanup_fd int dir = file_open_dir(AT_FDCWD, LOCK_DIR, NULL);
 	if (dir < 0)
 		return 0;
-	cleanup_fd int lock = openat(dir, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	cleanup_fd int lock = openat(dir, LOCK_NAME,
+				     O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (lock < 0)
 		return 0;
 	int r = file_lock(lock, PATIENCE_MS, LOCK_DIR "/" LOCK_NAME, e);
@@ -114,11 +122,17 @@ int fw_retry_wait(struct fw_retry *t, const char *what, struct err *e)
 	if (!t->attempts++)
 		t->began_us = now;
 	if (now - t->began_us > PATIENCE_MS * 1000)
-		return err_code(e, -EAGAIN, CODE_TRY_AGAIN, "%s: somebody else changed the rule set during each of %u attempts in %d s; "
-				"try again later", what, t->attempts, PATIENCE_MS / 1000);
+		return err_code(
+			e, -EAGAIN, CODE_TRY_AGAIN,
+			"%s: somebody else changed the rule set during each of %u attempts in %d s; "
+			"try again later",
+			what, t->attempts, PATIENCE_MS / 1000);
 	if (getrandom(&dice, sizeof dice, GRND_NONBLOCK) != sizeof dice)
 		dice = (uint32_t)now;
-	/* at first only as long as a commit takes; a busy rule set is met between two commits, not waited out */
+	/*
+	 * at first only as long as a commit takes; a busy rule set is met between two commits, not
+	 * waited out
+	 */
 	uint32_t most_us = t->attempts < 8 ? 25u << t->attempts : 5000;
 	(void)nanosleep(&(struct timespec){ .tv_nsec = (long)(dice % most_us) * 1000 }, NULL);
 	return 0;

@@ -10,31 +10,40 @@
 #include "netlib/ip/port.h"
 
 /*
- * The firewall as intent. Callers say what an attachment needs; rules.c turns that into neutral rules, sets and map elements;
- * a backend (nft.c through libnftnl; ipt.c through libiptc comes beside it) puts them into the kernel in one transaction.
- * Everything belongs to the network namespace of the caller (the host's).
+ * The firewall as intent. Callers say what an attachment needs; rules.c turns that into neutral
+ * rules, sets and map elements; a backend (nft.c through libnftnl; ipt.c through libiptc comes
+ * beside it) puts them into the kernel in one transaction. Everything belongs to the network
+ * namespace of the caller (the host's).
  */
 struct err;
 struct fw;
 
 enum fw_backend { FW_AUTO, FW_NFTABLES, FW_IPTABLES };
 
-/* Who an element belongs to. The three strings make the owner's key; they are kept (cut to fit) with each element. */
+/*
+ * Who an element belongs to. The three strings make the owner's key; they are kept (cut to fit)
+ * with each element.
+ */
 struct fw_owner {
 	const char *network, *container, *ifname;
 };
 
-/* Packets from addr to anywhere outside its prefix (multicast excepted) get the outgoing interface's address. */
+/*
+ * Packets from addr to anywhere outside its prefix (multicast excepted) get the outgoing
+ * interface's address.
+ */
 struct fw_masq {
-	struct ip_prefix addr;		/* the container's address with its subnet's length */
+	struct ip_prefix addr; /* the container's address with its subnet's length */
 };
 
 /* Packets to a port of this machine go to the container. */
 struct fw_dnat {
 	struct port_map map;
-	struct ip_prefix to;		/* container address with its subnet's length, same family as map.host_ip if that is set */
-	bool snat;			/* hairpin and localhost connections get our address as source, so that answers come back */
-	bool masq_all;			/* with snat: every connection through the port does */
+	/* container address with its subnet's length, same family as map.host_ip if that is set */
+	struct ip_prefix to;
+	/* hairpin and localhost connections get our address as source, so that answers come back */
+	bool snat;
+	bool masq_all; /* with snat: every connection through the port does */
 };
 
 struct fw_plan {
@@ -45,49 +54,73 @@ struct fw_plan {
 	size_t ndnat;
 };
 
-/* Parts of an attachment's state, for deletion: bridge deletes its masquerade without touching portmap's ports. */
+/*
+ * Parts of an attachment's state, for deletion: bridge deletes its masquerade without touching
+ * portmap's ports.
+ */
 enum { FW_MASQ = 1, FW_DNAT = 2 };
 
 /*
- * Opens the firewall of the calling thread's network namespace. FW_AUTO follows the environment variable NARU_FW_BACKEND, else
- * nftables. -EOPNOTSUPP when this build has no such backend; what the kernel lacks is said by the first verb that needs it, so
- * that deleting works without. fw_close never waits for the kernel's grace period (after a deletion the socket is handed to a
+ * Opens the firewall of the calling thread's network namespace. FW_AUTO follows the environment
+ * variable NARU_FW_BACKEND, else nftables. -EOPNOTSUPP when this build has no such backend; what
+ * the kernel lacks is said by the first verb that needs it, so that deleting works without.
+ * fw_close never waits for the kernel's grace period (after a deletion the socket is handed to a
  * short-lived process, nobody's child, that closes it).
  */
 int fw_open(struct fw **out, enum fw_backend backend, struct err *e);
 void fw_close(struct fw *fw);
-static inline void fw_close_p(struct fw **fw) { if (*fw) fw_close(*fw); }
+static inline void fw_close_p(struct fw **fw)
+{
+	if (*fw)
+		fw_close(*fw);
+}
 #define cleanup_fw __attribute__((cleanup(fw_close_p)))
 
 /*
- * Adds everything in the plan in one transaction; makes the tables first when they are missing (safe against others doing the
- * same). What the same owner already has is success. A host port that another owner has is refused: -EADDRINUSE,
- * "host port 8080/tcp is taken by container X of network Y (interface Z)"; so is one that meets another owner's in part (any host
- * address and a certain one, a port and a range). A stale masquerade element of another owner for the
- * same address is replaced, since an address has one owner.
+ * Adds everything in the plan in one transaction; makes the tables first when they are missing
+ * (safe against others doing the same). What the same owner already has is success. A host port
+ * that another owner has is refused: -EADDRINUSE, "host port 8080/tcp is taken by container X of
+ * network Y (interface Z)"; so is one that meets another owner's in part (any host address and a
+ * certain one, a port and a range). A stale masquerade element of another owner for the same
+ * address is replaced, since an address has one owner.
  */
 int fw_add(struct fw *fw, const struct fw_plan *p, struct err *e);
 
 /*
- * Removes what the owner has (parts: FW_MASQ | FW_DNAT), found by owner, not by address; an element is deleted only while it is
- * still the owner's (generation id, lock, bounded retries). A hint plan (may be NULL) names the elements expected, to avoid a listing
- * when they are all there. Absence, and a kernel without the tables or without nf_tables, is success.
+ * Removes what the owner has (parts: FW_MASQ | FW_DNAT), found by owner, not by address; an element
+ * is deleted only while it is still the owner's (generation id, lock, bounded retries). A hint plan
+ * (may be NULL) names the elements expected, to avoid a listing when they are all there. Absence,
+ * and a kernel without the tables or without nf_tables, is success.
  */
-int fw_del(struct fw *fw, const struct fw_owner *owner, unsigned parts, const struct fw_plan *hint, struct err *e);
+int fw_del(struct fw *fw, const struct fw_owner *owner, unsigned parts, const struct fw_plan *hint,
+	   struct err *e);
 
-/* Everything in the plan is in the kernel with the right content, and the base rules are. -ENOENT / -EBADMSG with the difference in words. */
+/*
+ * Everything in the plan is in the kernel with the right content, and the base rules are. -ENOENT /
+ * -EBADMSG with the difference in words.
+ */
 int fw_check(struct fw *fw, const struct fw_plan *p, struct err *e);
 
-/* Removes the parts of every owner of the network that is not in valid[], and furniture of subnets that nobody uses any more. */
-int fw_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid, unsigned parts, struct err *e);
+/*
+ * Removes the parts of every owner of the network that is not in valid[], and furniture of subnets
+ * that nobody uses any more.
+ */
+int fw_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid,
+	  unsigned parts, struct err *e);
 
-/* Removes our tables when nothing is in them, foreign rules included. 1 = removed, 0 = in use or not there. */
+/*
+ * Removes our tables when nothing is in them, foreign rules included. 1 = removed, 0 = in use or
+ * not there.
+ */
 int fw_sweep(struct fw *fw, struct err *e);
 
 /*
- * Lists elements for people and tests: fn gets the owner as "network/container/ifname", "masquerade" / "dnat" / "hairpin", and the
- * element in words ("8080/tcp to 10.1.0.2:80"). A value other than 0 from fn ends it and is returned.
+ * Lists elements for people and tests: fn gets the owner as "network/container/ifname",
+ * "masquerade" / "dnat" / "hairpin", and the element in words ("8080/tcp to 10.1.0.2:80"). A value
+ * other than 0 from fn ends it and is returned.
  */
-int fw_each(struct fw *fw, int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg, struct err *e);
+int fw_each(struct fw *fw,
+	    int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg,
+	    struct err *e);
 
 #endif

@@ -9,11 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HOLD_MS 60		/* the kernel's work after a deletion is done in 50 */
+#define HOLD_MS 60 /* the kernel's work after a deletion is done in 50 */
 #define STACK_SIZE 16384
 
-__attribute__((noreturn))
-static void hold(int fd)
+__attribute__((noreturn)) static void hold(int fd)
 {
 	struct timespec t = { .tv_nsec = HOLD_MS * 1000000L };
 
@@ -29,8 +28,9 @@ static void hold(int fd)
 }
 
 /*
- * Runs on its own stack in the caller's memory while the caller stands still, as after vfork. The copy made here is an orphan as soon as this
- * one is gone; _Fork runs no handlers and takes no locks.
+ * Runs on its own stack in the caller's memory while the caller stands still, as after vfork. The
+ * copy made here is an orphan as soon as this one is gone; _Fork runs no handlers and takes no
+ * locks.
  */
 static int between(void *arg)
 {

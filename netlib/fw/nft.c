@@ -36,12 +36,12 @@ int nft_commit(struct nft *nft, struct nft_batch *b, const uint32_t *gen, int *l
 
 /* Who is looked for. */
 struct search {
-	char owner[FW_OWNER_MAX];	/* one owner; or, for gc: */
+	char owner[FW_OWNER_MAX]; /* one owner; or, for gc: */
 	const char *network;
 	char (*valid)[FW_OWNER_MAX];
 	size_t nvalid;
 	unsigned parts;
-	struct fw_elems hint;		/* what one owner is expected to have */
+	struct fw_elems hint; /* what one owner is expected to have */
 };
 
 static bool keep_owner(const struct nft_found *f, const void *arg)
@@ -64,7 +64,8 @@ static bool keep_stale(const struct nft_found *f, const void *arg)
 }
 
 /* Everything in our sets that keep wants. */
-static int list_all(struct nft *nft, unsigned parts, nft_keep_fn *keep, const void *arg, struct nft_founds *out, struct err *e)
+static int list_all(struct nft *nft, unsigned parts, nft_keep_fn *keep, const void *arg,
+		    struct nft_founds *out, struct err *e)
 {
 	cleanup_free struct fw_set *sets = NULL;
 	size_t n = 0;
@@ -76,7 +77,9 @@ static int list_all(struct nft *nft, unsigned parts, nft_keep_fn *keep, const vo
 	return r < 0 ? r : 0;
 }
 
-/* 1 when every element of the hint is there and the owner's: then they are what is to be deleted. */
+/*
+ * 1 when every element of the hint is there and the owner's: then they are what is to be deleted.
+ */
 static int take_hint(struct nft *nft, const struct search *s, struct nft_founds *out, struct err *e)
 {
 	const struct fw_elems *hint = &s->hint;
@@ -111,12 +114,15 @@ static int find(struct nft *nft, const struct search *s, struct nft_founds *out,
 	return list_all(nft, s->parts, s->network ? keep_stale : keep_owner, s, out, e);
 }
 
-#define MORE 2		/* beside NFT_MOVED: something was done, look again */
+#define MORE 2 /* beside NFT_MOVED: something was done, look again */
 
 /* One attempt at a change that rests on what it reads: 0, MORE, NFT_MOVED, or negative. */
 typedef int attempt_fn(struct nft *nft, void *arg, int *lock, struct err *e);
 
-/* Attempts until the rule set stood still for one. A kernel without nf_tables has nothing to change. */
+/*
+ * Attempts until the rule set stood still for one. A kernel without nf_tables has nothing to
+ * change.
+ */
 static int settle(struct nft *nft, attempt_fn *once, void *arg, const char *what, struct err *e)
 {
 	struct fw_retry t = FW_RETRY_INIT;
@@ -138,9 +144,10 @@ static int settle(struct nft *nft, attempt_fn *once, void *arg, const char *what
 }
 
 /*
- * What is read and what is deleted belong to the same generation. A hash table that the kernel enlarges while it is listed shows
- * elements twice or not at all, without a new generation: what was shown twice fails the batch and is read again, what was not
- * shown is found by listing until nothing is left. The lock is only taken when there is something to delete.
+ * What is read and what is deleted belong to the same generation. A hash table that the kernel
+ * enlarges while it is listed shows elements twice or not at all, without a new generation: what
+ * was shown twice fails the batch and is read again, what was not shown is found by listing until
+ * nothing is left. The lock is only taken when there is something to delete.
  */
 static int remove_once(struct nft *nft, void *arg, int *lock, struct err *e)
 {
@@ -161,14 +168,16 @@ static int remove_once(struct nft *nft, void *arg, int *lock, struct err *e)
 	return r == 0 && listed && found.n ? MORE : r;
 }
 
-static int nft_del(struct fw *fw, const struct fw_owner *owner, unsigned parts, const struct fw_plan *hint, struct err *e)
+static int nft_del(struct fw *fw, const struct fw_owner *owner, unsigned parts,
+		   const struct fw_plan *hint, struct err *e)
 {
 	struct search s = { .parts = parts };
 
 	fw_owner_text(s.owner, owner);
-	if (hint)	/* a hint that cannot be understood is none */
+	if (hint) /* a hint that cannot be understood is none */
 		(void)fw_plan_elements(hint, &s.hint, NULL);
-	int r = settle((struct nft *)fw, remove_once, &s, "remove an attachment's firewall elements", e);
+	int r = settle((struct nft *)fw, remove_once, &s,
+		       "remove an attachment's firewall elements", e);
 	fw_elems_clear(&s.hint);
 	return r;
 }
@@ -181,7 +190,10 @@ static bool set_in_use(const struct nft_founds *l, const struct fw_set *set)
 	return false;
 }
 
-/* Sets by prefix that hold nothing, and their rules: subnets come and go, furniture must not pile up. */
+/*
+ * Sets by prefix that hold nothing, and their rules: subnets come and go, furniture must not pile
+ * up.
+ */
 static int trim_once(struct nft *nft, void *arg, int *lock, struct err *e)
 {
 	cleanup_founds struct nft_founds all = NFT_FOUNDS_INIT;
@@ -191,7 +203,8 @@ static int trim_once(struct nft *nft, void *arg, int *lock, struct err *e)
 	int r;
 
 	(void)arg;
-	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 || (r = nft_state_read(&nft->nl, &state, e)) < 0 ||
+	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 ||
+	    (r = nft_state_read(&nft->nl, &state, e)) < 0 ||
 	    (r = list_all(nft, FW_MASQ | FW_DNAT, NULL, NULL, &all, e)) < 0)
 		return r == -EAGAIN ? NFT_MOVED : r;
 	for (size_t i = 0; i < state.nset; i++)
@@ -201,11 +214,12 @@ static int trim_once(struct nft *nft, void *arg, int *lock, struct err *e)
 	return nft_commit(nft, &b, &gen, lock, e);
 }
 
-static int nft_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid, unsigned parts, struct err *e)
+static int nft_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid,
+		  unsigned parts, struct err *e)
 {
 	struct nft *nft = (struct nft *)fw;
 	struct search s = { .network = network, .nvalid = nvalid, .parts = parts };
-	cleanup_free char (*texts)[FW_OWNER_MAX] = calloc(nvalid ? nvalid : 1, sizeof *texts);
+	cleanup_free char(*texts)[FW_OWNER_MAX] = calloc(nvalid ? nvalid : 1, sizeof *texts);
 
 	if (!texts)
 		return err_set(e, -ENOMEM, "collect firewall elements of network %s", network);
@@ -213,7 +227,9 @@ static int nft_gc(struct fw *fw, const char *network, const struct fw_owner *val
 		fw_owner_text(texts[i], &valid[i]);
 	s.valid = texts;
 	int r = settle(nft, remove_once, &s, "collect a network's firewall elements", e);
-	return r < 0 ? r : settle(nft, trim_once, NULL, "remove unused sets of table inet " NFT_TABLE, e);
+	return r < 0 ? r :
+		       settle(nft, trim_once, NULL, "remove unused sets of table inet " NFT_TABLE,
+			      e);
 }
 
 static int sweep_once(struct nft *nft, void *arg, int *lock, struct err *e)
@@ -225,7 +241,8 @@ static int sweep_once(struct nft *nft, void *arg, int *lock, struct err *e)
 	uint32_t gen = 0;
 	int r;
 
-	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 || (r = nft_state_read(&nft->nl, &state, e)) < 0 ||
+	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 ||
+	    (r = nft_state_read(&nft->nl, &state, e)) < 0 ||
 	    (r = list_all(nft, FW_MASQ | FW_DNAT, NULL, NULL, &all, e)) < 0 ||
 	    (r = nft_state_has_foreign_rules(&state, &foreign, e)) < 0)
 		return r == -EAGAIN ? NFT_MOVED : r;
@@ -245,21 +262,29 @@ static int nft_sweep(struct fw *fw, struct err *e)
 	return r < 0 ? r : removed;
 }
 
-static int nft_each(struct fw *fw, int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg,
-		    struct err *e)
+static int nft_each(struct fw *fw,
+		    int (*fn)(const char *owner, const char *what, const char *text, void *arg),
+		    void *arg, struct err *e)
 {
 	cleanup_founds struct nft_founds all = NFT_FOUNDS_INIT;
 	char words[FW_ELEM_WORDS_MAX];
 	int r = list_all((struct nft *)fw, FW_MASQ | FW_DNAT, NULL, NULL, &all, e);
 
 	for (size_t i = 0; i < all.n && r == 0; i++)
-		r = fn(fw_owner_names(all.f[i].owner), fw_elem_what(&all.f[i].x), fw_elem_words(&all.f[i].x, words), arg);
+		r = fn(fw_owner_names(all.f[i].owner), fw_elem_what(&all.f[i].x),
+		       fw_elem_words(&all.f[i].x, words), arg);
 	return r;
 }
 
 static const struct fw_ops nft_ops = {
-	.name = "nftables", .close = nft_close, .add = nft_add, .del = nft_del, .check = nft_check, .gc = nft_gc,
-	.sweep = nft_sweep, .each = nft_each,
+	.name = "nftables",
+	.close = nft_close,
+	.add = nft_add,
+	.del = nft_del,
+	.check = nft_check,
+	.gc = nft_gc,
+	.sweep = nft_sweep,
+	.each = nft_each,
 };
 
 int nft_open(struct fw **out, struct err *e)
@@ -273,7 +298,9 @@ int nft_open(struct fw **out, struct err *e)
 	if ((r = nl_open(&nft->nl, NETLINK_NETFILTER, -1, "host", e)) < 0) {
 		free(nft);
 		if (r == -EPROTONOSUPPORT)
-			return err_say(e, -EOPNOTSUPP, "this kernel has no nfnetlink; load the module nf_tables or build it in");
+			return err_say(
+				e, -EOPNOTSUPP,
+				"this kernel has no nfnetlink; load the module nf_tables or build it in");
 		return r;
 	}
 	*out = &nft->fw;

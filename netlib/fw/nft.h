@@ -13,7 +13,8 @@
 struct nft {
 	struct fw fw;
 	struct nl nl;
-	bool deleted;		/* something was: closing the socket would wait for the kernel's grace period */
+	/* something was: closing the socket would wait for the kernel's grace period */
+	bool deleted;
 };
 
 int nft_add(struct fw *fw, const struct fw_plan *p, struct err *e);
@@ -21,8 +22,8 @@ int nft_check(struct fw *fw, const struct fw_plan *p, struct err *e);
 
 struct nft_batch;
 /*
- * nft_batch_send, remembering deletions. With lock (a descriptor, -1 at first), takes the lock before, unless it is held or the batch is
- * empty; what was read without it is guarded by gen.
+ * nft_batch_send, remembering deletions. With lock (a descriptor, -1 at first), takes the lock
+ * before, unless it is held or the batch is empty; what was read without it is guarded by gen.
  */
 int nft_commit(struct nft *nft, struct nft_batch *b, const uint32_t *gen, int *lock, struct err *e);
 

@@ -10,20 +10,24 @@
 #include "netlib/fw/nftmsg.h"
 #include "netlib/fw/nftstate.h"
 
-#define AGAIN 2			/* beside NFT_MOVED: this attempt taught us something, the next one may follow at once */
+/* beside NFT_MOVED: this attempt taught us something, the next one may follow at once */
+#define AGAIN 2
 #define TEACHINGS_MAX 32
 
-/* What to do with an element: the kernel had one of its key when we tried, so look before the next attempt. */
+/*
+ * What to do with an element: the kernel had one of its key when we tried, so look before the next
+ * attempt.
+ */
 enum todo { TODO_ADD, TODO_LOOK, TODO_REPLACE, TODO_NOTHING };
 
 struct job {
 	struct nft *nft;
 	struct fw_elems l;
-	enum todo *todo;	/* for each element */
+	enum todo *todo; /* for each element */
 	char owner[FW_OWNER_MAX];
-	bool ports;		/* host ports are asked for: they may be taken */
-	bool look;		/* some todo is not TODO_ADD */
-	bool furniture;		/* something of the table is missing */
+	bool ports;	/* host ports are asked for: they may be taken */
+	bool look;	/* some todo is not TODO_ADD */
+	bool furniture; /* something of the table is missing */
 	int lock;
 };
 
@@ -58,7 +62,8 @@ static int taken(const struct fw_elem *x, const struct nft_found *f, struct err 
 	(void)fw_owner_words(f->owner, who);
 	if (!strcmp(mine, theirs))
 		return err_say(e, -EADDRINUSE, "host port %s is taken by %s", mine, who);
-	return err_say(e, -EADDRINUSE, "host port %s is taken by %s, which has %s", mine, who, theirs);
+	return err_say(e, -EADDRINUSE, "host port %s is taken by %s, which has %s", mine, who,
+		       theirs);
 }
 
 static const struct fw_elem *rival(const struct job *j, const struct nft_found *f)
@@ -77,8 +82,9 @@ static bool keep_rival(const struct nft_found *f, const void *arg)
 }
 
 /*
- * Two mappings may meet without having the same key: any address and a certain one, a port and a range. The maps of addresses and
- * ranges are listed, being small; the one of ports, which is not, only for a new range.
+ * Two mappings may meet without having the same key: any address and a certain one, a port and a
+ * range. The maps of addresses and ranges are listed, being small; the one of ports, which is not,
+ * only for a new range.
  */
 static bool must_list(const struct job *j, const struct fw_set *set)
 {
@@ -135,8 +141,10 @@ static int own_overlap(const struct fw_elem *x, struct err *e)
 {
 	char key[FW_KEY_WORDS_MAX];
 
-	return err_say(e, -EADDRINUSE, "host ports %s overlap another range that this attachment already has; remove that first",
-		       fw_elem_key_words(x, key));
+	return err_say(
+		e, -EADDRINUSE,
+		"host ports %s overlap another range that this attachment already has; remove that first",
+		fw_elem_key_words(x, key));
 }
 
 /* The kernel had an element of this key: whose is it, and what does it say? */
@@ -156,7 +164,8 @@ static int look(struct job *j, size_t i, struct err *e)
 		return taken(x, &f, e);
 	if (!same_key(x, &f.x))
 		return own_overlap(x, e);
-	j->todo[i] = strcmp(f.owner, j->owner) == 0 && fw_elem_eq(x, &f.x) ? TODO_NOTHING : TODO_REPLACE;
+	j->todo[i] =
+		strcmp(f.owner, j->owner) == 0 && fw_elem_eq(x, &f.x) ? TODO_NOTHING : TODO_REPLACE;
 	return 0;
 }
 
@@ -196,7 +205,7 @@ static int learn(struct job *j, const struct nft_batch *b, int r, struct err *e)
 			learned |= !j->furniture || n->tag == NFT_NO_TAG || n->act[0] == 'd';
 			j->furniture = true;
 		} else if (n->err == -EEXIST && n->tag == NFT_NO_TAG) {
-			learned = true;		/* somebody else put the furniture there */
+			learned = true; /* somebody else put the furniture there */
 		} else if (n->err == -EEXIST) {
 			j->todo[n->tag] = TODO_LOOK;
 			learned = j->look = true;
@@ -261,20 +270,25 @@ static int check_furniture(struct job *j, struct err *e)
 	cleanup_batch struct nft_batch b = NFT_BATCH_INIT;
 	int r;
 
-	if ((r = nft_state_read(&j->nft->nl, &state, e)) < 0 || (r = nft_state_complete(&state, &j->l, &b, e)) < 0)
+	if ((r = nft_state_read(&j->nft->nl, &state, e)) < 0 ||
+	    (r = nft_state_complete(&state, &j->l, &b, e)) < 0)
 		return r;
 	if (b.bad)
 		return err_set(e, b.bad, "compare the rules of table inet " NFT_TABLE);
 	for (size_t i = 0; i < b.n; i++)
 		if (b.note[i].act[0] == 'a')
-			return err_say(e, -ENOENT, "nftables: %s %s is missing%s; attach a container anew or restart it to bring it back",
-				       b.note[i].noun, b.note[i].name, state.table ? " in table inet " NFT_TABLE : "");
+			return err_say(
+				e, -ENOENT,
+				"nftables: %s %s is missing%s; attach a container anew or restart it to bring it back",
+				b.note[i].noun, b.note[i].name,
+				state.table ? " in table inet " NFT_TABLE : "");
 	return 0;
 }
 
 static int check_elem(struct job *j, const struct fw_elem *x, struct err *e)
 {
-	char want[FW_ELEM_WORDS_MAX], have[FW_ELEM_WORDS_MAX], name[FW_NAME_MAX], who[FW_OWNER_WORDS_MAX];
+	char want[FW_ELEM_WORDS_MAX], have[FW_ELEM_WORDS_MAX], name[FW_NAME_MAX],
+		who[FW_OWNER_WORDS_MAX];
 	struct nft_found f;
 	int r = nft_elem_get(&j->nft->nl, x, &f, e);
 
@@ -283,13 +297,17 @@ static int check_elem(struct job *j, const struct fw_elem *x, struct err *e)
 	fw_set_name(&x->set, name);
 	(void)fw_elem_words(x, want);
 	if (r == 0)
-		return err_say(e, -ENOENT, "nftables: %s (%s) is missing in %s of table inet " NFT_TABLE, want, fw_elem_what(x), name);
+		return err_say(e, -ENOENT,
+			       "nftables: %s (%s) is missing in %s of table inet " NFT_TABLE, want,
+			       fw_elem_what(x), name);
 	if (strcmp(f.owner, j->owner) != 0)
-		return err_say(e, -EBADMSG, "nftables: %s (%s) in %s of table inet " NFT_TABLE " belongs to %s", want,
-			       fw_elem_what(x), name, fw_owner_words(f.owner, who));
+		return err_say(e, -EBADMSG,
+			       "nftables: %s (%s) in %s of table inet " NFT_TABLE " belongs to %s",
+			       want, fw_elem_what(x), name, fw_owner_words(f.owner, who));
 	if (!fw_elem_eq(x, &f.x))
-		return err_say(e, -EBADMSG, "nftables: %s of table inet " NFT_TABLE ": expected %s, got %s", name, want,
-			       fw_elem_words(&f.x, have));
+		return err_say(e, -EBADMSG,
+			       "nftables: %s of table inet " NFT_TABLE ": expected %s, got %s",
+			       name, want, fw_elem_words(&f.x, have));
 	return 0;
 }
 
@@ -299,7 +317,8 @@ int nft_check(struct fw *fw, const struct fw_plan *p, struct err *e)
 	uint32_t gen;
 	int r = job_init(&j, (struct nft *)fw, p, e);
 
-	if (r < 0 || (r = nft_generation(&j.nft->nl, &gen, e)) < 0 || (r = check_furniture(&j, e)) < 0)
+	if (r < 0 || (r = nft_generation(&j.nft->nl, &gen, e)) < 0 ||
+	    (r = check_furniture(&j, e)) < 0)
 		return r;
 	for (size_t i = 0; i < j.l.n && r == 0; i++)
 		r = check_elem(&j, &j.l.elem[i], e);

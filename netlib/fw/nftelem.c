@@ -15,9 +15,9 @@
 #include "netlib/nl/nl.h"
 #include "netlib/nl/nlmsg.h"
 
-#define VALUE_MAX 64		/* the kernel's limit for keys and values */
-#define COMMENT 0		/* type of the comment in an element's user data, as nft reads it */
-#define WORD 4			/* every field is padded to a register */
+#define VALUE_MAX 64 /* the kernel's limit for keys and values */
+#define COMMENT 0    /* type of the comment in an element's user data, as nft reads it */
+#define WORD 4	     /* every field is padded to a register */
 
 /* A key or value being written or read, field by field. */
 struct value {
@@ -103,8 +103,8 @@ static void put_elem(struct nlmsg *m, const struct fw_elem *x, const char *owner
 		}
 }
 
-static void batch_elem(struct nft_batch *b, uint16_t msg, uint16_t flags, const char *act, const struct fw_elem *x,
-		       const char *owner, size_t tag)
+static void batch_elem(struct nft_batch *b, uint16_t msg, uint16_t flags, const char *act,
+		       const struct fw_elem *x, const char *owner, size_t tag)
 {
 	char name[FW_NAME_MAX];
 	struct nlmsg m;
@@ -182,10 +182,10 @@ static const struct attr_spec key_attrs[] = { [NFTA_DATA_VALUE] = ATTR_FN(take_k
 static const struct attr_spec end_attrs[] = { [NFTA_DATA_VALUE] = ATTR_FN(take_end) };
 static const struct attr_spec data_attrs[] = { [NFTA_DATA_VALUE] = ATTR_FN(take_data) };
 static const struct attr_spec elem_attrs[] = {
-	[NFTA_SET_ELEM_KEY]      = ATTR_NEST(key_attrs),
-	[NFTA_SET_ELEM_KEY_END]  = ATTR_NEST(end_attrs),
-	[NFTA_SET_ELEM_DATA]     = ATTR_NEST(data_attrs),
-	[NFTA_SET_ELEM_FLAGS]    = ATTR_U32BE(struct raw, flags),
+	[NFTA_SET_ELEM_KEY] = ATTR_NEST(key_attrs),
+	[NFTA_SET_ELEM_KEY_END] = ATTR_NEST(end_attrs),
+	[NFTA_SET_ELEM_DATA] = ATTR_NEST(data_attrs),
+	[NFTA_SET_ELEM_FLAGS] = ATTR_U32BE(struct raw, flags),
 	[NFTA_SET_ELEM_USERDATA] = ATTR_FN(take_comment),
 };
 
@@ -220,8 +220,8 @@ static int take_port(const struct value *v, size_t *at, uint16_t *out)
 	return 0;
 }
 
-static int read_key(const struct value *v, const struct fw_shape *s, uint8_t family, struct ip_addr *ip, uint8_t *proto,
-		    uint16_t *port)
+static int read_key(const struct value *v, const struct fw_shape *s, uint8_t family,
+		    struct ip_addr *ip, uint8_t *proto, uint16_t *port)
 {
 	const uint8_t *p;
 	size_t at = 0;
@@ -251,7 +251,7 @@ static int understand(const struct raw *raw, const struct fw_set *set, struct nf
 		if (read_key(&raw->end, s, set->family, &end, &proto, &x.last) < 0)
 			return -EBADMSG;
 		if (ip_is_any(&x.ip) && !ip_eq(&x.ip, &end))
-			x.ip = (struct ip_addr){ 0 };	/* the whole family */
+			x.ip = (struct ip_addr){ 0 }; /* the whole family */
 	}
 	if (s->to && take_addr(&raw->data, &at, set->family, &x.to) < 0)
 		return -EBADMSG;
@@ -267,7 +267,7 @@ struct listing {
 	nft_keep_fn *keep;
 	const void *arg;
 	struct nft_founds *out;
-	size_t before;		/* in out when the listing began */
+	size_t before; /* in out when the listing began */
 };
 
 static int take_elem(const void *data, size_t len, void *obj)
@@ -276,9 +276,10 @@ static int take_elem(const void *data, size_t len, void *obj)
 	struct nft_found f;
 	struct raw raw = { 0 };
 
-	if (attr_decode_raw(data, len, elem_attrs, sizeof elem_attrs / sizeof elem_attrs[0], &raw) < 0)
+	if (attr_decode_raw(data, len, elem_attrs, sizeof elem_attrs / sizeof elem_attrs[0], &raw) <
+	    0)
 		return -EBADMSG;
-	if (!raw.key.len)	/* a catch-all element: not ours */
+	if (!raw.key.len) /* a catch-all element: not ours */
 		return 0;
 	if (understand(&raw, l->set, &f) < 0)
 		return -EBADMSG;
@@ -312,8 +313,12 @@ static int failed(int r, const struct err *why, const struct fw_set *set, struct
 
 	fw_set_name(set, name);
 	if (r == -EBADMSG)
-		return err_say(e, r, "%s in table inet " NFT_TABLE " is not ours: its elements have another type; delete the table "
-			       "(nft delete table inet " NFT_TABLE ") and attach the containers again", name);
+		return err_say(e, r,
+			       "%s in table inet " NFT_TABLE
+			       " is not ours: its elements have another type; delete the table "
+			       "(nft delete table inet " NFT_TABLE
+			       ") and attach the containers again",
+			       name);
 	if (!why->no)
 		return err_set(e, r, "nftables: list %s in table inet " NFT_TABLE, name);
 	if (e) {
@@ -343,8 +348,8 @@ int nft_elem_get(struct nl *nl, const struct fw_elem *x, struct nft_found *out, 
 	return found.n > 0;
 }
 
-int nft_elems_list(struct nl *nl, const struct fw_set *set, nft_keep_fn *keep, const void *arg, struct nft_founds *out,
-		   struct err *e)
+int nft_elems_list(struct nl *nl, const struct fw_set *set, nft_keep_fn *keep, const void *arg,
+		   struct nft_founds *out, struct err *e)
 {
 	struct listing l = { .set = set, .keep = keep, .arg = arg, .out = out, .before = out->n };
 	struct err why = ERR_INIT;

@@ -16,7 +16,7 @@ struct nl;
 /* An element as the kernel holds it. */
 struct nft_found {
 	struct fw_elem x;
-	char owner[FW_OWNER_MAX];	/* its comment, "" without one */
+	char owner[FW_OWNER_MAX]; /* its comment, "" without one */
 };
 
 struct nft_founds {
@@ -34,10 +34,13 @@ void nft_elem_del(struct nft_batch *b, const struct fw_elem *x, size_t tag);
 /* The element with x's key: 1 and *out, 0 when there is none (or no set, no table), negative. */
 int nft_elem_get(struct nl *nl, const struct fw_elem *x, struct nft_found *out, struct err *e);
 
-/* Appends the elements of a set for which keep says yes (NULL: all). A missing set or table: NFT_NO_SET, nothing appended. */
+/*
+ * Appends the elements of a set for which keep says yes (NULL: all). A missing set or table:
+ * NFT_NO_SET, nothing appended.
+ */
 #define NFT_NO_SET 1
 typedef bool nft_keep_fn(const struct nft_found *f, const void *arg);
-int nft_elems_list(struct nl *nl, const struct fw_set *set, nft_keep_fn *keep, const void *arg, struct nft_founds *out,
-		   struct err *e);
+int nft_elems_list(struct nl *nl, const struct fw_set *set, nft_keep_fn *keep, const void *arg,
+		   struct nft_founds *out, struct err *e);
 
 #endif

@@ -14,15 +14,15 @@
 #include "netlib/base/cleanup.h"
 #include "netlib/fw/rules.h"
 
-#define RULE_SIZE 8192		/* one of our rules takes less than 1 KiB */
+#define RULE_SIZE 8192 /* one of our rules takes less than 1 KiB */
 #define NFPROTO_4 2
 #define NFPROTO_6 10
-#define LO_INDEX 1		/* in every namespace */
+#define LO_INDEX 1 /* in every namespace */
 
 /* A rule being built; remembers that memory ran out. */
 struct build {
 	struct nftnl_rule *r;
-	uint8_t family;		/* already compared with the packet's */
+	uint8_t family; /* already compared with the packet's */
 	bool bad;
 };
 
@@ -53,7 +53,10 @@ static void set(struct build *b, struct nftnl_expr *x, uint16_t attr, const void
 		b->bad = true;
 }
 
-/* Registers are counted in words of four bytes; the kernel reports a 16-byte boundary by its old name. */
+/*
+ * Registers are counted in words of four bytes; the kernel reports a 16-byte boundary by its old
+ * name.
+ */
 static uint32_t reg(unsigned word)
 {
 	return word % 4 ? NFT_REG32_00 + word : NFT_REG_1 + word / 4;
@@ -61,7 +64,8 @@ static uint32_t reg(unsigned word)
 
 static void cmp(struct build *b, uint32_t op, const void *data, size_t len)
 {
-	struct nftnl_expr *x = ADD(b, "cmp", { NFTNL_EXPR_CMP_SREG, reg(0) }, { NFTNL_EXPR_CMP_OP, op });
+	struct nftnl_expr *x =
+		ADD(b, "cmp", { NFTNL_EXPR_CMP_SREG, reg(0) }, { NFTNL_EXPR_CMP_OP, op });
 
 	set(b, x, NFTNL_EXPR_CMP_DATA, data, len);
 }
@@ -89,8 +93,9 @@ static void family(struct build *b, uint8_t af)
 
 static void payload(struct build *b, uint32_t base, uint32_t offset, uint32_t len, unsigned word)
 {
-	(void)ADD(b, "payload", { NFTNL_EXPR_PAYLOAD_DREG, reg(word) }, { NFTNL_EXPR_PAYLOAD_BASE, base },
-		  { NFTNL_EXPR_PAYLOAD_OFFSET, offset }, { NFTNL_EXPR_PAYLOAD_LEN, len });
+	(void)ADD(b, "payload", { NFTNL_EXPR_PAYLOAD_DREG, reg(word) },
+		  { NFTNL_EXPR_PAYLOAD_BASE, base }, { NFTNL_EXPR_PAYLOAD_OFFSET, offset },
+		  { NFTNL_EXPR_PAYLOAD_LEN, len });
 }
 
 static void address(struct build *b, uint8_t af, bool source, uint32_t len, unsigned word)
@@ -100,10 +105,11 @@ static void address(struct build *b, uint8_t af, bool source, uint32_t len, unsi
 	payload(b, NFT_PAYLOAD_NETWORK_HEADER, offset, len, word);
 }
 
-static void bitwise(struct build *b, const void *mask, const void *xor, size_t len)
+static void bitwise(struct build *b, const void *mask, const void * xor, size_t len)
 {
-	struct nftnl_expr *x = ADD(b, "bitwise", { NFTNL_EXPR_BITWISE_SREG, reg(0) }, { NFTNL_EXPR_BITWISE_DREG, reg(0) },
-				   { NFTNL_EXPR_BITWISE_LEN, (uint32_t)len });
+	struct nftnl_expr *x =
+		ADD(b, "bitwise", { NFTNL_EXPR_BITWISE_SREG, reg(0) },
+		    { NFTNL_EXPR_BITWISE_DREG, reg(0) }, { NFTNL_EXPR_BITWISE_LEN, (uint32_t)len });
 
 	set(b, x, NFTNL_EXPR_BITWISE_MASK, mask, len);
 	set(b, x, NFTNL_EXPR_BITWISE_XOR, xor, len);
@@ -153,7 +159,8 @@ static void lookup(struct build *b, const struct fw_set *s, bool map)
 
 	key(b, s);
 	fw_set_name(s, name);
-	x = ADD(b, "lookup", { NFTNL_EXPR_LOOKUP_SREG, reg(0) }, { map ? NFTNL_EXPR_LOOKUP_DREG : 0, reg(0) });
+	x = ADD(b, "lookup", { NFTNL_EXPR_LOOKUP_SREG, reg(0) },
+		{ map ? NFTNL_EXPR_LOOKUP_DREG : 0, reg(0) });
 	set(b, x, NFTNL_EXPR_LOOKUP_SET, name, strlen(name) + 1);
 }
 
@@ -165,7 +172,8 @@ static void dnat(struct build *b, const struct fw_op *o)
 	(void)ADD(b, "nat", { NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT },
 		  { NFTNL_EXPR_NAT_FAMILY, o->family == AF_INET6 ? NFPROTO_6 : NFPROTO_4 },
 		  { NFTNL_EXPR_NAT_REG_ADDR_MIN, reg(0) },
-		  { fw_shapes[o->set.kind].to_port ? NFTNL_EXPR_NAT_REG_PROTO_MIN : 0, reg(ip_bytes(&any) / 4) });
+		  { fw_shapes[o->set.kind].to_port ? NFTNL_EXPR_NAT_REG_PROTO_MIN : 0,
+		    reg(ip_bytes(&any) / 4) });
 }
 
 static void verdict(struct build *b, int code, const char *chain)
@@ -187,7 +195,8 @@ static void mark(struct build *b, const struct fw_op *o)
 		cmp_u32(b, NFT_CMP_EQ, bit);
 	} else {
 		bitwise(b, &others, &bit, sizeof bit);
-		(void)ADD(b, "meta", { NFTNL_EXPR_META_KEY, NFT_META_MARK }, { NFTNL_EXPR_META_SREG, reg(0) });
+		(void)ADD(b, "meta", { NFTNL_EXPR_META_KEY, NFT_META_MARK },
+			  { NFTNL_EXPR_META_SREG, reg(0) });
 	}
 }
 
@@ -207,7 +216,8 @@ static void build_op(struct build *b, const struct fw_op *o)
 		prefix(b, &o->prefix, false, NFT_CMP_NEQ);
 		break;
 	case FW_OP_LOCAL:
-		(void)ADD(b, "fib", { NFTNL_EXPR_FIB_DREG, reg(0) }, { NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE },
+		(void)ADD(b, "fib", { NFTNL_EXPR_FIB_DREG, reg(0) },
+			  { NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE },
 			  { NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR });
 		cmp_u32(b, NFT_CMP_EQ, RTN_LOCAL);
 		break;
@@ -244,7 +254,8 @@ static void *copy_attr(const struct nlmsghdr *h, size_t *len)
 {
 	const struct nlattr *a;
 
-	mnl_attr_for_each(a, h, 0) {
+	mnl_attr_for_each(a, h, 0)
+	{
 		if (mnl_attr_get_type(a) != NFTA_RULE_EXPRESSIONS)
 			continue;
 		void *copy = malloc(a->nla_len);
@@ -324,8 +335,8 @@ static bool attrs_within(const struct nlattr *want, const struct nlattr *have)
 }
 
 /*
- * nft puts a conversion of one byte's order, which does nothing, before looking up a protocol in a set with intervals; we do not. A rule
- * that went through nft (saved and restored) is still ours.
+ * nft puts a conversion of one byte's order, which does nothing, before looking up a protocol in a
+ * set with intervals; we do not. A rule that went through nft (saved and restored) is still ours.
  */
 static bool does_nothing(const struct nlattr *expr)
 {

@@ -99,7 +99,9 @@ static void set_add(struct nft_batch *b, const struct fw_set *set)
 	nft_begin(&m, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL);
 	nlmsg_str(&m, NFTA_SET_TABLE, NFT_TABLE);
 	nlmsg_str(&m, NFTA_SET_NAME, name);
-	nlmsg_u32be(&m, NFTA_SET_FLAGS, (s->to ? NFT_SET_MAP : 0) | (s->interval ? NFT_SET_INTERVAL | NFT_SET_CONCAT : 0));
+	nlmsg_u32be(&m, NFTA_SET_FLAGS,
+		    (s->to ? NFT_SET_MAP : 0) |
+			    (s->interval ? NFT_SET_INTERVAL | NFT_SET_CONCAT : 0));
 	nlmsg_u32be(&m, NFTA_SET_KEY_TYPE, key.type);
 	nlmsg_u32be(&m, NFTA_SET_KEY_LEN, key.len);
 	if (s->to) {
@@ -112,7 +114,8 @@ static void set_add(struct nft_batch *b, const struct fw_set *set)
 				for (size_t i = 0; i < key.n; i++)
 					nlmsg_nest(&m, NFTA_LIST_ELEM)
 						nlmsg_u32be(&m, NFTA_SET_FIELD_LEN, key.field[i]);
-	nlmsg_u32be(&m, NFTA_SET_ID, (uint32_t)b->n + 1);	/* asked for, though we refer to sets by name */
+	/* asked for, though we refer to sets by name */
+	nlmsg_u32be(&m, NFTA_SET_ID, (uint32_t)b->n + 1);
 	nft_batch_add(b, &m, "add", s->to ? "map" : "set", name, NFT_NO_TAG);
 }
 
@@ -124,7 +127,8 @@ static void rule_add(struct nft_batch *b, enum fw_chain chain, const void *exprs
 	nft_begin(&m, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
 	nlmsg_str(&m, NFTA_RULE_TABLE, NFT_TABLE);
 	nlmsg_str(&m, NFTA_RULE_CHAIN, fw_chains[chain].name);
-	nlmsg_data(&m, NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, (const char *)exprs + NLA_HDRLEN, len - NLA_HDRLEN);
+	nlmsg_data(&m, NFTA_RULE_EXPRESSIONS | NLA_F_NESTED, (const char *)exprs + NLA_HDRLEN,
+		   len - NLA_HDRLEN);
 	nft_batch_add(b, &m, "add", "a rule of chain", fw_chains[chain].name, NFT_NO_TAG);
 }
 
@@ -219,7 +223,8 @@ static bool has_set(const struct nft_state *s, const struct fw_set *set)
 }
 
 /* Adds a missing set to the batch and to the state, so that its rules are wanted as well. */
-static int need_set(struct nft_state *s, const struct fw_set *set, struct nft_batch *b, struct err *e)
+static int need_set(struct nft_state *s, const struct fw_set *set, struct nft_batch *b,
+		    struct err *e)
 {
 	struct fw_set *slot;
 
@@ -236,9 +241,14 @@ static int need_chains(const struct nft_state *s, struct nft_batch *b, struct er
 {
 	for (size_t i = 0; i < FW_CHAINS; i++) {
 		if (s->chain[i] == NFT_CHAIN_WRONG)
-			return err_say(e, -EBADMSG, "chain %s in table inet " NFT_TABLE " is not ours: expected %s; delete the table "
-				       "(nft delete table inet " NFT_TABLE ") and attach the containers again", fw_chains[i].name,
-				       fw_chains[i].type ? fw_chains[i].hook_text : "a chain without a hook");
+			return err_say(e, -EBADMSG,
+				       "chain %s in table inet " NFT_TABLE
+				       " is not ours: expected %s; delete the table "
+				       "(nft delete table inet " NFT_TABLE
+				       ") and attach the containers again",
+				       fw_chains[i].name,
+				       fw_chains[i].type ? fw_chains[i].hook_text :
+							   "a chain without a hook");
 		if (s->chain[i] == NFT_CHAIN_MISSING)
 			chain_add(b, &fw_chains[i]);
 	}
@@ -261,13 +271,16 @@ static void need_rules(struct wanteds *l, struct nft_batch *b)
 			rule_add(b, l->w[i].chain, l->w[i].exprs, l->w[i].len);
 }
 
-int nft_state_complete(struct nft_state *s, const struct fw_elems *need, struct nft_batch *b, struct err *e)
+int nft_state_complete(struct nft_state *s, const struct fw_elems *need, struct nft_batch *b,
+		       struct err *e)
 {
 	cleanup_wanteds struct wanteds l = { 0 };
 	int r = 0;
 
 	if (s->dormant)
-		return err_say(e, -EBADMSG, "table inet " NFT_TABLE " is dormant: nothing in it is in force; wake it with "
+		return err_say(e, -EBADMSG,
+			       "table inet " NFT_TABLE
+			       " is dormant: nothing in it is in force; wake it with "
 			       "nft add table inet " NFT_TABLE);
 	if (!s->table)
 		table_add(b);
@@ -292,7 +305,8 @@ int nft_state_has_foreign_rules(struct nft_state *s, bool *yes, struct err *e)
 	return r;
 }
 
-int nft_state_drop_set(struct nft_state *s, const struct fw_set *set, struct nft_batch *b, struct err *e)
+int nft_state_drop_set(struct nft_state *s, const struct fw_set *set, struct nft_batch *b,
+		       struct err *e)
 {
 	cleanup_wanteds struct wanteds l = { 0 };
 	char name[FW_NAME_MAX];

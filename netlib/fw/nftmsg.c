@@ -18,9 +18,10 @@
 #include "netlib/nl/nl.h"
 #include "netlib/nl/nlmsg.h"
 
-#define NF_INET 1		/* NFPROTO_INET; linux/netfilter.h and netinet/in.h do not go together */
-#define ERESTART_KERNEL 85	/* ERESTART: what a batch of an old generation gets */
-#define ANSWER_ROOM 2048	/* socket memory that one refused message may take */
+/* NFPROTO_INET; linux/netfilter.h and netinet/in.h do not go together */
+#define NF_INET 1
+#define ERESTART_KERNEL 85 /* ERESTART: what a batch of an old generation gets */
+#define ANSWER_ROOM 2048   /* socket memory that one refused message may take */
 
 const size_t nft_hdr_len = sizeof(struct nfgenmsg);
 
@@ -35,7 +36,8 @@ bool nft_is(const struct nlmsghdr *h, uint16_t msg)
 {
 	struct nfgenmsg g;
 
-	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | msg) || h->nlmsg_len < NLMSG_HDRLEN + sizeof g)
+	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | msg) ||
+	    h->nlmsg_len < NLMSG_HDRLEN + sizeof g)
 		return false;
 	memcpy(&g, (const char *)h + NLMSG_HDRLEN, sizeof g);
 	return g.nfgen_family == NF_INET;
@@ -43,13 +45,16 @@ bool nft_is(const struct nlmsghdr *h, uint16_t msg)
 
 static int no_nftables(struct err *e)
 {
-	return err_say(e, -EOPNOTSUPP, "this kernel has no nf_tables; load the module nf_tables or build it in");
+	return err_say(e, -EOPNOTSUPP,
+		       "this kernel has no nf_tables; load the module nf_tables or build it in");
 }
 
 static int not_allowed(struct err *e)
 {
-	return err_say(e, -EPERM, "the firewall may be changed by root only (CAP_NET_ADMIN in the user namespace that owns this network "
-		       "namespace)");
+	return err_say(
+		e, -EPERM,
+		"the firewall may be changed by root only (CAP_NET_ADMIN in the user namespace that owns this network "
+		"namespace)");
 }
 
 static int take_generation(const struct nlmsghdr *h, void *arg)
@@ -71,7 +76,8 @@ int nft_generation(struct nl *nl, uint32_t *gen, struct err *e)
 	nlmsg_init(&m);
 	nft_begin(&m, NFT_MSG_GETGEN, 0);
 	int r = nl_get(nl, &m, take_generation, gen, &why);
-	if (r == -EINVAL || r == -EOPNOTSUPP)	/* how nfnetlink answers for a subsystem it does not know */
+	/* how nfnetlink answers for a subsystem it does not know */
+	if (r == -EINVAL || r == -EOPNOTSUPP)
 		return no_nftables(e);
 	if (r == -EPERM)
 		return not_allowed(e);
@@ -113,7 +119,9 @@ static void append(struct nft_batch *b, const void *data, size_t len)
 /* The envelope: begin carries the generation the batch was made for. */
 static void append_envelope(struct nft_batch *b, uint16_t type, const uint32_t *gen)
 {
-	const struct nfgenmsg g = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(NFNL_SUBSYS_NFTABLES) };
+	const struct nfgenmsg g = { .nfgen_family = AF_UNSPEC,
+				    .version = NFNETLINK_V0,
+				    .res_id = htons(NFNL_SUBSYS_NFTABLES) };
 	struct nlmsg m;
 
 	nlmsg_init(&m);
@@ -123,7 +131,8 @@ static void append_envelope(struct nft_batch *b, uint16_t type, const uint32_t *
 	append(b, m.buf, m.len);
 }
 
-void nft_batch_add(struct nft_batch *b, const struct nlmsg *m, const char *act, const char *noun, const char *name, size_t tag)
+void nft_batch_add(struct nft_batch *b, const struct nlmsg *m, const char *act, const char *noun,
+		   const char *name, size_t tag)
 {
 	if (!b->bad)
 		b->bad = m->bad;
@@ -141,8 +150,8 @@ void nft_batch_add(struct nft_batch *b, const struct nlmsg *m, const char *act, 
 }
 
 /*
- * Numbers the messages. Only the last one asks for an acknowledgement: failures are reported without being asked for, and
- * thousands of acknowledgements would not fit into the socket.
+ * Numbers the messages. Only the last one asks for an acknowledgement: failures are reported
+ * without being asked for, and thousands of acknowledgements would not fit into the socket.
  */
 static uint32_t number(struct nl *nl, char *buf, size_t len, size_t messages)
 {
@@ -159,7 +168,10 @@ static uint32_t number(struct nl *nl, char *buf, size_t len, size_t messages)
 	return first;
 }
 
-/* Beyond the default of some 200 KiB; the plain option is for callers that are root only in their user namespace. */
+/*
+ * Beyond the default of some 200 KiB; the plain option is for callers that are root only in their
+ * user namespace.
+ */
 static void make_room(int fd, int force, int plain, size_t need)
 {
 	int size = (int)need;
@@ -168,7 +180,10 @@ static void make_room(int fd, int force, int plain, size_t need)
 		(void)setsockopt(fd, SOL_SOCKET, plain, &size, sizeof size);
 }
 
-/* One answer: at the envelope (no nf_tables, generation moved, refused as a whole) or at a message. Returns true for the last one. */
+/*
+ * One answer: at the envelope (no nf_tables, generation moved, refused as a whole) or at a message.
+ * Returns true for the last one.
+ */
 static bool take_answer(const struct nlmsghdr *h, uint32_t first, struct nft_batch *b, int *whole)
 {
 	struct nlmsgerr ne;
@@ -194,23 +209,28 @@ static int take_answers(struct nl *nl, uint32_t first, struct nft_batch *b, stru
 	for (;;) {
 		struct sockaddr_nl from = { 0 };
 		socklen_t fromlen = sizeof from;
-		ssize_t n = recvfrom(nl->fd, buf, sizeof buf, MSG_DONTWAIT, (struct sockaddr *)&from, &fromlen);
+		ssize_t n = recvfrom(nl->fd, buf, sizeof buf, MSG_DONTWAIT,
+				     (struct sockaddr *)&from, &fromlen);
 
 		if (n < 0 && (errno == EINTR || errno == ENOBUFS))
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0)
-			return err_set(e, -errno, "receive from the kernel (%s namespace)", nl->name);
+			return err_set(e, -errno, "receive from the kernel (%s namespace)",
+				       nl->name);
 		if (from.nl_pid != 0)
 			continue;
-		for (size_t at = 0; (size_t)n - at >= sizeof(struct nlmsghdr); ) {
-			const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)(buf + at);
+		for (size_t at = 0; (size_t)n - at >= sizeof(struct nlmsghdr);) {
+			const struct nlmsghdr *h =
+				(const struct nlmsghdr *)(const void *)(buf + at);
 
 			if (h->nlmsg_len < sizeof *h || h->nlmsg_len > (size_t)n - at)
 				break;
 			last |= take_answer(h, first, b, &whole);
-			at += NLMSG_ALIGN(h->nlmsg_len) < (size_t)n - at ? NLMSG_ALIGN(h->nlmsg_len) : (size_t)n - at;
+			at += NLMSG_ALIGN(h->nlmsg_len) < (size_t)n - at ?
+				      NLMSG_ALIGN(h->nlmsg_len) :
+				      (size_t)n - at;
 		}
 	}
 	if (whole == -ERESTART_KERNEL || whole == -EAGAIN || whole == -EINTR)
@@ -235,19 +255,23 @@ int nft_batch_send(struct nl *nl, struct nft_batch *b, const uint32_t *gen, stru
 	append(&whole, b->buf, b->len);
 	append_envelope(&whole, NFNL_MSG_BATCH_END, NULL);
 	if (b->bad || whole.bad)
-		return err_set(e, b->bad ? b->bad : whole.bad, "write a change of the nftables rule set");
+		return err_set(e, b->bad ? b->bad : whole.bad,
+			       "write a change of the nftables rule set");
 	make_room(nl->fd, SO_SNDBUFFORCE, SO_SNDBUF, whole.len + 4096);
 	make_room(nl->fd, SO_RCVBUFFORCE, SO_RCVBUF, b->n * ANSWER_ROOM);
 	uint32_t first = number(nl, whole.buf, whole.len, b->n);
 	for (size_t i = 0; i < b->n; i++)
 		b->note[i].err = 0;
-	while (sendto(nl->fd, whole.buf, whole.len, 0, (struct sockaddr *)&kernel, sizeof kernel) < 0)
+	while (sendto(nl->fd, whole.buf, whole.len, 0, (struct sockaddr *)&kernel, sizeof kernel) <
+	       0)
 		if (errno != EINTR)
-			return err_set(e, -errno, "send %zu bytes to nf_tables (%s namespace)", whole.len, nl->name);
+			return err_set(e, -errno, "send %zu bytes to nf_tables (%s namespace)",
+				       whole.len, nl->name);
 	int r = take_answers(nl, first, b, e);
 	for (size_t i = 0; i < b->n && r == 0; i++)
 		if (b->note[i].err)
-			r = err_set(e, b->note[i].err, "nftables: %s %s %s in table inet " NFT_TABLE, b->note[i].act,
+			r = err_set(e, b->note[i].err,
+				    "nftables: %s %s %s in table inet " NFT_TABLE, b->note[i].act,
 				    b->note[i].noun, b->note[i].name);
 	return r;
 }

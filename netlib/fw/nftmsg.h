@@ -6,14 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How to talk to nf_tables: requests about our table, and batches, which the kernel takes as a whole or not at all. */
+/*
+ * How to talk to nf_tables: requests about our table, and batches, which the kernel takes as a
+ * whole or not at all.
+ */
 struct err;
 struct nl;
 struct nlmsg;
 struct nlmsghdr;
 
-#define NFT_TABLE "naru"	/* family inet */
-#define NFT_NAME_LEN 64		/* of a chain or set we care for, with terminator */
+#define NFT_TABLE "naru" /* family inet */
+#define NFT_NAME_LEN 64	 /* of a chain or set we care for, with terminator */
 
 /* Begins a request: msg is NFT_MSG_... */
 void nft_begin(struct nlmsg *m, uint16_t msg, uint16_t flags);
@@ -24,17 +27,17 @@ bool nft_is(const struct nlmsghdr *h, uint16_t msg);
 extern const size_t nft_hdr_len;
 
 /*
- * The number of the rule set's current generation: any commit in the namespace, whoever makes it, moves it. -EOPNOTSUPP when the
- * kernel has no nf_tables.
+ * The number of the rule set's current generation: any commit in the namespace, whoever makes it,
+ * moves it. -EOPNOTSUPP when the kernel has no nf_tables.
  */
 int nft_generation(struct nl *nl, uint32_t *gen, struct err *e);
 
 /* A message of a batch, for telling what failed. */
 struct nft_note {
-	const char *act, *noun;		/* "add", "element of" */
-	char name[NFT_NAME_LEN];	/* "dnat4" */
-	size_t tag;			/* the caller's; NFT_NO_TAG for furniture */
-	int err;			/* after sending: 0 or -errno */
+	const char *act, *noun;	 /* "add", "element of" */
+	char name[NFT_NAME_LEN]; /* "dnat4" */
+	size_t tag;		 /* the caller's; NFT_NO_TAG for furniture */
+	int err;		 /* after sending: 0 or -errno */
 };
 #define NFT_NO_TAG SIZE_MAX
 
@@ -44,18 +47,20 @@ struct nft_batch {
 	struct nft_note *note;
 	size_t n;
 	size_t deletions;
-	int bad;		/* first failure while building, -errno */
+	int bad; /* first failure while building, -errno */
 };
 #define NFT_BATCH_INIT { 0 }
 #define cleanup_batch __attribute__((cleanup(nft_batch_clear)))
 void nft_batch_clear(struct nft_batch *b);
 
 /* Appends the one message in m. */
-void nft_batch_add(struct nft_batch *b, const struct nlmsg *m, const char *act, const char *noun, const char *name, size_t tag);
+void nft_batch_add(struct nft_batch *b, const struct nlmsg *m, const char *act, const char *noun,
+		   const char *name, size_t tag);
 
 /*
- * Sends the batch; with gen, the kernel refuses it when its generation is another by now. An empty batch is success.
- * Returns 0; NFT_MOVED; or the first failure, with every message's own in its note.
+ * Sends the batch; with gen, the kernel refuses it when its generation is another by now. An empty
+ * batch is success. Returns 0; NFT_MOVED; or the first failure, with every message's own in its
+ * note.
  */
 #define NFT_MOVED 1
 int nft_batch_send(struct nl *nl, struct nft_batch *b, const uint32_t *gen, struct err *e);

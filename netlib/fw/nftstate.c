@@ -66,27 +66,27 @@ static int take_own_name(const void *data, size_t len, void *obj)
 }
 
 static const struct attr_spec table_attrs[] = {
-	[NFTA_TABLE_NAME]  = ATTR_FN(take_own_name),
+	[NFTA_TABLE_NAME] = ATTR_FN(take_own_name),
 	[NFTA_TABLE_FLAGS] = ATTR_U32BE(struct answer, flags),
 };
 static const struct attr_spec hook_attrs[] = {
-	[NFTA_HOOK_HOOKNUM]  = ATTR_U32BE(struct answer, hook),
+	[NFTA_HOOK_HOOKNUM] = ATTR_U32BE(struct answer, hook),
 	[NFTA_HOOK_PRIORITY] = ATTR_U32BE(struct answer, priority),
 };
 static const struct attr_spec chain_attrs[] = {
 	[NFTA_CHAIN_TABLE] = ATTR_FN(take_table),
-	[NFTA_CHAIN_NAME]  = ATTR_FN(take_own_name),
-	[NFTA_CHAIN_TYPE]  = ATTR_STR(struct answer, type),
-	[NFTA_CHAIN_HOOK]  = ATTR_NEST(hook_attrs),
+	[NFTA_CHAIN_NAME] = ATTR_FN(take_own_name),
+	[NFTA_CHAIN_TYPE] = ATTR_STR(struct answer, type),
+	[NFTA_CHAIN_HOOK] = ATTR_NEST(hook_attrs),
 };
 static const struct attr_spec set_attrs[] = {
 	[NFTA_SET_TABLE] = ATTR_FN(take_table),
-	[NFTA_SET_NAME]  = ATTR_FN(take_own_name),
+	[NFTA_SET_NAME] = ATTR_FN(take_own_name),
 };
 static const struct attr_spec rule_attrs[] = {
-	[NFTA_RULE_TABLE]       = ATTR_FN(take_table),
-	[NFTA_RULE_CHAIN]       = ATTR_FN(take_own_name),
-	[NFTA_RULE_HANDLE]      = ATTR_FN(take_handle),
+	[NFTA_RULE_TABLE] = ATTR_FN(take_table),
+	[NFTA_RULE_CHAIN] = ATTR_FN(take_own_name),
+	[NFTA_RULE_HANDLE] = ATTR_FN(take_handle),
 	[NFTA_RULE_EXPRESSIONS] = ATTR_FN(take_exprs),
 };
 
@@ -120,7 +120,9 @@ static int take_chain(const struct nlmsghdr *h, void *arg)
 
 		if (strcmp(a.name, c->name) != 0)
 			continue;
-		bool right = c->type ? !strcmp(a.type, c->type) && a.hook == c->hook && (int)a.priority == c->priority : !a.type[0];
+		bool right = c->type ? !strcmp(a.type, c->type) && a.hook == c->hook &&
+					       (int)a.priority == c->priority :
+				       !a.type[0];
 		s->chain[i] = right ? NFT_CHAIN_RIGHT : NFT_CHAIN_WRONG;
 	}
 	return 0;
@@ -203,8 +205,8 @@ void nft_state_clear(struct nft_state *s)
 }
 
 /* A dump of one kind of object; without the table there are none. */
-static int dump(struct nl *nl, uint16_t msg, uint16_t table_attr, nl_reply_fn *fn, void (*again)(void *), void *arg,
-		const char *what, struct err *e)
+static int dump(struct nl *nl, uint16_t msg, uint16_t table_attr, nl_reply_fn *fn,
+		void (*again)(void *), void *arg, const char *what, struct err *e)
 {
 	struct err why = ERR_INIT;
 	struct nlmsg m;
@@ -253,7 +255,8 @@ int nft_state_read(struct nl *nl, struct nft_state *s, struct err *e)
 		return r;
 	if ((r = nft_sets_list(nl, &s->set, &s->nset, e)) < 0)
 		return r;
-	r = dump(nl, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, take_chain, restart_chains, s, "chains", e);
+	r = dump(nl, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, take_chain, restart_chains, s, "chains",
+		 e);
 	if (r < 0)
 		return r;
 	return dump(nl, NFT_MSG_GETRULE, NFTA_RULE_TABLE, take_rule, restart_rules, s, "rules", e);

@@ -9,14 +9,17 @@
 #include "netlib/fw/nftmsg.h"
 #include "netlib/fw/rules.h"
 
-/* The furniture of table inet naru: what the kernel has of it, what is missing, and the messages that put it there. */
+/*
+ * The furniture of table inet naru: what the kernel has of it, what is missing, and the messages
+ * that put it there.
+ */
 struct err;
 struct nl;
 
 struct nft_seen_rule {
 	char chain[NFT_NAME_LEN];
 	uint64_t handle;
-	void *exprs;		/* payload of NFTA_RULE_EXPRESSIONS */
+	void *exprs; /* payload of NFTA_RULE_EXPRESSIONS */
 	size_t len;
 	bool ours;
 };
@@ -26,7 +29,7 @@ enum nft_chain_state { NFT_CHAIN_MISSING, NFT_CHAIN_RIGHT, NFT_CHAIN_WRONG };
 struct nft_state {
 	bool table, dormant;
 	enum nft_chain_state chain[FW_CHAINS];
-	struct fw_set *set;	/* those that are ours by name */
+	struct fw_set *set; /* those that are ours by name */
 	size_t nset;
 	struct nft_seen_rule *rule;
 	size_t nrule;
@@ -40,16 +43,19 @@ int nft_sets_list(struct nl *nl, struct fw_set **v, size_t *n, struct err *e);
 int nft_state_read(struct nl *nl, struct nft_state *s, struct err *e);
 
 /*
- * Appends what is missing for the elements in need (may be NULL: the fixed part) to the batch; nothing when all is there. A chain that
- * has lost a fixed rule gets all of ours anew, in order; rules of others stay. -EBADMSG for what cannot be put right by adding.
+ * Appends what is missing for the elements in need (may be NULL: the fixed part) to the batch;
+ * nothing when all is there. A chain that has lost a fixed rule gets all of ours anew, in order;
+ * rules of others stay. -EBADMSG for what cannot be put right by adding.
  */
-int nft_state_complete(struct nft_state *s, const struct fw_elems *need, struct nft_batch *b, struct err *e);
+int nft_state_complete(struct nft_state *s, const struct fw_elems *need, struct nft_batch *b,
+		       struct err *e);
 
 /* Rules in our table that are not ours: they keep it from being removed. */
 int nft_state_has_foreign_rules(struct nft_state *s, bool *yes, struct err *e);
 
 /* Deletes a set by prefix with its rules. */
-int nft_state_drop_set(struct nft_state *s, const struct fw_set *set, struct nft_batch *b, struct err *e);
+int nft_state_drop_set(struct nft_state *s, const struct fw_set *set, struct nft_batch *b,
+		       struct err *e);
 
 void nft_table_del(struct nft_batch *b);
 

@@ -17,8 +17,12 @@ void fw_owner_text(char text[FW_OWNER_MAX], const struct fw_owner *o)
 	h = hash_part(h, o->network);
 	h = hash_part(h, o->container);
 	h = hash_end(hash_part(h, o->ifname));
-	(void)str_copyf(text, FW_OWNER_MAX, "%016llx %s/%s/%s", (unsigned long long)h, o->network, o->container, o->ifname);
-	/* nft prints a comment between quotes and reads it back; whatever could break out of them is only in the hash */
+	(void)str_copyf(text, FW_OWNER_MAX, "%016llx %s/%s/%s", (unsigned long long)h, o->network,
+			o->container, o->ifname);
+	/*
+	 * nft prints a comment between quotes and reads it back; whatever could break out of them
+	 * is only in the hash
+	 */
 	for (char *p = text; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == '"' || *p == 127)
 			*p = '?';
@@ -39,12 +43,14 @@ const char *fw_owner_words(const char *text, char buf[FW_OWNER_WORDS_MAX])
 
 	if (network == text || !container)
 		(void)snprintf(buf, FW_OWNER_WORDS_MAX, "an owner not known to us (\"%s\")", text);
-	else if (!ifname)	/* cut */
-		(void)snprintf(buf, FW_OWNER_WORDS_MAX, "container %s... of network %.*s", container + 1,
-			       (int)(container - network), network);
+	else if (!ifname) /* cut */
+		(void)snprintf(buf, FW_OWNER_WORDS_MAX, "container %s... of network %.*s",
+			       container + 1, (int)(container - network), network);
 	else
-		(void)snprintf(buf, FW_OWNER_WORDS_MAX, "container %.*s of network %.*s (interface %s)",
-			       (int)(ifname - container - 1), container + 1, (int)(container - network), network, ifname + 1);
+		(void)snprintf(buf, FW_OWNER_WORDS_MAX,
+			       "container %.*s of network %.*s (interface %s)",
+			       (int)(ifname - container - 1), container + 1,
+			       (int)(container - network), network, ifname + 1);
 	return buf;
 }
 

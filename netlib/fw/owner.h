@@ -8,18 +8,25 @@
 struct fw_owner;
 
 /*
- * The owner as it is kept with each element, the comment that nft shows: "<16 hex digits> network/container/ifname", cut to what
- * nft accepts as a comment. The digits are a hash over the three names, so that owners whose texts were cut stay apart; two texts
- * are the same owner when they are equal.
+ * The owner as it is kept with each element, the comment that nft shows: "<16 hex digits>
+ * network/container/ifname", cut to what nft accepts as a comment. The digits are a hash over the
+ * three names, so that owners whose texts were cut stay apart; two texts are the same owner when
+ * they are equal.
  */
-#define FW_OWNER_MAX 128	/* with terminator */
+#define FW_OWNER_MAX 128 /* with terminator */
 void fw_owner_text(char text[FW_OWNER_MAX], const struct fw_owner *o);
 
-/* "container X of network Y (interface Z)"; a text that is not ours is given in quotes. Returns buf. */
+/*
+ * "container X of network Y (interface Z)"; a text that is not ours is given in quotes. Returns
+ * buf.
+ */
 #define FW_OWNER_WORDS_MAX 192
 const char *fw_owner_words(const char *text, char buf[FW_OWNER_WORDS_MAX]);
 
-/* False as well for a network name so long that it was cut: nobody's element is better than the wrong one's. */
+/*
+ * False as well for a network name so long that it was cut: nobody's element is better than the
+ * wrong one's.
+ */
 bool fw_owner_in_network(const char *text, const char *network);
 
 /* The text without the hash, for listings. */

@@ -13,39 +13,51 @@
 #include "netlib/ip/port.h"
 
 const struct fw_shape fw_shapes[FW_KINDS] = {
-	[FW_KIND_DNAT_IP]    = { "dnat%c_ip", .host = true, .port = true, .to = true, .to_port = true, .part = FW_DNAT },
-	[FW_KIND_DNAT]       = { "dnat%c", .port = true, .to = true, .to_port = true, .part = FW_DNAT },
-	[FW_KIND_RANGE]      = { "range%c", .host = true, .port = true, .interval = true, .to = true, .part = FW_DNAT },
-	[FW_KIND_SNAT_IP]    = { "snat-ip-", .host = true, .port = true, .by_prefix = true, .part = FW_DNAT },
-	[FW_KIND_SNAT]       = { "snat-", .port = true, .by_prefix = true, .part = FW_DNAT },
-	[FW_KIND_SNAT_RANGE] = { "snat-range-", .host = true, .port = true, .interval = true, .by_prefix = true,
-				 .part = FW_DNAT },
-	[FW_KIND_MASQ]       = { "masq-", .by_prefix = true, .part = FW_MASQ },
+	[FW_KIND_DNAT_IP] = { "dnat%c_ip", .host = true, .port = true, .to = true, .to_port = true,
+			      .part = FW_DNAT },
+	[FW_KIND_DNAT] = { "dnat%c", .port = true, .to = true, .to_port = true, .part = FW_DNAT },
+	[FW_KIND_RANGE] = { "range%c", .host = true, .port = true, .interval = true, .to = true,
+			    .part = FW_DNAT },
+	[FW_KIND_SNAT_IP] = { "snat-ip-", .host = true, .port = true, .by_prefix = true,
+			      .part = FW_DNAT },
+	[FW_KIND_SNAT] = { "snat-", .port = true, .by_prefix = true, .part = FW_DNAT },
+	[FW_KIND_SNAT_RANGE] = { "snat-range-", .host = true, .port = true, .interval = true,
+				 .by_prefix = true, .part = FW_DNAT },
+	[FW_KIND_MASQ] = { "masq-", .by_prefix = true, .part = FW_MASQ },
 };
 
 const struct fw_chain_spec fw_chains[FW_CHAINS] = {
-	[FW_CHAIN_GUARD]       = { "guard", "filter", FW_HOOK_PREROUTING, -300, "filter hook prerouting priority -300" },
-	[FW_CHAIN_HAIRPIN]     = { "hairpin" },
-	[FW_CHAIN_HOSTPORTS]   = { "hostports" },
-	[FW_CHAIN_PREROUTING]  = { "prerouting", "nat", FW_HOOK_PREROUTING, -100, "nat hook prerouting priority -100" },
-	[FW_CHAIN_OUTPUT]      = { "output", "nat", FW_HOOK_OUTPUT, -100, "nat hook output priority -100" },
-	[FW_CHAIN_POSTROUTING] = { "postrouting", "nat", FW_HOOK_POSTROUTING, 100, "nat hook postrouting priority 100" },
+	[FW_CHAIN_GUARD] = { "guard", "filter", FW_HOOK_PREROUTING, -300,
+			     "filter hook prerouting priority -300" },
+	[FW_CHAIN_HAIRPIN] = { "hairpin" },
+	[FW_CHAIN_HOSTPORTS] = { "hostports" },
+	[FW_CHAIN_PREROUTING] = { "prerouting", "nat", FW_HOOK_PREROUTING, -100,
+				  "nat hook prerouting priority -100" },
+	[FW_CHAIN_OUTPUT] = { "output", "nat", FW_HOOK_OUTPUT, -100,
+			      "nat hook output priority -100" },
+	[FW_CHAIN_POSTROUTING] = { "postrouting", "nat", FW_HOOK_POSTROUTING, 100,
+				   "nat hook postrouting priority 100" },
 };
 
 const struct fw_set fw_base_sets[FW_BASE_SETS] = {
-	{ FW_KIND_DNAT_IP, AF_INET }, { FW_KIND_DNAT, AF_INET }, { FW_KIND_RANGE, AF_INET },
+	{ FW_KIND_DNAT_IP, AF_INET },  { FW_KIND_DNAT, AF_INET },  { FW_KIND_RANGE, AF_INET },
 	{ FW_KIND_DNAT_IP, AF_INET6 }, { FW_KIND_DNAT, AF_INET6 }, { FW_KIND_RANGE, AF_INET6 },
 };
 
 #define LOOPBACK4 { .addr = { AF_INET, { 127 } }, .len = 8 }
 #define MULTICAST4 { .addr = { AF_INET, { 224 } }, .len = 4 }
 #define MULTICAST6 { .addr = { AF_INET6, { 0xff } }, .len = 8 }
-#define DNAT_RULE(f, k) { FW_CHAIN_HOSTPORTS, { { FW_OP_FAMILY, .family = (f) }, \
-			  { FW_OP_DNAT, .family = (f), .set = { .kind = (k), .family = (f) } } } }
+/* clang-format off */
+#define DNAT_RULE(f, k) \
+	{ FW_CHAIN_HOSTPORTS, { { FW_OP_FAMILY, .family = (f) }, \
+				{ FW_OP_DNAT, .family = (f), .set = { .kind = (k), .family = (f) } } } }
+/* clang-format on */
 
 const struct fw_rule fw_base_rules[FW_BASE_RULES] = {
-	{ FW_CHAIN_GUARD, { { FW_OP_SADDR, .prefix = LOOPBACK4 }, { FW_OP_NOT_LO }, { FW_OP_DROP } } },
-	{ FW_CHAIN_GUARD, { { FW_OP_DADDR, .prefix = LOOPBACK4 }, { FW_OP_NOT_LO }, { FW_OP_DROP } } },
+	{ FW_CHAIN_GUARD,
+	  { { FW_OP_SADDR, .prefix = LOOPBACK4 }, { FW_OP_NOT_LO }, { FW_OP_DROP } } },
+	{ FW_CHAIN_GUARD,
+	  { { FW_OP_DADDR, .prefix = LOOPBACK4 }, { FW_OP_NOT_LO }, { FW_OP_DROP } } },
 	{ FW_CHAIN_HOSTPORTS, { { FW_OP_JUMP, .chain = FW_CHAIN_HAIRPIN } } },
 	DNAT_RULE(AF_INET, FW_KIND_DNAT_IP),
 	DNAT_RULE(AF_INET, FW_KIND_DNAT),
@@ -83,18 +95,23 @@ size_t fw_set_rules(const struct fw_set *s, struct fw_rule out[FW_SET_RULES_MAX]
 	if (!fw_shapes[s->kind].by_prefix)
 		return 0;
 	if (s->kind == FW_KIND_MASQ) {
-		if (everyone)	/* nothing is outside of 0.0.0.0/0 */
+		if (everyone) /* nothing is outside of 0.0.0.0/0 */
 			return 0;
-		out[0] = (struct fw_rule){ FW_CHAIN_POSTROUTING, {
-			op_addr(FW_OP_SADDR, &s->near), op_addr(FW_OP_NOT_DADDR, &s->near), op_in(s), op(FW_OP_MASQ) } };
+		out[0] = (struct fw_rule){ FW_CHAIN_POSTROUTING,
+					   { op_addr(FW_OP_SADDR, &s->near),
+					     op_addr(FW_OP_NOT_DADDR, &s->near), op_in(s),
+					     op(FW_OP_MASQ) } };
 		return 1;
 	}
 	struct fw_op who = everyone ? (struct fw_op){ .type = FW_OP_FAMILY, .family = s->family } :
 				      op_addr(FW_OP_SADDR, &s->near);
 	out[0] = (struct fw_rule){ FW_CHAIN_HAIRPIN, { who, op_in(s), op(FW_OP_SET_MARK) } };
-	if (everyone || s->family != AF_INET)	/* IPv6 has no route_localnet: nothing from ::1 gets to a container */
+	/* IPv6 has no route_localnet: nothing from ::1 gets to a container */
+	if (everyone || s->family != AF_INET)
 		return 1;
-	out[1] = (struct fw_rule){ FW_CHAIN_HAIRPIN, { op_addr(FW_OP_SADDR, &loopback4), op_in(s), op(FW_OP_SET_MARK) } };
+	out[1] = (struct fw_rule){
+		FW_CHAIN_HAIRPIN, { op_addr(FW_OP_SADDR, &loopback4), op_in(s), op(FW_OP_SET_MARK) }
+	};
 	return 2;
 }
 
@@ -114,13 +131,15 @@ bool fw_elem_eq(const struct fw_elem *a, const struct fw_elem *b)
 {
 	const struct fw_shape *s = &fw_shapes[a->set.kind];
 
-	return fw_set_eq(&a->set, &b->set) && ip_eq(&a->ip, &b->ip) && a->proto == b->proto && a->port == b->port &&
-	       a->last == b->last && (!s->to || ip_eq(&a->to, &b->to)) && (!s->to_port || a->to_port == b->to_port);
+	return fw_set_eq(&a->set, &b->set) && ip_eq(&a->ip, &b->ip) && a->proto == b->proto &&
+	       a->port == b->port && a->last == b->last && (!s->to || ip_eq(&a->to, &b->to)) &&
+	       (!s->to_port || a->to_port == b->to_port);
 }
 
 bool fw_elem_overlaps(const struct fw_elem *a, const struct fw_elem *b)
 {
-	if (!fw_shapes[a->set.kind].to || !fw_shapes[b->set.kind].to || a->set.family != b->set.family)
+	if (!fw_shapes[a->set.kind].to || !fw_shapes[b->set.kind].to ||
+	    a->set.family != b->set.family)
 		return false;
 	if (a->proto != b->proto || a->last < b->port || b->last < a->port)
 		return false;
@@ -146,14 +165,17 @@ static int add_elem(struct fw_elems *l, const struct fw_elem *x, struct err *e)
 static int add_mapping(struct fw_elems *l, const struct fw_dnat *d, struct fw_elem x, struct err *e)
 {
 	static const enum fw_kind hairpin[] = {
-		[FW_KIND_DNAT] = FW_KIND_SNAT, [FW_KIND_DNAT_IP] = FW_KIND_SNAT_IP, [FW_KIND_RANGE] = FW_KIND_SNAT_RANGE,
+		[FW_KIND_DNAT] = FW_KIND_SNAT,
+		[FW_KIND_DNAT_IP] = FW_KIND_SNAT_IP,
+		[FW_KIND_RANGE] = FW_KIND_SNAT_RANGE,
 	};
 	int r = add_elem(l, &x, e);
 
 	if (r < 0 || !d->snat)
 		return r;
 	x.set.kind = hairpin[x.set.kind];
-	x.set.near = d->masq_all ? (struct ip_prefix){ .addr.family = x.set.family } : network_of(&d->to);
+	x.set.near = d->masq_all ? (struct ip_prefix){ .addr.family = x.set.family } :
+				   network_of(&d->to);
 	x.to = (struct ip_addr){ 0 };
 	x.to_port = 0;
 	return add_elem(l, &x, e);
@@ -168,16 +190,24 @@ static int check_dnat(const struct fw_dnat *d, struct err *e)
 	if (!ip_is_set(&d->to.addr))
 		return err_say(e, -EINVAL, "port mapping %s has no container address", map);
 	if (ip_is_set(&m->host_ip) && m->host_ip.family != d->to.addr.family)
-		return err_say(e, -EINVAL, "port mapping %s cannot lead to %s: one is IPv4, the other IPv6", map,
-			       ip_text(&d->to.addr, ip));
+		return err_say(e, -EINVAL,
+			       "port mapping %s cannot lead to %s: one is IPv4, the other IPv6",
+			       map, ip_text(&d->to.addr, ip));
 	if (proto_name(m->proto)[0] == '?')
-		return err_say(e, -EINVAL, "port mapping %s: protocol %u cannot be mapped, expected tcp, udp or sctp", map, m->proto);
-	if (!m->count || !m->host_port || !m->container_port || m->host_port + m->count - 1 > UINT16_MAX ||
+		return err_say(
+			e, -EINVAL,
+			"port mapping %s: protocol %u cannot be mapped, expected tcp, udp or sctp",
+			map, m->proto);
+	if (!m->count || !m->host_port || !m->container_port ||
+	    m->host_port + m->count - 1 > UINT16_MAX ||
 	    m->container_port + m->count - 1 > UINT16_MAX)
 		return err_say(e, -EINVAL, "port mapping %s: ports must be 1..65535", map);
 	if (m->host_port != m->container_port && m->count > FW_PORTS_MAX)
-		return err_say(e, -E2BIG, "port mapping %s: a range that changes the port numbers takes one entry a port and is "
-			       "limited to %d, got %u; equal ranges on both sides have no limit", map, FW_PORTS_MAX, m->count);
+		return err_say(
+			e, -E2BIG,
+			"port mapping %s: a range that changes the port numbers takes one entry a port and is "
+			"limited to %d, got %u; equal ranges on both sides have no limit",
+			map, FW_PORTS_MAX, m->count);
 	return 0;
 }
 
@@ -209,7 +239,8 @@ static int plan_dnat(struct fw_elems *l, const struct fw_dnat *d, struct err *e)
 
 static int plan_masq(struct fw_elems *l, const struct fw_masq *m, struct err *e)
 {
-	struct fw_elem x = { .set = { FW_KIND_MASQ, m->addr.addr.family, network_of(&m->addr) }, .ip = m->addr.addr };
+	struct fw_elem x = { .set = { FW_KIND_MASQ, m->addr.addr.family, network_of(&m->addr) },
+			     .ip = m->addr.addr };
 
 	for (size_t i = 0; i < l->n; i++)
 		if (fw_elem_eq(&l->elem[i], &x))
@@ -226,8 +257,11 @@ static int refuse_twice(const struct fw_elems *l, struct err *e)
 			continue;
 		for (size_t k = 0; k < i; k++)
 			if (fw_elem_overlaps(&l->elem[i], &l->elem[k]))
-				return err_say(e, -EINVAL, "host port %s is mapped twice: it meets %s of the same request",
-					       fw_elem_key_words(&l->elem[i], key), fw_elem_key_words(&l->elem[k], other));
+				return err_say(
+					e, -EINVAL,
+					"host port %s is mapped twice: it meets %s of the same request",
+					fw_elem_key_words(&l->elem[i], key),
+					fw_elem_key_words(&l->elem[k], other));
 	}
 	return 0;
 }
@@ -241,9 +275,12 @@ int fw_plan_elements(const struct fw_plan *p, struct fw_elems *out, struct err *
 	for (size_t i = 0; i < p->ndnat; i++) {
 		if ((r = plan_dnat(&l, &p->dnat[i], e)) < 0)
 			return r;
-		ports += p->dnat[i].map.host_port == p->dnat[i].map.container_port ? 1 : p->dnat[i].map.count;
+		ports += p->dnat[i].map.host_port == p->dnat[i].map.container_port ?
+				 1 :
+				 p->dnat[i].map.count;
 		if (ports > FW_PORTS_MAX)
-			return err_say(e, -E2BIG, "more than %d port mappings for one attachment", FW_PORTS_MAX);
+			return err_say(e, -E2BIG, "more than %d port mappings for one attachment",
+				       FW_PORTS_MAX);
 	}
 	if ((r = refuse_twice(&l, e)) < 0)
 		return r;

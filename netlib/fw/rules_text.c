@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Names and texts of sets, elements and rules. The commands are in nft's language, so that nft itself can check them. */
+/*
+ * Names and texts of sets, elements and rules. The commands are in nft's language, so that nft
+ * itself can check them.
+ */
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -36,11 +39,13 @@ void fw_set_name(const struct fw_set *s, char name[FW_NAME_MAX])
 	const char *percent = strchr(base, '%');
 
 	if (percent) {
-		(void)snprintf(name, FW_NAME_MAX, "%.*s%c%s", (int)(percent - base), base, digit, percent + 2);
+		(void)snprintf(name, FW_NAME_MAX, "%.*s%c%s", (int)(percent - base), base, digit,
+			       percent + 2);
 	} else if (!s->near.len) {
 		(void)snprintf(name, FW_NAME_MAX, "%sall%c", base, digit);
 	} else {
-		(void)snprintf(name, FW_NAME_MAX, "%s%s-%u", base, ip_text(&s->near.addr, ip), s->near.len);
+		(void)snprintf(name, FW_NAME_MAX, "%s%s-%u", base, ip_text(&s->near.addr, ip),
+			       s->near.len);
 		swap_char(name, ':', '_');
 	}
 }
@@ -123,21 +128,24 @@ const char *fw_elem_words(const struct fw_elem *x, char buf[FW_ELEM_WORDS_MAX])
 
 	(void)fw_elem_key_words(x, key);
 	if (s->to_port)
-		(void)snprintf(buf, FW_ELEM_WORDS_MAX, x->to.family == AF_INET6 ? "%s to [%s]:%u" : "%s to %s:%u", key,
+		(void)snprintf(buf, FW_ELEM_WORDS_MAX,
+			       x->to.family == AF_INET6 ? "%s to [%s]:%u" : "%s to %s:%u", key,
 			       ip_text(&x->to, ip), x->to_port);
 	else if (s->to)
 		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s to %s", key, ip_text(&x->to, ip));
 	else if (s->port && !x->set.near.len)
 		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s from anywhere", key);
 	else
-		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s %s %s", key, s->port ? "from" : "leaving",
-			       ip_prefix_text(&x->set.near, ip));
+		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s %s %s", key,
+			       s->port ? "from" : "leaving", ip_prefix_text(&x->set.near, ip));
 	return buf;
 }
 
 const char *fw_elem_what(const struct fw_elem *x)
 {
-	return x->set.kind == FW_KIND_MASQ ? "masquerade" : fw_shapes[x->set.kind].to ? "dnat" : "hairpin";
+	return x->set.kind == FW_KIND_MASQ ? "masquerade" :
+	       fw_shapes[x->set.kind].to   ? "dnat" :
+					     "hairpin";
 }
 
 /* How a packet's key is written in a rule. */
@@ -148,7 +156,8 @@ static void packet_key(struct str *s, const struct fw_set *set)
 	if (!shape->port)
 		str_addf(s, "%s saddr", ip_word(set->family));
 	else
-		str_addf(s, "%s%smeta l4proto . th dport", shape->host ? ip_word(set->family) : "", shape->host ? " daddr . " : "");
+		str_addf(s, "%s%smeta l4proto . th dport", shape->host ? ip_word(set->family) : "",
+			 shape->host ? " daddr . " : "");
 }
 
 static void op_text(struct str *s, const struct fw_op *o)
@@ -230,7 +239,8 @@ static void set_text(struct str *s, const struct fw_set *set)
 	if (shape->port)
 		str_addf(s, "%sinet_proto . inet_service", shape->host ? " . " : "");
 	if (shape->to)
-		str_addf(s, " : %s%s", addr_type(set->family), shape->to_port ? " . inet_service" : "");
+		str_addf(s, " : %s%s", addr_type(set->family),
+			 shape->to_port ? " . inet_service" : "");
 	str_addf(s, ";%s }\n", shape->interval ? " flags interval;" : "");
 }
 

@@ -82,7 +82,7 @@ static const struct field process_fields[] = {
 	FIELD_RAW("Labels", struct image, labels),
 	{ .key = "ExposedPorts", .type = FIELD_T_FN, .fn = decode_ports },
 	{ .key = "Volumes", .type = FIELD_T_FN, .fn = decode_volumes },
-	FIELD_END
+	FIELD_END,
 };
 
 static const struct field image_fields[] = {

@@ -145,9 +145,9 @@ static int open_raw(struct source *s, struct err *e)
 	    ((r = archive_read_next_header(s->raw, &ent)) != ARCHIVE_OK && r != ARCHIVE_EOF))
 		return err_say(e, -EBADMSG, "import %s: %s", s->spec->file,
 			       archive_error_string(s->raw) ?: "cannot be read");
-	return r == ARCHIVE_EOF
-		       ? err_say(e, -EINVAL, "import %s: there is nothing in it", s->spec->file)
-		       : 0;
+	return r == ARCHIVE_EOF ?
+		       err_say(e, -EINVAL, "import %s: there is nothing in it", s->spec->file) :
+		       0;
 }
 
 static int open_tar(struct source *s, struct err *e)

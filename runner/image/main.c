@@ -127,8 +127,8 @@ int main(int argc, char **argv)
 		return fail(&e, 2);
 	}
 	void *opts = calloc(1, v->size);
-	int r = opts ? opt_parse(v, argc - 1, argv + 1, opts, &args, &e)
-		     : err_set(&e, -ENOMEM, "naru-image");
+	int r = opts ? opt_parse(v, argc - 1, argv + 1, opts, &args, &e) :
+		       err_set(&e, -ENOMEM, "naru-image");
 	int code = 0;
 	if (r == OPT_HELP || r < 0)
 		code = 2;

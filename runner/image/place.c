@@ -128,8 +128,8 @@ static int mend_parent(struct place *p, int dir, const char *name, const char *p
 	struct stat st;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? make_parent(p, dir, name, path, false, e)
-				       : err_set(e, -errno, "stat its parent %s", path);
+		return errno == ENOENT ? make_parent(p, dir, name, path, false, e) :
+					 err_set(e, -errno, "stat its parent %s", path);
 	if (S_ISLNK(st.st_mode))
 		return err_say(e, -ELOOP,
 			       "the path leads through the symbolic link \"%s\" of the same layer",

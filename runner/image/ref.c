@@ -107,9 +107,9 @@ static int parse_name(const char *text, const char *s, size_t n, struct image_re
 		return bad(text, e, problem);
 	bool hub = !host || (hostlen == 9 && !memcmp(s, "docker.io", 9)) ||
 		   (hostlen == 15 && !memcmp(s, "index.docker.io", 15));
-	const char *prefix = !hub				       ? ""
-			     : memchr(path, '/', (size_t)(end - path)) ? HUB
-								       : HUB_LIBRARY;
+	const char *prefix = !hub				     ? "" :
+			     memchr(path, '/', (size_t)(end - path)) ? HUB :
+								       HUB_LIBRARY;
 	if (!hub)
 		path = s;
 	if (str_copyf(out->name, sizeof out->name, "%s%.*s", prefix, (int)(end - path), path) < 0)

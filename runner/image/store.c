@@ -62,8 +62,8 @@ static int read_at_root(const char *root, const char *name, char **out, size_t *
 	if (*root != '/')
 		return err_say(e, -EINVAL, "NARU_ROOT is \"%s\"; expected an absolute path", root);
 	int r = str_copyf(path, sizeof path, "%s/images/%s", root, name);
-	return r < 0 ? err_set(e, r, "read %s", name)
-		     : file_read_at(AT_FDCWD, path, IMAGE_DOC_MAX, out, len, e);
+	return r < 0 ? err_set(e, r, "read %s", name) :
+		       file_read_at(AT_FDCWD, path, IMAGE_DOC_MAX, out, len, e);
 }
 
 static int read_blob(const char *root, const char *hex, char **out, size_t *len, struct err *e)
@@ -197,8 +197,8 @@ static int by_rank(const void *a, const void *b)
 {
 	const struct near *x = a, *y = b;
 
-	return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank)
-				  : (x->at > y->at) - (x->at < y->at);
+	return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank) :
+				    (x->at > y->at) - (x->at < y->at);
 }
 
 static unsigned rank(const struct image_ref *want, const char *full)
@@ -347,9 +347,9 @@ int image_lock(const char *root, struct err *e)
 static bool is_dead_temp(int layers, const char *name)
 {
 	cleanup_fd int fd =
-		str_starts(name, ".tmp-")
-			? openat(layers, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
-			: -1;
+		str_starts(name, ".tmp-") ?
+			openat(layers, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) :
+			-1;
 
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }

@@ -248,9 +248,9 @@ static int make_hardlink(struct unpacker *u, const char *target, struct err *e)
 		return err_say(e, -ENOENT,
 			       "hard link to \"%.200s\", which is no earlier entry of the layer%s",
 			       target,
-			       dir == -ELOOP || dir == -ENOTDIR
-				       ? " (what is on the way is no directory)"
-				       : "");
+			       dir == -ELOOP || dir == -ENOTDIR ?
+				       " (what is on the way is no directory)" :
+				       "");
 	if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISFIFO(st.st_mode))
 		return err_say(e, -EINVAL, "hard link to \"%.200s\", which is no file", target);
 	if ((r = place_empty(&u->at, false, e)) < 0)

@@ -140,8 +140,8 @@ static void keep_others(struct json_object *from, struct json_object *to, const 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *o = json_at(from, i);
 		const char *its =
-			json_text(json_get(json_get(o, "annotations"), "io.containerd.image.name"))
-				?: "";
+			json_text(json_get(json_get(o, "annotations"), "io.containerd.image.name")) ?:
+				"";
 		const char *what = json_text(json_get(o, "digest")) ?: "";
 		bool elsewhere = false;
 

@@ -23,9 +23,9 @@
 #include "tests/bench/lib/plan.h"
 #include "tests/bench/lib/sample.h"
 
-#define SETTLE_US 20000	/* between two steps: the kernel finishes what the last one left to it */
+#define SETTLE_US 20000 /* between two steps: the kernel finishes what the last one left to it */
 #define ARGS_MAX 48
-#define JOIN_LINK "/run/netns/ctr"	/* the bundle of crun names this namespace */
+#define JOIN_LINK "/run/netns/ctr" /* the bundle of crun names this namespace */
 
 extern char **environ;
 

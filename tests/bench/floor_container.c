@@ -29,7 +29,7 @@
 
 struct box {
 	const char *rootfs, *netns, *cgroup_base;
-	char dir[64];		/* of the overlay */
+	char dir[64]; /* of the overlay */
 	char cgroup[512];
 };
 
@@ -39,8 +39,8 @@ static const struct {
 	const char *path;
 	unsigned minor, major;
 } nodes[] = {
-	{ "dev/null", 3, 1 },    { "dev/zero", 5, 1 },    { "dev/full", 7, 1 },
-	{ "dev/random", 8, 1 },  { "dev/urandom", 9, 1 }, { "dev/tty", 0, 5 },
+	{ "dev/null", 3, 1 },	{ "dev/zero", 5, 1 },	 { "dev/full", 7, 1 },
+	{ "dev/random", 8, 1 }, { "dev/urandom", 9, 1 }, { "dev/tty", 0, 5 },
 };
 
 #define SAFE (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -181,7 +181,7 @@ static int run(struct box *b)
 	if (waitpid(pid, &status, 0) < 0)
 		die("wait for the container");
 	for (int i = 0; b->cgroup_base && rmdir(b->cgroup) && i < 1000; i++)
-		usleep(100);	/* its last process may still be on the way out */
+		usleep(100); /* its last process may still be on the way out */
 	remove_dirs(b);
 	return status ? 1 : 0;
 }
@@ -191,7 +191,7 @@ int main(int argc, char **argv)
 	struct box b = { 0 };
 
 	require_private();
-	for (int c; (c = getopt(argc, argv, "j:c:")) != -1; ) {
+	for (int c; (c = getopt(argc, argv, "j:c:")) != -1;) {
 		if (c == 'j')
 			b.netns = optarg;
 		else if (c == 'c')

@@ -46,9 +46,9 @@ void *const floor_keep[] = {
 
 struct job {
 	bool add, attach, masq, ports, defer;
-	char dir[128];		/* leases: one file per container */
+	char dir[128]; /* leases: one file per container */
 	char link[16];
-	int index;		/* of the container: its address and the name of its link */
+	int index; /* of the container: its address and the name of its link */
 	int rt, nf;
 	uint16_t port[PORTS_MAX];
 	int nport;
@@ -88,7 +88,7 @@ static void conf_read(struct job *j)
 	j->defer = strstr(words, "defer");
 	if (!j->ports)
 		return;
-	for (char *p = conf; j->nport < PORTS_MAX && (p = strstr(p, "\"hostPort\":")); )
+	for (char *p = conf; j->nport < PORTS_MAX && (p = strstr(p, "\"hostPort\":"));)
 		j->port[j->nport++] = (uint16_t)atoi(p += strlen("\"hostPort\":"));
 }
 
@@ -201,7 +201,7 @@ static void firewall_change(struct job *j)
 		snprintf(path, sizeof path, "%s.nft", j->dir);
 		int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		flock(lock, LOCK_EX);
-		close(j->nf);	/* with the rest of the refused batch's answers */
+		close(j->nf); /* with the rest of the refused batch's answers */
 		j->nf = rawnl_open(NETLINK_NETFILTER);
 		r = firewall(j, &b);
 	}

@@ -59,7 +59,7 @@ static int follow(pid_t main_pid, long *kb)
 	int status, main_status = 0;
 	struct rusage ru = { 0 };
 
-	for (pid_t pid; (pid = wait4(-1, &status, __WALL, &ru)) > 0; ) {
+	for (pid_t pid; (pid = wait4(-1, &status, __WALL, &ru)) > 0;) {
 		if (!WIFSTOPPED(status)) {
 			if (pid == main_pid)
 				main_status = status;

@@ -77,7 +77,8 @@ static int add_bridge(int rt)
 	info->nla_len = (uint16_t)((char *)h + h->nlmsg_len - (char *)info);
 	struct iovec iov = { buf, h->nlmsg_len };
 	const struct msghdr msg = { .msg_name = (void *)(uintptr_t)&kernel,
-				    .msg_namelen = sizeof kernel, .msg_iov = &iov,
+				    .msg_namelen = sizeof kernel,
+				    .msg_iov = &iov,
 				    .msg_iovlen = 1 };
 
 	if (sendmsg(rt, &msg, 0) < 0 || recv(rt, reply, sizeof reply, 0) < 0)
@@ -135,12 +136,10 @@ static int do_netlink(char **argv)
 /* mkdir is refused by a filter of our own, rmdir is not. */
 static int do_seccomp(char **argv)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mkdirat, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EXDEV),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
+	struct sock_filter code[] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+				      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mkdirat, 0, 1),
+				      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EXDEV),
+				      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
 	struct sock_fprog prog = { sizeof code / sizeof *code, code };
 
 	(void)argv;
@@ -300,7 +299,7 @@ static const struct {
 	int (*run)(char **argv);
 } words[] = {
 	{ "netlink", do_netlink }, { "seccomp", do_seccomp }, { "clone3", do_clone3 },
-	{ "daemon", do_daemon }, { "tmpfile", do_tmpfile }, { "handler", do_handler },
+	{ "daemon", do_daemon },   { "tmpfile", do_tmpfile }, { "handler", do_handler },
 	{ "threads", do_threads },
 };
 

@@ -27,75 +27,89 @@
 #define SECONDS_MAX 86400
 
 enum {
-	EXIT_TIMEOUT = 124, EXIT_BROKEN = 125, EXIT_USAGE = 2,
-	EXIT_NOT_FOUND = 127, EXIT_SIGNALED = 128,
+	EXIT_TIMEOUT = 124,
+	EXIT_BROKEN = 125,
+	EXIT_USAGE = 2,
+	EXIT_NOT_FOUND = 127,
+	EXIT_SIGNALED = 128,
 };
 
 enum {
-	OPT_LIST = 256, OPT_KILL, OPT_KILL_ONE, OPT_SIGNAL, OPT_ERRNO, OPT_ERRNO_FROM, OPT_PAUSE,
-	OPT_FAULTS, OPT_ONLY, OPT_REPORT, OPT_WHOLE, OPT_TIMEOUT, OPT_PAUSE_LIMIT, OPT_LINGER,
+	OPT_LIST = 256,
+	OPT_KILL,
+	OPT_KILL_ONE,
+	OPT_SIGNAL,
+	OPT_ERRNO,
+	OPT_ERRNO_FROM,
+	OPT_PAUSE,
+	OPT_FAULTS,
+	OPT_ONLY,
+	OPT_REPORT,
+	OPT_WHOLE,
+	OPT_TIMEOUT,
+	OPT_PAUSE_LIMIT,
+	OPT_LINGER,
 	OPT_HELP,
 };
 
-static const struct option options[] = {
-	{ "list", optional_argument, NULL, OPT_LIST },
-	{ "kill", required_argument, NULL, OPT_KILL },
-	{ "kill-one", required_argument, NULL, OPT_KILL_ONE },
-	{ "signal", required_argument, NULL, OPT_SIGNAL },
-	{ "errno", required_argument, NULL, OPT_ERRNO },
-	{ "errno-from", required_argument, NULL, OPT_ERRNO_FROM },
-	{ "pause", required_argument, NULL, OPT_PAUSE },
-	{ "faults", no_argument, NULL, OPT_FAULTS },
-	{ "only", required_argument, NULL, OPT_ONLY },
-	{ "report", required_argument, NULL, OPT_REPORT },
-	{ "whole-tree", no_argument, NULL, OPT_WHOLE },
-	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
-	{ "pause-limit", required_argument, NULL, OPT_PAUSE_LIMIT },
-	{ "linger", required_argument, NULL, OPT_LINGER },
-	{ "help", no_argument, NULL, OPT_HELP },
-	{ 0 }
-};
+static const struct option options[] = { { "list", optional_argument, NULL, OPT_LIST },
+					 { "kill", required_argument, NULL, OPT_KILL },
+					 { "kill-one", required_argument, NULL, OPT_KILL_ONE },
+					 { "signal", required_argument, NULL, OPT_SIGNAL },
+					 { "errno", required_argument, NULL, OPT_ERRNO },
+					 { "errno-from", required_argument, NULL, OPT_ERRNO_FROM },
+					 { "pause", required_argument, NULL, OPT_PAUSE },
+					 { "faults", no_argument, NULL, OPT_FAULTS },
+					 { "only", required_argument, NULL, OPT_ONLY },
+					 { "report", required_argument, NULL, OPT_REPORT },
+					 { "whole-tree", no_argument, NULL, OPT_WHOLE },
+					 { "timeout", required_argument, NULL, OPT_TIMEOUT },
+					 { "pause-limit", required_argument, NULL,
+					   OPT_PAUSE_LIMIT },
+					 { "linger", required_argument, NULL, OPT_LINGER },
+					 { "help", no_argument, NULL, OPT_HELP },
+					 { 0 } };
 
 static const char help[] =
-"Usage: stepper [OPTION]... [--] COMMAND [ARG]...\n"
-"\n"
-"Runs COMMAND and numbers, over its whole process tree and from 1, each system call\n"
-"that changes something outside the process: a crash point. Look first, then break:\n"
-"\n"
-"  stepper --list -- sh -c 'echo a > f; mv f g; rm g'     four points\n"
-"  stepper --kill=3 -- sh -c 'echo a > f; mv f g; rm g'   dies before the rename\n"
-"  for n in $(seq 1 4); do stepper --kill=$n -- COMMAND; check; done\n"
-"\n"
-"What counts as a crash point: creating, truncating, linking, renaming, removing and\n"
-"changing files; writing to files with a name (also /proc, /sys, cgroups); mounts; host\n"
-"names; signals to others; netlink sends with a message that is not a get or a dump; the\n"
-"command's own write to standard output. Files without a name count from their linkat on.\n"
-"\n"
-"  --list[=FILE]         print the points: number, process (in order of appearance), class,\n"
-"                        program, call, detail; separated by tabs; to standard error or FILE\n"
-"  --kill=N              SIGKILL the whole tree just before point N, daemons included\n"
-"  --kill-one=N          SIGKILL only the process at point N\n"
-"  --signal=SIG@N        deliver SIG just before point N; the process goes on if it can\n"
-"  --errno=NAME@N        point N fails with NAME (ENOSPC) and is not executed\n"
-"  --errno-from=NAME@N   so do all points from N on\n"
-"  --pause=N:FILE        at point N create FILE (holding the pid) and hold the tree until\n"
-"                        FILE is removed; every other process stands still at its next\n"
-"                        listed call\n"
-"  --faults              number fault points too: open, read, exec, fork, socket, setns,\n"
-"                        unshare, locks, fsync, netlink gets ... in the same counter\n"
-"  --only=PROG[,PROG]    count only in processes whose program has one of these names\n"
-"  --whole-tree          count until the last process is gone, not until COMMAND exits\n"
-"  --report=FD|FILE      one line of JSON about the run:\n"
-"                        {\"points\":4,\"fired\":true,\"exit\":null,\"signal\":9,\n"
-"                         \"timeout\":false,\"survivors\":0}\n"
-"  --timeout=SEC         kill the tree after SEC seconds (30)\n"
-"  --pause-limit=SEC     the same for each pause (30)\n"
-"  --linger=SEC          processes that outlive COMMAND go on, served by a process named\n"
-"                        stepper-linger, and are killed after SEC seconds (600)\n"
-"\n"
-"Up to 8 disturbances can be given; \"fired\" says that all of them happened.\n"
-"Exit status: that of COMMAND; 128+N when signal N ended it (137: killed); 124 timeout;\n"
-"125 stepper failed; 127 COMMAND not found. Needs root for programs that are root's.\n";
+	"Usage: stepper [OPTION]... [--] COMMAND [ARG]...\n"
+	"\n"
+	"Runs COMMAND and numbers, over its whole process tree and from 1, each system call\n"
+	"that changes something outside the process: a crash point. Look first, then break:\n"
+	"\n"
+	"  stepper --list -- sh -c 'echo a > f; mv f g; rm g'     four points\n"
+	"  stepper --kill=3 -- sh -c 'echo a > f; mv f g; rm g'   dies before the rename\n"
+	"  for n in $(seq 1 4); do stepper --kill=$n -- COMMAND; check; done\n"
+	"\n"
+	"What counts as a crash point: creating, truncating, linking, renaming, removing and\n"
+	"changing files; writing to files with a name (also /proc, /sys, cgroups); mounts; host\n"
+	"names; signals to others; netlink sends with a message that is not a get or a dump; the\n"
+	"command's own write to standard output. Files without a name count from their linkat on.\n"
+	"\n"
+	"  --list[=FILE]         print the points: number, process (in order of appearance), class,\n"
+	"                        program, call, detail; separated by tabs; to standard error or FILE\n"
+	"  --kill=N              SIGKILL the whole tree just before point N, daemons included\n"
+	"  --kill-one=N          SIGKILL only the process at point N\n"
+	"  --signal=SIG@N        deliver SIG just before point N; the process goes on if it can\n"
+	"  --errno=NAME@N        point N fails with NAME (ENOSPC) and is not executed\n"
+	"  --errno-from=NAME@N   so do all points from N on\n"
+	"  --pause=N:FILE        at point N create FILE (holding the pid) and hold the tree until\n"
+	"                        FILE is removed; every other process stands still at its next\n"
+	"                        listed call\n"
+	"  --faults              number fault points too: open, read, exec, fork, socket, setns,\n"
+	"                        unshare, locks, fsync, netlink gets ... in the same counter\n"
+	"  --only=PROG[,PROG]    count only in processes whose program has one of these names\n"
+	"  --whole-tree          count until the last process is gone, not until COMMAND exits\n"
+	"  --report=FD|FILE      one line of JSON about the run:\n"
+	"                        {\"points\":4,\"fired\":true,\"exit\":null,\"signal\":9,\n"
+	"                         \"timeout\":false,\"survivors\":0}\n"
+	"  --timeout=SEC         kill the tree after SEC seconds (30)\n"
+	"  --pause-limit=SEC     the same for each pause (30)\n"
+	"  --linger=SEC          processes that outlive COMMAND go on, served by a process named\n"
+	"                        stepper-linger, and are killed after SEC seconds (600)\n"
+	"\n"
+	"Up to 8 disturbances can be given; \"fired\" says that all of them happened.\n"
+	"Exit status: that of COMMAND; 128+N when signal N ended it (137: killed); 124 timeout;\n"
+	"125 stepper failed; 127 COMMAND not found. Needs root for programs that are root's.\n";
 
 static void __attribute__((noreturn, format(printf, 1, 2))) usage_error(const char *fmt, ...)
 {
@@ -191,7 +205,7 @@ static FILE *open_output(const char *opt, const char *where)
 
 		f = copy < 0 ? NULL : fdopen(copy, "w");
 		if (fd > STDERR_FILENO)
-			(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);	/* not the command's */
+			(void)fcntl((int)fd, F_SETFD, FD_CLOEXEC); /* not the command's */
 	} else {
 		f = fopen(where, "we");
 	}
@@ -220,8 +234,12 @@ static void parse_options(struct plan *p, FILE **report, int argc, char **argv)
 		case OPT_LIST:
 			list_to = optarg ? optarg : "2";
 			break;
-		case OPT_KILL: case OPT_KILL_ONE: case OPT_SIGNAL:
-		case OPT_ERRNO: case OPT_ERRNO_FROM: case OPT_PAUSE:
+		case OPT_KILL:
+		case OPT_KILL_ONE:
+		case OPT_SIGNAL:
+		case OPT_ERRNO:
+		case OPT_ERRNO_FROM:
+		case OPT_PAUSE:
 			add_act(p, ACT_KILL + (enum act_kind)(c - OPT_KILL), opt, optarg);
 			break;
 		case OPT_FAULTS:
@@ -274,10 +292,12 @@ static void write_report(FILE *f, const struct plan *p, const struct outcome *o)
 
 	for (unsigned i = 0; i < p->nact; i++)
 		fired &= p->act[i].fired;
-	fprintf(f, "{\"points\":%u,\"fired\":%s,\"exit\":%s,\"signal\":%s,\"timeout\":%s,"
-		"\"survivors\":%u}\n", o->points, fired ? "true" : "false",
-		number_or_null(o->exit, exit_text), number_or_null(o->signal, signal_text),
-		o->timeout ? "true" : "false", o->survivors);
+	fprintf(f,
+		"{\"points\":%u,\"fired\":%s,\"exit\":%s,\"signal\":%s,\"timeout\":%s,"
+		"\"survivors\":%u}\n",
+		o->points, fired ? "true" : "false", number_or_null(o->exit, exit_text),
+		number_or_null(o->signal, signal_text), o->timeout ? "true" : "false",
+		o->survivors);
 	fclose(f);
 }
 
@@ -306,7 +326,9 @@ int main(int argc, char **argv)
 	struct plan plan = { .timeout_s = 30, .pause_s = 30, .linger_s = 600 };
 	FILE *report = NULL;
 	struct outcome out;
-	struct { unsigned char code, lingers; } end;
+	struct {
+		unsigned char code, lingers;
+	} end;
 	int done[2];
 
 	parse_options(&plan, &report, argc, argv);

@@ -33,17 +33,17 @@ struct call {
 	const char *show;
 };
 
-#define CRASH(name, show)	{ SYS_##name, #name, CALL_CRASH, NULL, -1, show }
-#define FAULT(name, show)	{ SYS_##name, #name, CALL_FAULT, NULL, -1, show }
-#define ASK(name, test, show)	{ SYS_##name, #name, CALL_CRASH, test, -1, show }
-#define ASK_FD(name, n, show)	{ SYS_##name, #name, CALL_CRASH, test_file, n, show }
-#define ASK_WRITE(name, n)	{ SYS_##name, #name, CALL_CRASH, test_write, n, "f" #n }
+#define CRASH(name, show) { SYS_##name, #name, CALL_CRASH, NULL, -1, show }
+#define FAULT(name, show) { SYS_##name, #name, CALL_FAULT, NULL, -1, show }
+#define ASK(name, test, show) { SYS_##name, #name, CALL_CRASH, test, -1, show }
+#define ASK_FD(name, n, show) { SYS_##name, #name, CALL_CRASH, test_file, n, show }
+#define ASK_WRITE(name, n) { SYS_##name, #name, CALL_CRASH, test_write, n, "f" #n }
 #define ASK_FAULT(name, test, n, show) { SYS_##name, #name, CALL_FAULT, test, n, show }
 /* Numbers that came after the oldest headers we build with; the same on every architecture. */
 #define CRASH_NR(nr, name, show) { nr, #name, CALL_CRASH, NULL, -1, show }
 
 static const struct call calls[] = {
-#ifdef SYS_open	/* the older calls some architectures never had */
+#ifdef SYS_open /* the older calls some architectures never had */
 	ASK(open, test_open, "p0"),
 	ASK(creat, test_open, "p0"),
 	CRASH(link, "p0 p1"),
@@ -229,9 +229,8 @@ unsigned short call_filter(struct sock_filter *prog, bool faults)
 	const struct sock_filter trace = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE);
 	const struct sock_filter head[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0),
-		allow,
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 1, 0), allow,
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))
 	};
 	unsigned short n = 0;
 
@@ -241,8 +240,8 @@ unsigned short call_filter(struct sock_filter *prog, bool faults)
 	for (size_t i = 0; i < NCALLS; i++) {
 		if (calls[i].class == CALL_FAULT && !faults)
 			continue;
-		prog[n++] = (struct sock_filter)
-			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i].nr, 0, 1);
+		prog[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+							 (uint32_t)calls[i].nr, 0, 1);
 		prog[n++] = trace;
 	}
 	prog[n++] = allow;

@@ -13,21 +13,21 @@ struct call;
 struct sock_filter;
 
 enum call_class {
-	CALL_NONE,	/* changes nothing and is not worth failing */
-	CALL_FAULT,	/* changes nothing itself, but may fail: open, fork, exec, lock ... */
-	CALL_CRASH,	/* changes something outside the process */
+	CALL_NONE,  /* changes nothing and is not worth failing */
+	CALL_FAULT, /* changes nothing itself, but may fail: open, fork, exec, lock ... */
+	CALL_CRASH, /* changes something outside the process */
 };
 
 /* One system call a thread is about to make. */
 struct stop {
 	pid_t tid, tgid;
-	bool delivers;			/* its standard output is the result of the command */
-	bool is_root;			/* it is the command itself */
-	bool faults;			/* fault points are wanted */
-	const struct stat *out, *err;	/* standard output and error as the command got them */
+	bool delivers;		      /* its standard output is the result of the command */
+	bool is_root;		      /* it is the command itself */
+	bool faults;		      /* fault points are wanted */
+	const struct stat *out, *err; /* standard output and error as the command got them */
 	const struct call *call;
 	uint64_t arg[6];
-	struct text detail;		/* filled by call_classify */
+	struct text detail; /* filled by call_classify */
 };
 
 /* The table's row for a system call number, or NULL. */

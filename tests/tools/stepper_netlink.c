@@ -14,37 +14,43 @@
 #include "tests/tools/stepper_peek.h"
 
 #define NAME_MAX_LEN 40
-#define NAMED_MAX 8	/* messages named in one line; the rest is counted */
+#define NAMED_MAX 8 /* messages named in one line; the rest is counted */
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
 /* rtnetlink numbers its messages in fours: new, delete, get, set. */
 static const char *const rt_verbs[] = { "NEW", "DEL", "GET", "SET" };
 static const char *const rt_objects[] = {
-	"LINK", "ADDR", "ROUTE", "NEIGH", "RULE", "QDISC", "TCLASS", "TFILTER", "ACTION", "PREFIX",
-	"MULTICAST", "ANYCAST", "NEIGHTBL", "NDUSEROPT", "ADDRLABEL", "DCB", "NETCONF", "MDB",
-	"NSID", "STATS", "CACHEREPORT", "CHAIN", "NEXTHOP", "LINKPROP", "VLAN", "NEXTHOPBUCKET",
-	"TUNNEL",
+	"LINK",	     "ADDR",	"ROUTE",    "NEIGH",	 "RULE",	  "QDISC",    "TCLASS",
+	"TFILTER",   "ACTION",	"PREFIX",   "MULTICAST", "ANYCAST",	  "NEIGHTBL", "NDUSEROPT",
+	"ADDRLABEL", "DCB",	"NETCONF",  "MDB",	 "NSID",	  "STATS",    "CACHEREPORT",
+	"CHAIN",     "NEXTHOP", "LINKPROP", "VLAN",	 "NEXTHOPBUCKET", "TUNNEL",
 };
 
 static const char *const nft_names[] = {
-	"NEWTABLE", "GETTABLE", "DELTABLE", "NEWCHAIN", "GETCHAIN", "DELCHAIN", "NEWRULE",
-	"GETRULE", "DELRULE", "NEWSET", "GETSET", "DELSET", "NEWSETELEM", "GETSETELEM",
-	"DELSETELEM", "NEWGEN", "GETGEN", "TRACE", "NEWOBJ", "GETOBJ", "DELOBJ", "GETOBJ_RESET",
-	"NEWFLOWTABLE", "GETFLOWTABLE", "DELFLOWTABLE", "GETRULE_RESET", "DESTROYTABLE",
-	"DESTROYCHAIN", "DESTROYRULE", "DESTROYSET", "DESTROYSETELEM", "DESTROYOBJ",
-	"DESTROYFLOWTABLE", "GETSETELEM_RESET",
+	"NEWTABLE",	    "GETTABLE",	     "DELTABLE",
+	"NEWCHAIN",	    "GETCHAIN",	     "DELCHAIN",
+	"NEWRULE",	    "GETRULE",	     "DELRULE",
+	"NEWSET",	    "GETSET",	     "DELSET",
+	"NEWSETELEM",	    "GETSETELEM",    "DELSETELEM",
+	"NEWGEN",	    "GETGEN",	     "TRACE",
+	"NEWOBJ",	    "GETOBJ",	     "DELOBJ",
+	"GETOBJ_RESET",	    "NEWFLOWTABLE",  "GETFLOWTABLE",
+	"DELFLOWTABLE",	    "GETRULE_RESET", "DESTROYTABLE",
+	"DESTROYCHAIN",	    "DESTROYRULE",   "DESTROYSET",
+	"DESTROYSETELEM",   "DESTROYOBJ",    "DESTROYFLOWTABLE",
+	"GETSETELEM_RESET",
 };
 static const char *const ct_names[] = {
-	"CT_NEW", "CT_GET", "CT_DELETE", "CT_GET_CTRZERO", "CT_GET_STATS_CPU", "CT_GET_STATS",
-	"CT_GET_DYING", "CT_GET_UNCONFIRMED",
+	"CT_NEW",	    "CT_GET",	    "CT_DELETE",    "CT_GET_CTRZERO",
+	"CT_GET_STATS_CPU", "CT_GET_STATS", "CT_GET_DYING", "CT_GET_UNCONFIRMED",
 };
 static const char *const exp_names[] = { "EXP_NEW", "EXP_GET", "EXP_DELETE", "EXP_GET_STATS_CPU" };
 static const char *const ipset_names[] = {
-	"IPSET_NONE", "IPSET_GET_PROTOCOL", "IPSET_CREATE", "IPSET_DESTROY", "IPSET_FLUSH",
-	"IPSET_RENAME", "IPSET_SWAP", "IPSET_GET_LIST", "IPSET_GET_SAVE", "IPSET_ADD", "IPSET_DEL",
-	"IPSET_GET_TEST", "IPSET_GET_HEADER", "IPSET_GET_TYPE", "IPSET_GET_BYNAME",
-	"IPSET_GET_BYINDEX",
+	"IPSET_NONE",	    "IPSET_GET_PROTOCOL", "IPSET_CREATE",     "IPSET_DESTROY",
+	"IPSET_FLUSH",	    "IPSET_RENAME",	  "IPSET_SWAP",	      "IPSET_GET_LIST",
+	"IPSET_GET_SAVE",   "IPSET_ADD",	  "IPSET_DEL",	      "IPSET_GET_TEST",
+	"IPSET_GET_HEADER", "IPSET_GET_TYPE",	  "IPSET_GET_BYNAME", "IPSET_GET_BYINDEX",
 };
 static const char *const compat_names[] = { "COMPAT_GET" };
 
@@ -52,11 +58,11 @@ static const struct {
 	const char *const *names;
 	size_t count;
 } nf_subsystems[] = {
-	[NFNL_SUBSYS_CTNETLINK]     = { ct_names, COUNT(ct_names) },
+	[NFNL_SUBSYS_CTNETLINK] = { ct_names, COUNT(ct_names) },
 	[NFNL_SUBSYS_CTNETLINK_EXP] = { exp_names, COUNT(exp_names) },
-	[NFNL_SUBSYS_IPSET]         = { ipset_names, COUNT(ipset_names) },
-	[NFNL_SUBSYS_NFTABLES]      = { nft_names, COUNT(nft_names) },
-	[NFNL_SUBSYS_NFT_COMPAT]    = { compat_names, COUNT(compat_names) },
+	[NFNL_SUBSYS_IPSET] = { ipset_names, COUNT(ipset_names) },
+	[NFNL_SUBSYS_NFTABLES] = { nft_names, COUNT(nft_names) },
+	[NFNL_SUBSYS_NFT_COMPAT] = { compat_names, COUNT(compat_names) },
 };
 
 static const struct nlattr *attr_find(const void *from, size_t len, int type)
@@ -147,9 +153,8 @@ static void show_route(const struct nlmsghdr *h, struct text *t)
 		show_prefix(msg_attr(h, sizeof *i, RTA_DST), i->rtm_family, i->rtm_dst_len, t);
 }
 
-static void (*const rt_show[])(const struct nlmsghdr *h, struct text *t) = {
-	show_link, show_addr, show_route,
-};
+static void (*const rt_show[])(const struct nlmsghdr *h, struct text *t) = { show_link, show_addr,
+									     show_route };
 
 static bool rt_message(const struct nlmsghdr *h, char name[NAME_MAX_LEN])
 {
@@ -195,10 +200,10 @@ static bool message(int protocol, const struct nlmsghdr *h, char name[NAME_MAX_L
 		return nf_message(h, name);
 	case NETLINK_SOCK_DIAG:
 		snprintf(name, NAME_MAX_LEN, "DIAG_%u", h->nlmsg_type);
-		return h->nlmsg_type == 21;	/* SOCK_DESTROY */
+		return h->nlmsg_type == 21; /* SOCK_DESTROY */
 	case NETLINK_GENERIC:
 		snprintf(name, NAME_MAX_LEN, "GENL_%u", h->nlmsg_type);
-		return h->nlmsg_type != NLMSG_MIN_TYPE &&	/* the family directory */
+		return h->nlmsg_type != NLMSG_MIN_TYPE && /* the family directory */
 		       (h->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP;
 	case NETLINK_AUDIT:
 	case NETLINK_KOBJECT_UEVENT:

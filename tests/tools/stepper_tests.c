@@ -23,7 +23,7 @@
 
 #include "tests/tools/stepper_netlink.h"
 
-#define NETLINK_BYTES_MAX (256u << 10)	/* of one send that are decoded */
+#define NETLINK_BYTES_MAX (256u << 10) /* of one send that are decoded */
 #define IOV_PIECES_MAX 64
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -41,8 +41,8 @@ static bool is_pseudo(const char *path)
 {
 	static const char *const trees[] = { "/proc/", "/sys/", "/dev/pts/", "/dev/fd/" };
 	static const char *const nodes[] = {
-		"/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/stdout", "/dev/stderr",
-		"/dev/net/tun", "/dev/kmsg",
+		"/dev/null",   "/dev/zero",   "/dev/full",    "/dev/tty",
+		"/dev/stdout", "/dev/stderr", "/dev/net/tun", "/dev/kmsg",
 	};
 
 	for (size_t i = 0; i < COUNT(trees); i++)
@@ -61,7 +61,10 @@ static bool is_pseudo(const char *path)
 static bool is_start_file(const char *path)
 {
 	static const char *const names[] = {
-		"/etc/ld.so.", "/etc/locale.alias", "/usr/lib/locale/", "/usr/share/locale/",
+		"/etc/ld.so.",
+		"/etc/locale.alias",
+		"/usr/lib/locale/",
+		"/usr/share/locale/",
 	};
 	const char *so = strstr(path, ".so");
 
@@ -131,8 +134,8 @@ static bool is_state_device(dev_t dev)
 	unsigned maj = major(dev);
 
 	if (maj == 1)
-		return minor(dev) == 11;	/* kmsg, but not null, zero, full, random */
-	return maj != 4 && maj != 5 && (maj < 136 || maj > 143);	/* terminals */
+		return minor(dev) == 11; /* kmsg, but not null, zero, full, random */
+	return maj != 4 && maj != 5 && (maj < 136 || maj > 143); /* terminals */
 }
 
 static size_t gather(pid_t tid, uint64_t at, uint64_t pieces, char *buf)
@@ -236,8 +239,9 @@ enum call_class test_read(struct stop *s, int fd)
 	if (peek_fd_stat(s->tid, fd, &st) < 0)
 		return CALL_NONE;
 	if (S_ISSOCK(st.st_mode))
-		return peek_socket(s->tgid, fd, &family, &protocol) == 0 &&
-		       family == AF_NETLINK ? CALL_FAULT : CALL_NONE;
+		return peek_socket(s->tgid, fd, &family, &protocol) == 0 && family == AF_NETLINK ?
+			       CALL_FAULT :
+			       CALL_NONE;
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return CALL_NONE;
 	peek_fd_name(s->tid, fd, path, sizeof path);
@@ -290,13 +294,38 @@ enum call_class test_bind(struct stop *s, int fd)
 enum call_class test_ioctl(struct stop *s, int fd)
 {
 	static const unsigned changes[] = {
-		SIOCADDRT, SIOCDELRT, SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFDSTADDR, SIOCSIFBRDADDR,
-		SIOCSIFNETMASK, SIOCSIFMETRIC, SIOCSIFMTU, SIOCSIFNAME, SIOCSIFHWADDR, SIOCADDMULTI,
-		SIOCDELMULTI, SIOCDIFADDR, SIOCSIFTXQLEN, SIOCSARP, SIOCDARP, SIOCBRADDBR,
-		SIOCBRDELBR, SIOCBRADDIF, SIOCBRDELIF, SIOCETHTOOL, TUNSETIFF, TUNSETPERSIST,
-		LOOP_SET_FD, LOOP_CLR_FD, LOOP_CONFIGURE, LOOP_CTL_ADD, LOOP_CTL_REMOVE,
+		SIOCADDRT,
+		SIOCDELRT,
+		SIOCSIFFLAGS,
+		SIOCSIFADDR,
+		SIOCSIFDSTADDR,
+		SIOCSIFBRDADDR,
+		SIOCSIFNETMASK,
+		SIOCSIFMETRIC,
+		SIOCSIFMTU,
+		SIOCSIFNAME,
+		SIOCSIFHWADDR,
+		SIOCADDMULTI,
+		SIOCDELMULTI,
+		SIOCDIFADDR,
+		SIOCSIFTXQLEN,
+		SIOCSARP,
+		SIOCDARP,
+		SIOCBRADDBR,
+		SIOCBRDELBR,
+		SIOCBRADDIF,
+		SIOCBRDELIF,
+		SIOCETHTOOL,
+		TUNSETIFF,
+		TUNSETPERSIST,
+		LOOP_SET_FD,
+		LOOP_CLR_FD,
+		LOOP_CONFIGURE,
+		LOOP_CTL_ADD,
+		LOOP_CTL_REMOVE,
 		LOOP_CTL_GET_FREE,
-		0x40086602 /* FS_IOC_SETFLAGS */, 0x40049409 /* FICLONE */,
+		0x40086602 /* FS_IOC_SETFLAGS */,
+		0x40049409 /* FICLONE */,
 	};
 
 	(void)fd;

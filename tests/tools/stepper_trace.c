@@ -20,17 +20,17 @@
 #include "tests/tools/stepper_calls.h"
 #include "tests/tools/stepper_tree.h"
 
-#define TICK_US 100000		/* how late a deadline is noticed at most */
-#define REAP_MS 5000		/* for a killed tree */
-#define KERNEL_ERESTARTSYS 512	/* seen by tracers only */
+#define TICK_US 100000	       /* how late a deadline is noticed at most */
+#define REAP_MS 5000	       /* for a killed tree */
+#define KERNEL_ERESTARTSYS 512 /* seen by tracers only */
 #define KERNEL_ERESTARTNOINTR 513
 #define PAUSE_POLL_NS 1000000
 
 enum phase {
-	BEFORE_EXEC,	/* our own child, not yet the command */
+	BEFORE_EXEC, /* our own child, not yet the command */
 	RUNNING,
-	LINGERING,	/* nothing is counted any more */
-	DYING,		/* everything is killed */
+	LINGERING, /* nothing is counted any more */
+	DYING,	   /* everything is killed */
 };
 
 static struct {
@@ -70,11 +70,11 @@ static int install_filter(bool faults)
 {
 	struct sock_filter code[CALL_FILTER_MAX];
 	struct sock_fprog prog = { call_filter(code, faults), code };
-	unsigned flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;	/* measure no mitigation of ours */
+	unsigned flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW; /* measure no mitigation of ours */
 
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog) == 0)
 		return 0;
-	if (errno != EACCES || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)	/* not root */
+	if (errno != EACCES || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) /* not root */
 		return -1;
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
 }
@@ -159,8 +159,10 @@ static void hold(const struct act *a, pid_t tgid)
 	close(fd);
 	while (access(a->file, F_OK) == 0) {
 		if (now_ms() > until) {
-			fprintf(stderr, "stepper: pause: %s was not removed within %d s; "
-				"the tree is killed\n", a->file, run.plan->pause_s);
+			fprintf(stderr,
+				"stepper: pause: %s was not removed within %d s; "
+				"the tree is killed\n",
+				a->file, run.plan->pause_s);
 			(void)unlink(a->file);
 			run.out->timeout = true;
 			return;
@@ -239,10 +241,14 @@ static void on_call(struct tracee *t)
 		return;
 	}
 	struct stop s = {
-		.tid = t->tid, .tgid = t->tgid, .faults = run.plan->faults,
+		.tid = t->tid,
+		.tgid = t->tgid,
+		.faults = run.plan->faults,
 		.is_root = t->tgid == run.root,
 		.delivers = t->tgid == run.root || run.plan->nonly,
-		.out = &run.stdout_file, .err = &run.stderr_file, .call = call_find(c.nr),
+		.out = &run.stdout_file,
+		.err = &run.stderr_file,
+		.call = call_find(c.nr),
 	};
 	memcpy(s.arg, c.arg, sizeof s.arg);
 	enum call_class class = s.call ? call_classify(&s) : CALL_NONE;
@@ -275,7 +281,7 @@ static void on_event(struct tracee *t, int event, int sig)
 		pid_t tid = t->tid;
 
 		if (ptrace(PTRACE_GETEVENTMSG, tid, 0, &msg) == 0 && msg)
-			(void)tree_add(&run.tree, (pid_t)msg);	/* may move the table */
+			(void)tree_add(&run.tree, (pid_t)msg); /* may move the table */
 		resume(tid, 0);
 		return;
 	}
@@ -360,9 +366,9 @@ static void serve(void)
 
 static int start(struct plan *plan, int go[2], int say[2])
 {
-	const long opts = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD |
-			  PTRACE_O_TRACESECCOMP | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
-			  PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
+	const long opts = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP |
+			  PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+			  PTRACE_O_TRACEEXEC;
 
 	run.root = fork();
 	if (run.root == 0)

@@ -49,7 +49,7 @@ struct tracee *tree_add(struct tree *t, pid_t tid)
 		t->item = realloc(t->item, t->room * sizeof *t->item);
 		if (!t->item) {
 			perror("stepper: list of threads");
-			abort();	/* the tree dies with its tracer */
+			abort(); /* the tree dies with its tracer */
 		}
 	}
 	t->item[t->count] = new;

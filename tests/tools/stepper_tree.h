@@ -12,9 +12,9 @@
 /* A thread of the tree. What belongs to the process is the same in all its threads. */
 struct tracee {
 	pid_t tid, tgid;
-	unsigned ordinal;	/* of the process, in order of appearance, from 1 */
-	bool counted;		/* its program is one of those asked for */
-	bool replaying;		/* the call below comes again and is the same point */
+	unsigned ordinal; /* of the process, in order of appearance, from 1 */
+	bool counted;	  /* its program is one of those asked for */
+	bool replaying;	  /* the call below comes again and is the same point */
 	struct regs_call replay;
 	char program[16];
 };

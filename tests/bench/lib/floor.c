@@ -48,7 +48,9 @@ static void talk(int fd, const char *what)
 static void add_addr(unsigned index, uint32_t addr, int flags)
 {
 	const struct ifaddrmsg a = {
-		.ifa_family = AF_INET, .ifa_prefixlen = 16, .ifa_index = index,
+		.ifa_family = AF_INET,
+		.ifa_prefixlen = 16,
+		.ifa_index = index,
 	};
 	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWADDR, CREATE | flags, &a, sizeof a);
 
@@ -59,7 +61,9 @@ static void add_addr(unsigned index, uint32_t addr, int flags)
 static void set_up(int index)
 {
 	const struct ifinfomsg i = {
-		.ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP,
+		.ifi_index = index,
+		.ifi_flags = IFF_UP,
+		.ifi_change = IFF_UP,
 	};
 
 	rawnl_msg(&msg, RTM_NEWLINK, 0, &i, sizeof i);
@@ -67,8 +71,10 @@ static void set_up(int index)
 
 static void add_default_route(int index)
 {
-	const struct rtmsg r = { .rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN,
-				 .rtm_protocol = RTPROT_BOOT, .rtm_scope = RT_SCOPE_UNIVERSE,
+	const struct rtmsg r = { .rtm_family = AF_INET,
+				 .rtm_table = RT_TABLE_MAIN,
+				 .rtm_protocol = RTPROT_BOOT,
+				 .rtm_scope = RT_SCOPE_UNIVERSE,
 				 .rtm_type = RTN_UNICAST };
 	struct nlmsghdr *h = rawnl_msg(&msg, RTM_NEWROUTE, CREATE | NLM_F_ACK, &r, sizeof r);
 	uint32_t gateway = htonl(0x0a580001);

@@ -12,7 +12,7 @@
  * container i has 10.88.0.10 + i in 10.88.0.0/16 behind the bridge "nbr0" with 10.88.0.1.
  */
 
-uint32_t floor_addr(int i);	/* network byte order */
+uint32_t floor_addr(int i); /* network byte order */
 
 /* Makes the bridge and gives it its address; returns its index. */
 int floor_bridge(int rt);

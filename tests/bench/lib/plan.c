@@ -11,7 +11,7 @@
 
 #define FIRST_PORT 10000
 #define PORTS_PER_CONTAINER 10
-#define CONTAINERS_MAX 5000	/* then host ports are used again */
+#define CONTAINERS_MAX 5000 /* then host ports are used again */
 
 static char *copy(const char *s)
 {
@@ -41,13 +41,13 @@ static const struct line {
 	enum { LINE_TEXT, LINE_COUNT, LINE_FLAG } kind;
 	size_t offset;
 } lines[] = {
-	{ "path",        LINE_TEXT,  offsetof(struct variant, path) },
-	{ "peak",        LINE_TEXT,  offsetof(struct variant, peak) },
-	{ "host",        LINE_TEXT,  offsetof(struct variant, host_cmd) },
-	{ "command",     LINE_TEXT,  offsetof(struct variant, command) },
-	{ "prefill",     LINE_COUNT, offsetof(struct variant, prefill) },
-	{ "parallel",    LINE_COUNT, offsetof(struct variant, parallel) },
-	{ "pure-cgroup", LINE_FLAG,  offsetof(struct variant, pure_cgroup) },
+	{ "path", LINE_TEXT, offsetof(struct variant, path) },
+	{ "peak", LINE_TEXT, offsetof(struct variant, peak) },
+	{ "host", LINE_TEXT, offsetof(struct variant, host_cmd) },
+	{ "command", LINE_TEXT, offsetof(struct variant, command) },
+	{ "prefill", LINE_COUNT, offsetof(struct variant, prefill) },
+	{ "parallel", LINE_COUNT, offsetof(struct variant, parallel) },
+	{ "pure-cgroup", LINE_FLAG, offsetof(struct variant, pure_cgroup) },
 };
 
 static void set_line(struct variant *v, const char *word, const char *value)

@@ -9,7 +9,7 @@
 
 struct plan_plugin {
 	char *bin;
-	char *conf;		/* one line of JSON, with the marks that plan_fill() replaces */
+	char *conf; /* one line of JSON, with the marks that plan_fill() replaces */
 };
 
 /*
@@ -18,19 +18,19 @@ struct plan_plugin {
  */
 struct variant {
 	char *name;
-	char *path;		/* PATH of the plugins; NULL is the system's own */
-	char *peak;		/* program that the plugins are started through; NULL without */
-	char *host_cmd;		/* for a shell in the host namespace, once; NULL without */
-	char *command;		/* NULL when the chain is all there is */
+	char *path;	/* PATH of the plugins; NULL is the system's own */
+	char *peak;	/* program that the plugins are started through; NULL without */
+	char *host_cmd; /* for a shell in the host namespace, once; NULL without */
+	char *command;	/* NULL when the chain is all there is */
 	struct plan_plugin plugin[PLUGINS_MAX];
 	int nplugin;
-	int prefill;		/* attachments made before the first round, which stay */
-	int parallel;		/* attachments made at once; 0 or 1 is one after the other */
-	bool pure_cgroup;	/* wants a cgroup tree that is not a mixture of both versions */
+	int prefill;	  /* attachments made before the first round, which stay */
+	int parallel;	  /* attachments made at once; 0 or 1 is one after the other */
+	bool pure_cgroup; /* wants a cgroup tree that is not a mixture of both versions */
 
-	int netns;		/* the host namespace of this variant */
-	int next;		/* number of the next container */
-	bool failed;		/* told once, then left out */
+	int netns;   /* the host namespace of this variant */
+	int next;    /* number of the next container */
+	bool failed; /* told once, then left out */
 };
 
 struct plan {

@@ -41,7 +41,9 @@ void require_private(void)
 {
 	if (getenv("BENCH_PRIVATE"))
 		return;
-	fprintf(stderr, "%s: runs in private namespaces only, start it through "
-			"tests/bench/private\n", program_invocation_short_name);
+	fprintf(stderr,
+		"%s: runs in private namespaces only, start it through "
+		"tests/bench/private\n",
+		program_invocation_short_name);
 	exit(2);
 }
