@@ -49,7 +49,8 @@ GCC_ONLY := $(if $(findstring clang,$(CC)),,-Wno-format-truncation)
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
 	-ftrivial-auto-var-init=zero -fno-strict-aliasing -fno-delete-null-pointer-checks -fwrapv -fvisibility=hidden
 HARDEN := $(if $(findstring clang,$(CC)),$(filter-out -ftrivial-auto-var-init=zero,$(HARDEN)),$(HARDEN))
-OPT    := -O2 -g -D_FORTIFY_SOURCE=3
+# size matters more than cycles: the time of a plugin is the kernel's and the loader's; C needs no unwind tables
+OPT    := -Os -g -D_FORTIFY_SOURCE=3 -fno-asynchronous-unwind-tables -fno-unwind-tables
 ifdef SAN
 OPT    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 HARDEN := -fPIE -fno-strict-aliasing -fwrapv -fvisibility=hidden

@@ -49,6 +49,10 @@ static void bridge_conf_init(void *conf)
 	((struct bridge_conf *)conf)->bridge = "cni0";
 }
 
+static const char *const not_yet[] = {
+	"vlan", "vlanTrunk", "macspoofchk", "portIsolation", "disableContainerInterface", NULL,
+};
+
 static int bridge_conf_check(void *conf, struct cni_op *op, struct err *e)
 {
 	struct bridge_conf *c = conf;
@@ -57,6 +61,8 @@ static int bridge_conf_check(void *conf, struct cni_op *op, struct err *e)
 
 	if (common_is_removal(op))
 		return common_ipam_find(op, e);
+	if ((r = common_refuse(op, not_yet, e)) < 0)
+		return r;
 	if (!*c->bridge)
 		c->bridge = "cni0";
 	if ((problem = ifname_problem(c->bridge)))
@@ -72,9 +78,11 @@ static int bridge_conf_check(void *conf, struct cni_op *op, struct err *e)
 	return common_ipam_find(op, e);
 }
 
+/* Removal does not ask the configuration of today: it may have changed since ADD. */
 static bool has_masq(const struct cni_op *op)
 {
-	return ((const struct bridge_conf *)op->conf)->ip_masq && common_has_ipam(op);
+	return common_is_removal(op) ||
+	       (((const struct bridge_conf *)op->conf)->ip_masq && common_has_ipam(op));
 }
 
 static bool has_gateway(const struct cni_op *op)

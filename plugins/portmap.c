@@ -20,6 +20,7 @@
 #include "netlib/net/sysctl.h"
 #include "netlib/txn/verbs.h"
 
+#define MARK_BIT 13 /* of the packet mark, 0x2000: the reference's default; doc/KERNEL.md */
 #define RUN_MIN 32 /* this many consecutive one-to-one mappings become an interval */
 
 struct mapping { /* one entry of runtimeConfig.portMappings */
@@ -35,6 +36,7 @@ struct runtime {
 
 struct portmap_conf {
 	bool snat, masq_all;
+	uint32_t mark_bit;
 	const char *backend;
 	struct runtime runtime;
 	struct fw_dnat *dnat; /* the plan; owned */
@@ -57,6 +59,7 @@ static const struct field portmap_fields[] = {
 	FIELD_BOOL("snat", struct portmap_conf, snat),
 	FIELD_BOOL("masqAll", struct portmap_conf, masq_all),
 	FIELD_STR("backend", struct portmap_conf, backend),
+	FIELD_U32("markMasqBit", struct portmap_conf, mark_bit, 0, 31),
 	FIELD_OBJ("runtimeConfig", struct portmap_conf, runtime, runtime_fields),
 	FIELD_END,
 };
@@ -64,6 +67,7 @@ static const struct field portmap_fields[] = {
 static void portmap_conf_init(void *conf)
 {
 	((struct portmap_conf *)conf)->snat = true;
+	((struct portmap_conf *)conf)->mark_bit = MARK_BIT;
 }
 
 static void portmap_conf_clear(void *conf)
@@ -152,9 +156,16 @@ static size_t merge_runs(struct mapping *m, size_t n)
 
 static int portmap_conf_check(void *conf, struct cni_op *op, struct err *e)
 {
+	static const char *const not_yet[] = { "externalSetMarkChain", "conditionsV4", "conditionsV6",
+					       NULL };
 	struct portmap_conf *c = conf;
 	int r = backend_check(c->backend, e);
 
+	if (r == 0)
+		r = common_refuse(op, not_yet, e);
+	if (r == 0 && c->mark_bit != MARK_BIT)
+		r = err_code(e, -EOPNOTSUPP, CNI_E_FIELD,
+			     "/markMasqBit: portmap supports only %d, its default; leave the key out", MARK_BIT);
 	for (size_t i = 0; r == 0 && i < c->runtime.nmaps; i++)
 		r = mapping_check(&c->runtime.maps[i], i, e);
 	if (r == 0 && c->runtime.nmaps)

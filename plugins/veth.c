@@ -51,9 +51,10 @@ static int veth_conf_check(void *conf, struct cni_op *op, struct err *e)
 	return common_ipam_find(op, e);
 }
 
+/* Removal does not ask the configuration of today: it may have changed since ADD. */
 static bool has_masq(const struct cni_op *op)
 {
-	return ((const struct veth_conf *)op->conf)->ip_masq;
+	return common_is_removal(op) || ((const struct veth_conf *)op->conf)->ip_masq;
 }
 
 static int pair_add(struct cni_op *op, struct err *e)
