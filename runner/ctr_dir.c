@@ -19,6 +19,7 @@
 #include "netlib/base/str.h"
 
 #define CREATE_TRIES 8
+#define LOCK_TRIES 8
 
 static int new_id(char id[ID_LEN + 1], struct err *e)
 {
@@ -39,8 +40,9 @@ static int open_dir(int at, const char *name)
 }
 
 /*
- * Opens the lock file and takes the lock. gc may take a directory away between its making and its locking, and a remover
- * takes it away while we wait: then the locked file has no name any more, and -ENOENT says so.
+ * Opens the lock file and takes the lock. gc may take a directory away between its making and its
+ * locking, and a remover takes it away while we wait: then the locked file has no name any more,
+ * and -ENOENT says so.
  */
 static int take_lock(struct ctr_dir *d, int timeout_ms, struct err *e)
 {
@@ -49,7 +51,9 @@ static int take_lock(struct ctr_dir *d, int timeout_ms, struct err *e)
 
 	d->lock = openat(d->run, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (d->lock < 0)
-		return errno == ENOENT ? -ENOENT : err_set(e, -errno, "open the lock of container %.12s", d->id);
+		return errno == ENOENT ?
+			       -ENOENT :
+			       err_set(e, -errno, "open the lock of container %.12s", d->id);
 	if (flock(d->lock, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK)
 			return err_set(e, -errno, "lock container %.12s", d->id);
@@ -65,17 +69,23 @@ static int take_lock(struct ctr_dir *d, int timeout_ms, struct err *e)
 
 static int open_journal(struct ctr_dir *d, struct err *e)
 {
-	d->journal = openat(d->run, "journal", O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-	return d->journal < 0 ? err_set(e, -errno, "open the journal of container %.12s", d->id) : 0;
+	d->journal = openat(d->run, "journal", O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC,
+			    0600);
+	return d->journal < 0 ? err_set(e, -errno, "open the journal of container %.12s", d->id) :
+				0;
 }
 
 /* 0, or -ENOENT / -EEXIST / CTR_BUSY without a sentence when the id has to be given up. */
 static int claim_run(struct ctr_dir *d, const struct state *s, struct err *e)
 {
 	if (mkdirat(s->live, d->id, 0700) < 0)
-		return errno == EEXIST ? -EEXIST : err_set(e, -errno, "create %s/containers/%.12s...", s->run, d->id);
+		return errno == EEXIST ?
+			       -EEXIST :
+			       err_set(e, -errno, "create %s/containers/%.12s...", s->run, d->id);
 	if ((d->run = open_dir(s->live, d->id)) < 0)
-		return d->run == -ENOENT ? -ENOENT : err_set(e, d->run, "open %s/containers/%.12s...", s->run, d->id);
+		return d->run == -ENOENT ?
+			       -ENOENT :
+			       err_set(e, d->run, "open %s/containers/%.12s...", s->run, d->id);
 	return take_lock(d, 0, e);
 }
 
@@ -86,11 +96,14 @@ static int make_root(struct ctr_dir *d, const struct state *s, struct err *e)
 		mode_t mode;
 	} dirs[] = { { "upper", 0755 }, { "work", 0700 } };
 
-	if (mkdirat(s->containers, d->id, 0700) < 0 || (d->root = open_dir(s->containers, d->id)) < 0)
+	if (mkdirat(s->containers, d->id, 0700) < 0 ||
+	    (d->root = open_dir(s->containers, d->id)) < 0)
 		return err_set(e, -errno, "create %s/containers/%.12s...", s->root, d->id);
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
-		if (mkdirat(d->root, dirs[i].name, dirs[i].mode) < 0 || fchmodat(d->root, dirs[i].name, dirs[i].mode, 0) < 0)
-			return err_set(e, -errno, "create %s/containers/%.12s.../%s", s->root, d->id, dirs[i].name);
+		if (mkdirat(d->root, dirs[i].name, dirs[i].mode) < 0 ||
+		    fchmodat(d->root, dirs[i].name, dirs[i].mode, 0) < 0)
+			return err_set(e, -errno, "create %s/containers/%.12s.../%s", s->root,
+				       d->id, dirs[i].name);
 	return 0;
 }
 
@@ -108,7 +121,8 @@ int ctr_dir_create(struct ctr_dir *d, const struct state *s, bool auto_remove, s
 	if (r > 0)
 		r = -EEXIST;
 	if (r < 0)
-		return err_set(e, r, "claim a container id in %s/containers after %d tries", s->run, CREATE_TRIES);
+		return err_set(e, r, "claim a container id in %s/containers after %d tries", s->run,
+			       CREATE_TRIES);
 	if ((r = open_journal(d, e)) < 0 || (r = make_root(d, s, e)) < 0) {
 		(void)ctr_dir_remove(d, s, NULL);
 		return r;
@@ -118,29 +132,45 @@ int ctr_dir_create(struct ctr_dir *d, const struct state *s, bool auto_remove, s
 	return 0;
 }
 
-int ctr_dir_lock(struct ctr_dir *d, const struct state *s, const char *id, int timeout_ms, struct err *e)
+/*
+ * RUN/containers/ID, made anew when a reboot or a finished runner has taken it and ROOT is there.
+ */
+static int open_run(struct ctr_dir *d, const struct state *s, struct err *e)
 {
-	int r;
-
-	ctr_dir_close(d);
-	(void)str_copyf(d->id, sizeof d->id, "%s", id);
-	if (s->live < 0)
-		return err_set(e, -ENOENT, "container %.12s", id);
-	d->run = open_dir(s->live, id);
-	if (d->run == -ENOENT) {	/* after a reboot only ROOT is left */
-		if (s->containers < 0 || faccessat(s->containers, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-			return err_set(e, -ENOENT, "container %.12s", id);
-		if (mkdirat(s->live, id, 0700) < 0 && errno != EEXIST)
-			return err_set(e, -errno, "create %s/containers/%.12s...", s->run, id);
-		d->run = open_dir(s->live, id);
+	d->run = open_dir(s->live, d->id);
+	if (d->run == -ENOENT) {
+		if (s->containers < 0 ||
+		    faccessat(s->containers, d->id, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_set(e, -ENOENT, "container %.12s", d->id);
+		if (mkdirat(s->live, d->id, 0700) < 0 && errno != EEXIST)
+			return err_set(e, -errno, "create %s/containers/%.12s...", s->run, d->id);
+		d->run = open_dir(s->live, d->id);
 	}
-	if (d->run < 0)
-		return err_set(e, d->run, "container %.12s", id);
-	if ((r = take_lock(d, timeout_ms, e)) != 0)
-		return r == -ENOENT ? err_set(e, -ENOENT, "container %.12s", id) : r;
+	return d->run < 0 ? err_set(e, d->run, "container %.12s", d->id) : 0;
+}
+
+int ctr_dir_lock(struct ctr_dir *d, const struct state *s, const char *id, int timeout_ms,
+		 struct err *e)
+{
+	char wanted[ID_LEN + 1];
+	int r = -ENOENT;
+
+	(void)str_copyf(wanted, sizeof wanted, "%s", id); /* id may be d->id */
+	if (s->live < 0)
+		return err_set(e, -ENOENT, "container %.12s", wanted);
+	/* the runner we waited for takes RUN away when it has finished; ROOT may still be there */
+	for (int i = 0; r == -ENOENT && i < LOCK_TRIES; i++) {
+		ctr_dir_close(d);
+		(void)str_copyf(d->id, sizeof d->id, "%s", wanted);
+		if ((r = open_run(d, s, e)) < 0)
+			return r;
+		r = take_lock(d, timeout_ms, e);
+	}
+	if (r != 0)
+		return r == -ENOENT ? err_set(e, -ENOENT, "container %.12s", wanted) : r;
 	if ((r = open_journal(d, e)) < 0)
 		return r;
-	d->root = s->containers < 0 ? -1 : open_dir(s->containers, id);
+	d->root = s->containers < 0 ? -1 : open_dir(s->containers, wanted);
 	if (d->root < 0)
 		d->root = -1;
 	d->sync = d->root >= 0 && faccessat(d->root, "container.json", F_OK, 0) == 0;
@@ -150,7 +180,7 @@ int ctr_dir_lock(struct ctr_dir *d, const struct state *s, const char *id, int t
 
 void ctr_dir_close(struct ctr_dir *d)
 {
-	int fds[] = { d->root, d->run, d->journal, d->lock };	/* the lock last */
+	int fds[] = { d->root, d->run, d->journal, d->lock }; /* the lock last */
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		if (fds[i] >= 0)
@@ -160,14 +190,21 @@ void ctr_dir_close(struct ctr_dir *d)
 
 int ctr_dir_remove_run(struct ctr_dir *d, const struct state *s, struct err *e)
 {
-	/* what is mounted on "netns" or does not go for another reason must still be found by the next gc: journal and lock go last */
-	static const char *const first[] = { "netns", "merged" };
-	int r;
+	/* the journal and the lock last: the next gc needs them when something does not go */
+	static const char *const files[] = { "container.json", "state.json", "config.json",
+					     "hostname",       "hosts",	     "resolv.conf",
+					     "journal",	       "lock" };
+	int r = file_remove_tree(d->run, "netns", e);
 
-	for (size_t i = 0; i < ARRAY_LEN(first); i++)
-		if ((r = file_remove_tree(d->run, first[i], e)) < 0)
-			return err_wrap(e, "container %.12s", d->id);
-	if ((r = file_remove_tree(s->live, d->id, e)) < 0)
+	if (r == 0 && unlinkat(d->run, "merged", AT_REMOVEDIR) < 0 && errno != ENOENT)
+		r = file_remove_tree(d->run, "merged", e);
+	if (r < 0)
+		return err_wrap(e, "container %.12s", d->id);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		(void)unlinkat(d->run, files[i], 0);
+	if (unlinkat(s->live, d->id, AT_REMOVEDIR) == 0)
+		return 0;
+	if ((r = file_remove_tree(s->live, d->id, e)) < 0) /* there was more in it */
 		return err_wrap(e, "container %.12s", d->id);
 	return 0;
 }
@@ -187,20 +224,22 @@ int ctr_dir_remove(struct ctr_dir *d, const struct state *s, struct err *e)
 
 /* --- documents --- */
 
-/* Old or new is what a reader sees; with sync, what a power cut leaves as well. */
-static int write_text(int dir, const char *name, const char *text, size_t len, bool sync, struct err *e)
+/*
+ * What is written for the first time is written in place: nobody asks for it before container.json
+ * is there, and of half of that a reader understands nothing. What is there already is replaced.
+ */
+static int write_text(int dir, const char *name, const char *text, size_t len, bool sync,
+		      struct err *e)
 {
-	char tmp[64];
+	cleanup_fd int fd = -1;
 	int r;
 
-	if (sync)
+	if (!sync)
+		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
 		return file_replace_at(dir, name, 0600, text, len, e);
-	if ((r = str_copyf(tmp, sizeof tmp, ".%s.new", name)) < 0)
-		return err_set(e, r, "write %s", name);
-	cleanup_fd int fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || (r = fd_write_all(fd, text, len)) < 0 || renameat(dir, tmp, dir, name) < 0)
-		return err_set(e, fd < 0 || r == 0 ? -errno : r, "write %s", name);
-	return 0;
+	r = fd_write_all(fd, text, len);
+	return r < 0 ? err_set(e, r, "write %s", name) : 0;
 }
 
 static int write_json(int dir, const char *name, struct json_object *o, bool sync, struct err *e)
@@ -214,7 +253,8 @@ static int write_json(int dir, const char *name, struct json_object *o, bool syn
 	return write_text(dir, name, s.p, s.len, sync, e);
 }
 
-int ctr_write_doc(const struct ctr_dir *d, const char *name, const char *text, size_t len, struct err *e)
+int ctr_write_doc(const struct ctr_dir *d, const char *name, const char *text, size_t len,
+		  struct err *e)
 {
 	return write_text(d->docs, name, text, len, d->sync, e);
 }

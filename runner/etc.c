@@ -25,8 +25,9 @@ char *etc_hosts(const char *hostname, const struct cni_result *res)
 	struct str s = STR_INIT;
 	char text[IP_TEXT_MAX];
 
-	str_add(&s, "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
-		    "fe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n");
+	str_add(&s,
+		"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+		"fe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n");
 	for (size_t i = 0; res && i < res->nips; i++)
 		str_addf(&s, "%s\t%s\n", ip_text(&res->ips[i].address.addr, text), hostname);
 	return str_take(&s);
@@ -72,7 +73,7 @@ char *etc_resolv(const struct cni_dns *dns, const char *host_conf)
 		add_words(&s, "options", dns->options, dns->noptions);
 		return str_take(&s);
 	}
-	for (const char *p = host_conf; *p; ) {
+	for (const char *p = host_conf; *p;) {
 		size_t len = strcspn(p, "\n");
 
 		if (!loopback_server(p, len)) {
@@ -94,19 +95,26 @@ static char *read_conf(const char *path)
 	return text;
 }
 
-/* systemd's stub listens on the host's loopback only; the file beside it names the servers it asks. */
+/*
+ * systemd's stub listens on the host's loopback only; the file beside it names the servers it asks.
+ */
 static char *host_resolv(void)
 {
 	cleanup_free char *text = read_conf("/etc/resolv.conf");
-	char *behind = text && strstr(text, "127.0.0.53") ? read_conf("/run/systemd/resolve/resolv.conf") : NULL;
+	char *behind = text && strstr(text, "127.0.0.53") ?
+			       read_conf("/run/systemd/resolve/resolv.conf") :
+			       NULL;
 
 	return behind ? behind : text ? take_ptr(text) : strdup("");
 }
 
 static int write_in_place(int dir, const char *name, const char *text, struct err *e)
 {
-	cleanup_fd int fd = openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	int r = fd < 0 ? -errno : fchmod(fd, 0644) < 0 ? -errno : fd_write_all(fd, text, strlen(text));
+	cleanup_fd int fd =
+		openat(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+	int r = fd < 0		     ? -errno :
+		fchmod(fd, 0644) < 0 ? -errno :
+				       fd_write_all(fd, text, strlen(text));
 
 	return r < 0 ? err_set(e, r, "write the container's /etc/%s", name) : 0;
 }
@@ -116,12 +124,14 @@ int etc_write(int dir, const char *hostname, const struct cni_result *res, struc
 	cleanup_free char *host_conf = host_resolv();
 	cleanup_free char *name = str_fmt("%s\n", hostname);
 	cleanup_free char *hosts = etc_hosts(hostname, res);
-	cleanup_free char *resolv = host_conf ? etc_resolv(res ? &res->dns : NULL, host_conf) : NULL;
+	cleanup_free char *resolv =
+		host_conf ? etc_resolv(res ? &res->dns : NULL, host_conf) : NULL;
 	const char *const texts[ETC_FILES] = { name, hosts, resolv };
 
 	for (size_t i = 0; i < ETC_FILES; i++) {
-		int r = texts[i] ? write_in_place(dir, etc_files[i], texts[i], e)
-				 : err_set(e, -ENOMEM, "write the container's /etc/%s", etc_files[i]);
+		int r = texts[i] ?
+				write_in_place(dir, etc_files[i], texts[i], e) :
+				err_set(e, -ENOMEM, "write the container's /etc/%s", etc_files[i]);
 		if (r < 0)
 			return r;
 	}

@@ -28,9 +28,9 @@ enum verdict { LEAVE, STOP, REMOVE };
 static enum verdict judge(const struct ctr *c, bool known)
 {
 	if (!known)
-		return REMOVE;	/* never completely created, or half removed */
+		return REMOVE; /* never completely created, or half removed */
 	if (c->status == CTR_RUNNING)
-		return LEAVE;	/* its runner was killed, it was not */
+		return LEAVE; /* its runner was killed, it was not */
 	return c->rec.auto_remove ? REMOVE : STOP;
 }
 
@@ -39,16 +39,18 @@ static int one_container(const struct state *s, const char *id, struct err *e)
 {
 	cleanup_ctr_dir struct ctr_dir d = CTR_DIR_INIT;
 	cleanup_ctr struct ctr c = CTR_INIT;
-	bool had_run = s->live >= 0 && faccessat(s->live, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0, known;
+	bool had_run = s->live >= 0 && faccessat(s->live, id, F_OK, AT_SYMLINK_NOFOLLOW) == 0,
+	     known;
 	int r = ctr_dir_lock(&d, s, id, 0, NULL);
 
 	if (r == CTR_BUSY || r == -ENOENT)
-		return LEAVE;	/* somebody works on it, or it is gone */
+		return LEAVE; /* somebody works on it, or it is gone */
 	if (r < 0)
 		return ctr_dir_lock(&d, s, id, 0, e);
 	known = ctr_load(&c, s, id, NULL) == 0;
 	enum verdict v = judge(&c, known);
-	if (v == STOP && c.has_end && !had_run)	/* long stopped: nothing but the directory that the lock needed */
+	if (v == STOP && c.has_end &&
+	    !had_run) /* long stopped: nothing but the directory that the lock needed */
 		return (r = ctr_dir_remove_run(&d, s, e)) < 0 ? r : LEAVE;
 	if (v != LEAVE && (r = life_reclaim(s, &d, known ? &c : NULL, v == REMOVE, e)) < 0)
 		return r;
@@ -57,7 +59,7 @@ static int one_container(const struct state *s, const char *id, struct err *e)
 
 static int all_containers(const struct state *s, struct json_object *lists[3], struct err *e)
 {
-	cleanup_free char (*ids)[ID_LEN + 1] = NULL;
+	cleanup_free char(*ids)[ID_LEN + 1] = NULL;
 	struct err first = ERR_INIT;
 	size_t n;
 	int r = state_ids(s, &ids, &n, e);
@@ -86,7 +88,10 @@ static int shared_things(struct err *e)
 	return r < 0 ? r : furniture_sweep(&host, &removed, e);
 }
 
-/* Groups of containers that are nowhere, and then the parent, when it is empty. What is in use refuses to go. */
+/*
+ * Groups of containers that are nowhere, and then the parent, when it is empty. What is in use
+ * refuses to go.
+ */
 static void groups(const struct state *s, const char *root, const char *parent)
 {
 	char path[STATE_PATH_MAX];
@@ -94,7 +99,7 @@ static void groups(const struct state *s, const char *root, const char *parent)
 	if (str_copyf(path, sizeof path, "%s/%s", root, parent) < 0)
 		return;
 	cleanup_dir DIR *d = opendir(path);
-	for (struct dirent *ent; d && (ent = readdir(d)); )
+	for (struct dirent *ent; d && (ent = readdir(d));)
 		if (ent->d_type == DT_DIR && state_is_id(ent->d_name) &&
 		    faccessat(s->live, ent->d_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
 		    str_copyf(path, sizeof path, "%s/%s", parent, ent->d_name) == 0)
@@ -116,10 +121,12 @@ static void all_groups(const struct state *s)
 	}
 }
 
-/* No container is made meanwhile, so whoever is not in the list now has no right to an attachment. */
+/*
+ * No container is made meanwhile, so whoever is not in the list now has no right to an attachment.
+ */
 static int unowned(const struct state *s, struct err *e)
 {
-	cleanup_free char (*ids)[ID_LEN + 1] = NULL;
+	cleanup_free char(*ids)[ID_LEN + 1] = NULL;
 	struct err first = ERR_INIT, one = ERR_INIT;
 	cleanup_fd int gate = -1;
 	size_t n;

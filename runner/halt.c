@@ -16,8 +16,8 @@
 #include "runner/engine/engine.h"
 #include "runner/life.h"
 
-#define RUNNER_WAIT_MS 15000	/* for the runner to clean up after the end of its container */
-#define KILL_WAIT_MS 10000	/* for the kernel to take a killed process apart */
+#define RUNNER_WAIT_MS 15000 /* for the runner to clean up after the end of its container */
+#define KILL_WAIT_MS 10000   /* for the kernel to take a killed process apart */
 
 int halt_signal_parse(const char *text, struct err *e)
 {
@@ -32,7 +32,8 @@ int halt_signal_parse(const char *text, struct err *e)
 		if (known && !strcasecmp(known, name))
 			return i;
 	}
-	if (!strncasecmp(name, "RTMIN+", 6) && str_u64(name + 6, (uint64_t)(SIGRTMAX - SIGRTMIN), &n) == 0)
+	if (!strncasecmp(name, "RTMIN+", 6) &&
+	    str_u64(name + 6, (uint64_t)(SIGRTMAX - SIGRTMIN), &n) == 0)
 		return SIGRTMIN + (int)n;
 	return err_say(e, -EINVAL, "expected a signal such as SIGTERM or 15, got \"%s\"", text);
 }
@@ -76,8 +77,10 @@ static int end_process(const struct ctr *c, int timeout_ms, struct err *e)
 		(void)cgroup_kill_all(c->live.cgroup, NULL);
 	if (wait_end(fd, KILL_WAIT_MS))
 		return 0;
-	return err_say(e, -ETIMEDOUT, "process %lld of container %s has not ended %d s after SIGKILL; it hangs in the kernel",
-		       (long long)c->live.pid, c->rec.name, KILL_WAIT_MS / 1000);
+	return err_say(
+		e, -ETIMEDOUT,
+		"process %lld of container %s has not ended %d s after SIGKILL; it hangs in the kernel",
+		(long long)c->live.pid, c->rec.name, KILL_WAIT_MS / 1000);
 }
 
 int halt_lock(const struct state *s, const char *id, struct ctr_dir *d, struct err *e)
@@ -87,8 +90,9 @@ int halt_lock(const struct state *s, const char *id, struct ctr_dir *d, struct e
 	if (r != CTR_BUSY)
 		return r;
 	ctr_dir_close(d);
-	return err_say(e, -EBUSY, "another naru has been working on container %.12s for %d s; try again later", id,
-		       RUNNER_WAIT_MS / 1000);
+	return err_say(e, -EBUSY,
+		       "another naru has been working on container %.12s for %d s; try again later",
+		       id, RUNNER_WAIT_MS / 1000);
 }
 
 int halt(const struct state *s, const struct ctr *c, int timeout_ms, struct err *e)
@@ -108,7 +112,8 @@ int halt(const struct state *s, const struct ctr *c, int timeout_ms, struct err 
 	}
 	if (ctr_load(&now, s, c->id, NULL) < 0)
 		return 0;
-	if (!now.has_live && now.has_end)	/* its runner has done everything; the lock made the directory anew */
+	if (!now.has_live &&
+	    now.has_end) /* its runner has done everything; the lock made the directory anew */
 		return ctr_dir_remove_run(&d, s, e);
 	return life_reclaim(s, &d, &now, now.rec.auto_remove, e);
 }

@@ -8,14 +8,15 @@
 struct err;
 
 /*
- * Ends a running container: its stop signal, after timeout_ms SIGKILL (at once when 0), and waits until whoever watches over it has
- * cleaned up. When nobody does, that is done here. Not running is success. The container stays, unless it removes itself (--rm).
+ * Ends a running container: its stop signal, after timeout_ms SIGKILL (at once when 0), and waits
+ * until whoever watches over it has cleaned up. When nobody does, that is done here. Not running is
+ * success. The container stays, unless it removes itself (--rm).
  */
 int halt(const struct state *s, const struct ctr *c, int timeout_ms, struct err *e);
 
 /*
- * Locks a stopped container, waiting for its runner to finish with it. 0 with d locked; -ENOENT when it is gone by then (it
- * was a --rm one).
+ * Locks a stopped container, waiting for its runner to finish with it. 0 with d locked; -ENOENT
+ * when it is gone by then (it was a --rm one).
  */
 int halt_lock(const struct state *s, const char *id, struct ctr_dir *d, struct err *e);
 

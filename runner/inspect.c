@@ -16,7 +16,7 @@
 #include "runner/state.h"
 #include "runner/volume.h"
 
-#define NEVER "0001-01-01T00:00:00Z"	/* Go's zero time */
+#define NEVER "0001-01-01T00:00:00Z" /* Go's zero time */
 #define SHM_SIZE 67108864
 
 static void set_text(struct json_object *o, const char *key, const char *text)
@@ -53,7 +53,10 @@ static struct json_object *state_tree(const struct ctr *c)
 	return o;
 }
 
-/* {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}; exposed: also what the image exposes and nobody published. */
+/*
+ * {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}; exposed: also what the image exposes and nobody
+ * published.
+ */
 static struct json_object *ports_tree(const struct ctr *c, bool exposed)
 {
 	struct json_object *o = json_obj();
@@ -69,9 +72,13 @@ static struct json_object *ports_tree(const struct ctr *c, bool exposed)
 		for (unsigned k = 0; k < m.count; k++) {
 			struct json_object *binding = json_obj(), *list;
 
-			(void)snprintf(key, sizeof key, "%u/%s", m.container_port + k, proto_name(m.proto));
+			(void)snprintf(key, sizeof key, "%u/%s", m.container_port + k,
+				       proto_name(m.proto));
 			(void)snprintf(port, sizeof port, "%u", m.host_port + k);
-			json_set_str(binding, "HostIp", ip_is_set(&m.host_ip) ? ip_text(&m.host_ip, ip) : exposed ? "0.0.0.0" : "");
+			json_set_str(binding, "HostIp",
+				     ip_is_set(&m.host_ip) ? ip_text(&m.host_ip, ip) :
+				     exposed		   ? "0.0.0.0" :
+							     "");
 			json_set_str(binding, "HostPort", port);
 			if (!json_is_array(list = json_get(o, key))) {
 				list = json_arr();
@@ -85,7 +92,8 @@ static struct json_object *ports_tree(const struct ctr *c, bool exposed)
 
 static struct json_object *host_config(const struct ctr *c, struct json_object *config)
 {
-	static const char *const paths[][2] = { { "MaskedPaths", "maskedPaths" }, { "ReadonlyPaths", "readonlyPaths" } };
+	static const char *const paths[][2] = { { "MaskedPaths", "maskedPaths" },
+						{ "ReadonlyPaths", "readonlyPaths" } };
 	struct json_object *o = json_obj(), *log = json_obj(), *policy = json_obj();
 
 	set_list(o, "Binds", c->rec.binds, c->rec.nbinds);
@@ -126,8 +134,9 @@ static struct json_object *graph_driver(const struct state *s, const struct ctr 
 	for (size_t i = 0; i < c->rec.nlowers; i++)
 		str_addf(&lower, "%s%s", i ? ":" : "", c->rec.lowers[i]);
 	set_text(data, "LowerDir", lower.p);
-	json_set_str(data, "MergedDir", c->rec.auto_remove ? ctr_run_path(s, c->id, "merged", path)
-							   : ctr_root_path(s, c->id, "merged", path));
+	json_set_str(data, "MergedDir",
+		     c->rec.auto_remove ? ctr_run_path(s, c->id, "merged", path) :
+					  ctr_root_path(s, c->id, "merged", path));
 	json_set_str(data, "UpperDir", ctr_root_path(s, c->id, "upper", path));
 	json_set_str(data, "WorkDir", ctr_root_path(s, c->id, "work", path));
 	json_set(o, "Data", data);
@@ -219,7 +228,8 @@ static void set_addresses(struct json_object *o, const struct cni_result *res)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		const struct cni_ip *ip = first_of(res, rows[i].family);
 
-		json_set_str(o, rows[i].gateway, ip && ip_is_set(&ip->gateway) ? ip_text(&ip->gateway, text) : "");
+		json_set_str(o, rows[i].gateway,
+			     ip && ip_is_set(&ip->gateway) ? ip_text(&ip->gateway, text) : "");
 		json_set_str(o, rows[i].address, ip ? ip_text(&ip->address.addr, text) : "");
 		json_set_int(o, rows[i].len, ip ? ip->address.len : 0);
 	}
@@ -249,9 +259,11 @@ static struct json_object *network_settings(const struct state *s, const struct 
 	return o;
 }
 
-struct json_object *inspect_tree(const struct state *s, const struct ctr *c, struct json_object *config)
+struct json_object *inspect_tree(const struct state *s, const struct ctr *c,
+				 struct json_object *config)
 {
-	static const char *const keys[ETC_FILES] = { "HostnamePath", "HostsPath", "ResolvConfPath" };
+	static const char *const keys[ETC_FILES] = { "HostnamePath", "HostsPath",
+						     "ResolvConfPath" };
 	bool etc = c->status == CTR_RUNNING && c->live.result;
 	struct json_object *o = json_obj(), *args = json_arr();
 	cleanup_free char *name = str_fmt("/%s", c->rec.name);
@@ -259,7 +271,8 @@ struct json_object *inspect_tree(const struct state *s, const struct ctr *c, str
 	char path[CTR_PATH_MAX];
 
 	for (size_t i = 0; i < c->rec.nentrypoint + c->rec.ncmd; i++) {
-		const char *word = i < c->rec.nentrypoint ? c->rec.entrypoint[i] : c->rec.cmd[i - c->rec.nentrypoint];
+		const char *word = i < c->rec.nentrypoint ? c->rec.entrypoint[i] :
+							    c->rec.cmd[i - c->rec.nentrypoint];
 
 		if (first)
 			json_append(args, json_new_str(word));
@@ -274,8 +287,10 @@ struct json_object *inspect_tree(const struct state *s, const struct ctr *c, str
 	json_set_str(o, "Image", c->rec.image_id);
 	for (size_t i = 0; i < ETC_FILES; i++)
 		json_set_str(o, keys[i], etc ? ctr_run_path(s, c->id, etc_files[i], path) : "");
-	json_set_str(o, "LogPath", c->rec.auto_remove && !c->rec.detached ? ""
-									  : ctr_root_path(s, c->id, "log/json.log", path));
+	json_set_str(o, "LogPath",
+		     c->rec.auto_remove && !c->rec.detached ?
+			     "" :
+			     ctr_root_path(s, c->id, "log/json.log", path));
 	set_text(o, "Name", name);
 	json_set_int(o, "RestartCount", 0);
 	json_set_str(o, "Driver", "overlay2");

@@ -6,7 +6,11 @@ struct ctr;
 struct json_object;
 struct state;
 
-/* A container in the shape of `docker inspect`: one object, to be put into an array. config: its config.json, or NULL. Pure. */
-struct json_object *inspect_tree(const struct state *s, const struct ctr *c, struct json_object *config);
+/*
+ * A container in the shape of `docker inspect`: one object, to be put into an array. config: its
+ * config.json, or NULL. Pure.
+ */
+struct json_object *inspect_tree(const struct state *s, const struct ctr *c,
+				 struct json_object *config);
 
 #endif

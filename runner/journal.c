@@ -42,7 +42,7 @@ int journal_replay(const struct ctr_dir *d, struct err *e)
 	r = txn_replay(&t, d->run, "journal", &one);
 	txn_end(&t);
 	if (r == -ENOENT && one.no == ENOENT && d->run >= 0)
-		return 0;	/* the container had nothing in the kernel yet */
+		return 0; /* the container had nothing in the kernel yet */
 	if (r < 0 && e)
 		*e = one;
 	return r;

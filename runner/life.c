@@ -40,7 +40,8 @@ static int claim(struct life *l, const struct request *rq, struct err *e)
 		return r;
 	l->rec.id = l->dir.id;
 	(void)str_copyf(l->shown, sizeof l->shown, "%.*s", ID_SHOWN, l->dir.id);
-	if (!l->rec.hostname && !strcmp(l->rec.network, "host") && gethostname(l->hostname, sizeof l->hostname - 1) == 0)
+	if (!l->rec.hostname && !strcmp(l->rec.network, "host") &&
+	    gethostname(l->hostname, sizeof l->hostname - 1) == 0)
 		l->rec.hostname = l->hostname;
 	else if (!l->rec.hostname)
 		l->rec.hostname = l->shown;
@@ -64,7 +65,8 @@ static int network_up(struct life *l, const struct request *rq, int *netns_fd, s
 
 	(void)ctr_run_path(l->state, l->dir.id, "", dir);
 	(void)ctr_run_path(l->state, l->dir.id, "netns", path);
-	if ((r = network_open(&n, l->rec.network, e)) < 0 || (r = txn_netns_create(&l->txn, path, e)) < 0 ||
+	if ((r = network_open(&n, l->rec.network, e)) < 0 ||
+	    (r = txn_netns_create(&l->txn, path, e)) < 0 ||
 	    (r = network_attach(&n, &l->txn, dir, rq->ports, rq->nports, &l->result, e)) < 0)
 		return r;
 	r = netns_open(path, netns_fd, e);
@@ -87,13 +89,21 @@ static int add_binds(struct life *l, const struct request *rq, struct spec_bind 
 		b[(*n)++] = (struct spec_bind){ .source = etc[i][0], .target = etc[i][1] };
 	}
 	for (size_t i = 0; i < rq->nvolumes; i++)
-		b[(*n)++] = (struct spec_bind){ .source = rq->volumes[i].source, .target = rq->volumes[i].target,
+		b[(*n)++] = (struct spec_bind){ .source = rq->volumes[i].source,
+						.target = rq->volumes[i].target,
 						.read_only = rq->volumes[i].read_only,
 						.propagation = rq->volumes[i].propagation };
 	return 0;
 }
 
-static int compose(struct life *l, const struct request *rq, struct json_object **out, struct err *e)
+/* As docker: in a network of its own, whoever may run anything may serve port 80 and ping. */
+static const struct spec_pair own_sysctls[] = {
+	{ "net.ipv4.ip_unprivileged_port_start", "0" },
+	{ "net.ipv4.ping_group_range", "0 2147483647" },
+};
+
+static int compose(struct life *l, const struct request *rq, struct json_object **out,
+		   struct err *e)
 {
 	char etc[ETC_FILES][2][CTR_PATH_MAX];
 	cleanup_free struct spec_bind *binds = NULL;
@@ -103,13 +113,27 @@ static int compose(struct life *l, const struct request *rq, struct json_object 
 	if (r < 0)
 		return r;
 	struct spec_request sr = {
-		.args = rq->args, .env = rq->env, .cwd = rq->cwd,
-		.uid = rq->user.uid, .gid = rq->user.gid, .groups = rq->user.groups, .ngroups = rq->user.ngroups,
-		.root = "merged", .hostname = l->rec.hostname,
+		.args = rq->args,
+		.env = rq->env,
+		.cwd = rq->cwd,
+		.uid = rq->user.uid,
+		.gid = rq->user.gid,
+		.groups = rq->user.groups,
+		.ngroups = rq->user.ngroups,
+		.root = "merged",
+		.hostname = l->rec.hostname,
 		.network = strcmp(l->rec.network, "host") ? SPEC_NETWORK_NEW : SPEC_NETWORK_HOST,
-		.memory = l->rec.memory, .cpu_nanos = l->rec.nano_cpus, .cpu_shares = l->rec.cpu_shares,
-		.pids = l->rec.pids_limit, .binds = binds, .nbinds = nbinds,
+		.memory = l->rec.memory,
+		.cpu_nanos = l->rec.nano_cpus,
+		.cpu_shares = l->rec.cpu_shares,
+		.pids = l->rec.pids_limit,
+		.binds = binds,
+		.nbinds = nbinds,
 	};
+	if (sr.network == SPEC_NETWORK_NEW) {
+		sr.sysctls = own_sysctls;
+		sr.nsysctls = ARRAY_LEN(own_sysctls);
+	}
 	return spec_compose(&sr, out, e);
 }
 
@@ -133,16 +157,19 @@ static int bundle(struct life *l, const struct request *rq, struct spec *spec, s
 
 /* --- the process --- */
 
-static int create(struct life *l, const struct spec *spec, int netns_fd, const int stdio[3], struct err *e)
+static int create(struct life *l, const struct spec *spec, int netns_fd, const int stdio[3],
+		  struct err *e)
 {
 	char bundle_dir[CTR_PATH_MAX], upper[CTR_PATH_MAX], work[CTR_PATH_MAX];
 	struct engine_start start = {
 		.id = l->dir.id,
 		.bundle = ctr_bundle_path(l->state, &l->rec, bundle_dir),
 		.spec = spec,
-		.rootfs = { .lowers = l->rec.lowers, .nlowers = l->rec.nlowers,
+		.rootfs = { .lowers = l->rec.lowers,
+			    .nlowers = l->rec.nlowers,
 			    .upper = ctr_root_path(l->state, l->dir.id, "upper", upper),
-			    .work = ctr_root_path(l->state, l->dir.id, "work", work), .scratch = l->rec.auto_remove },
+			    .work = ctr_root_path(l->state, l->dir.id, "work", work),
+			    .scratch = l->rec.auto_remove },
 		.netns_fd = netns_fd,
 		.stdio = { stdio[0], stdio[1], stdio[2] },
 	};
@@ -160,9 +187,13 @@ static int publish(struct life *l, struct err *e)
 	if (l->result.nifaces && !(result = cni_result_encode(&l->result, CNI_V_1_1_0, false, e)))
 		return -ENOMEM;
 	struct ctr_live live = {
-		.pid = l->proc.pid, .start_time = l->proc.start_time, .boot = boot_id_text(boot),
-		.started = time_now_text(l->started), .cgroup = l->proc.cgroup,
-		.ifname = result ? NETWORK_IFNAME : "", .result = result,
+		.pid = l->proc.pid,
+		.start_time = l->proc.start_time,
+		.boot = boot_id_text(boot),
+		.started = time_now_text(l->started),
+		.cgroup = l->proc.cgroup,
+		.ifname = result ? NETWORK_IFNAME : "",
+		.result = result,
 	};
 	if ((r = ctr_write_live(&l->dir, &live, e)) < 0)
 		return r;
@@ -179,8 +210,9 @@ static int make(struct life *l, const struct request *rq, const int stdio[3], st
 	if ((r = state_gate(l->state, LOCK_SH, &gate, e)) < 0 || (r = claim(l, rq, e)) < 0)
 		return r;
 	journal_begin(&l->txn, &l->dir);
-	if (own_network(&l->rec) && ((r = network_up(l, rq, &netns_fd, e)) < 0 ||
-				     (r = etc_write(l->dir.run, l->rec.hostname, &l->result, e)) < 0))
+	if (own_network(&l->rec) &&
+	    ((r = network_up(l, rq, &netns_fd, e)) < 0 ||
+	     (r = etc_write(l->dir.run, l->rec.hostname, &l->result, e)) < 0))
 		return r;
 	if ((r = bundle(l, rq, &spec, e)) < 0 || (r = create(l, &spec, netns_fd, stdio, e)) < 0)
 		return r;
@@ -196,7 +228,8 @@ static int remove_all(struct life *l, struct err *e)
 	return l->dir.run < 0 ? 0 : ctr_dir_remove(&l->dir, l->state, e);
 }
 
-int life_start(struct life *l, const struct state *s, const struct request *rq, const int stdio[3], int *code, struct err *e)
+int life_start(struct life *l, const struct state *s, const struct request *rq, const int stdio[3],
+	       int *code, struct err *e)
 {
 	struct err undone = ERR_INIT;
 	int r;
@@ -216,14 +249,19 @@ int life_start(struct life *l, const struct state *s, const struct request *rq, 
 
 /* --- the end --- */
 
-static int write_end(const struct ctr_dir *d, const char *started, const char *cgroup, int code, bool lost, struct err *e)
+static int write_end(const struct ctr_dir *d, const char *started, const char *cgroup, int code,
+		     bool lost, struct err *e)
 {
 	struct cgroup_stat stat = { .oom = false };
 	char now[TIME_TEXT_MAX];
 
 	if (*cgroup)
 		(void)cgroup_stat(cgroup, &stat, NULL);
-	struct ctr_exit x = { .code = code, .oom = stat.oom, .lost = lost, .started = started, .finished = time_now_text(now),
+	struct ctr_exit x = { .code = code,
+			      .oom = stat.oom,
+			      .lost = lost,
+			      .started = started,
+			      .finished = time_now_text(now),
 			      .error = "" };
 	return ctr_write_exit(d, &x, e);
 }
@@ -233,13 +271,15 @@ int life_end(struct life *l, int code, struct err *e)
 	struct err first = ERR_INIT, one = ERR_INIT;
 	int r;
 
-	if (!l->rec.auto_remove && write_end(&l->dir, l->started, l->proc.cgroup, code, false, &one) < 0)
+	if (!l->rec.auto_remove &&
+	    write_end(&l->dir, l->started, l->proc.cgroup, code, false, &one) < 0)
 		err_keep_first(&first, &one);
-	if (txn_rollback(&l->txn, &one) < 0) {	/* the journal stays for gc */
+	if (txn_rollback(&l->txn, &one) < 0) { /* the journal stays for gc */
 		err_keep_first(&first, &one);
 	} else {
 		l->running = false;
-		r = l->rec.auto_remove ? remove_all(l, &one) : ctr_dir_remove_run(&l->dir, l->state, &one);
+		r = l->rec.auto_remove ? remove_all(l, &one) :
+					 ctr_dir_remove_run(&l->dir, l->state, &one);
 		if (r < 0)
 			err_keep_first(&first, &one);
 	}
@@ -258,12 +298,14 @@ void life_clear(struct life *l)
 	ctr_dir_close(&l->dir);
 }
 
-int life_reclaim(const struct state *s, struct ctr_dir *d, const struct ctr *c, bool remove, struct err *e)
+int life_reclaim(const struct state *s, struct ctr_dir *d, const struct ctr *c, bool remove,
+		 struct err *e)
 {
 	int r;
 
 	if (c && !remove && !c->has_end &&
-	    (r = write_end(d, c->end.started, c->has_live ? c->live.cgroup : "", c->end.code & 0xff, true, e)) < 0)
+	    (r = write_end(d, c->end.started, c->has_live ? c->live.cgroup : "", c->end.code & 0xff,
+			   true, e)) < 0)
 		return r;
 	if ((r = journal_replay(d, e)) < 0)
 		return r;

@@ -14,35 +14,38 @@
 #include "runner/cli/cli.h"
 
 /*
- * Exit codes. Verbs that hand on the code of a command (run, exec) say 125 when naru itself fails, as docker does; the others say 1,
- * and 2 when the command line was wrong.
+ * Exit codes. Verbs that hand on the code of a command (run, exec) say 125 when naru itself fails,
+ * as docker does; the others say 1, and 2 when the command line was wrong.
  */
 #define EXIT_USAGE 2
 
-const struct verb *const verbs[] = {
-	&verb_run, &verb_ps, &verb_logs, &verb_exec, &verb_inspect, &verb_stop, &verb_rm,
-	&verb_import, &verb_images,
-	&verb_cni,
-	&verb_gc, &verb_completion, &verb_version,
-	NULL
-};
+const struct verb *const verbs[] = { &verb_run,	    &verb_ps,	&verb_logs, &verb_exec,
+				     &verb_inspect, &verb_stop, &verb_rm,   &verb_import,
+				     &verb_images,  &verb_cni,	&verb_gc,   &verb_completion,
+				     &verb_version, NULL };
 
 const char *const verb_group_names[GROUPS] = {
-	[GROUP_CONTAINERS] = "Containers", [GROUP_IMAGES] = "Images", [GROUP_NETWORKS] = "Networks", [GROUP_SYSTEM] = "System",
+	[GROUP_CONTAINERS] = "Containers",
+	[GROUP_IMAGES] = "Images",
+	[GROUP_NETWORKS] = "Networks",
+	[GROUP_SYSTEM] = "System",
 };
 
 static void print_error(const struct err *e)
 {
 	bool colour = out_colour(STDERR_FILENO);
 
-	(void)fprintf(stderr, "%snaru: %s%s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "", e->text);
+	(void)fprintf(stderr, "%snaru: %s%s\n", colour ? "\033[31m" : "", colour ? "\033[0m" : "",
+		      e->text);
 	if (*e->details)
 		(void)fprintf(stderr, "      %s\n", e->details);
 }
 
 static void print_overview(FILE *to)
 {
-	(void)fputs("usage: naru COMMAND [OPTION]... [ARGUMENT]...\n\nRuns containers and connects them to networks.\n", to);
+	(void)fputs(
+		"usage: naru COMMAND [OPTION]... [ARGUMENT]...\n\nRuns containers and connects them to networks.\n",
+		to);
 	for (unsigned g = 0; g < GROUPS; g++) {
 		(void)fprintf(to, "\n%s:\n", verb_group_names[g]);
 		for (const struct verb *const *v = verbs; *v; v++)
@@ -91,7 +94,8 @@ static int run_verb(const struct verb *v, int argc, char **argv)
 	cleanup_free void *opts = calloc(1, v->size + 1);
 	struct operands args = { 0 };
 	struct err e = ERR_INIT;
-	int r = opts ? opt_parse(v, argc, argv, opts, &args, &e) : err_set(&e, -ENOMEM, "naru %s", v->name);
+	int r = opts ? opt_parse(v, argc, argv, opts, &args, &e) :
+		       err_set(&e, -ENOMEM, "naru %s", v->name);
 
 	if (r == OPT_HELP) {
 		opt_clear(v, opts);
@@ -122,7 +126,10 @@ static int help(int argc, char **argv)
 	return 0;
 }
 
-/* So that no file we open becomes somebody's standard output. Others stay: an image may come from /dev/fd/63. */
+/*
+ * So that no file we open becomes somebody's standard output. Others stay: an image may come from
+ * /dev/fd/63.
+ */
 static void stdio_exists(void)
 {
 	int fd;

@@ -20,22 +20,26 @@
 #include "netlib/nl/nl.h"
 #include "netlib/txn/txn.h"
 
-#define LOOPBACK_INDEX 1	/* of every network namespace */
+#define LOOPBACK_INDEX 1 /* of every network namespace */
 #define PATH_SIZE 1024
 
 /* --- which network --- */
 
 char *network_builtin_text(bool ipv6)
 {
-	return str_fmt("{\"cniVersion\":\"1.1.0\",\"name\":\"" NETWORK_DEFAULT "\",\"plugins\":["
-		       "{\"type\":\"bridge\",\"bridge\":\"naru0\",\"isGateway\":true,\"ipMasq\":true,\"hairpinMode\":true,"
-		       "\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.88.0.0/16\"}]%s],"
-		       "\"routes\":[{\"dst\":\"0.0.0.0/0\"}%s]}},"
-		       "{\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true}}]}",
-		       ipv6 ? ",[{\"subnet\":\"fd00:6e61:7275::/64\"}]" : "", ipv6 ? ",{\"dst\":\"::/0\"}" : "");
+	return str_fmt(
+		"{\"cniVersion\":\"1.1.0\",\"name\":\"" NETWORK_DEFAULT "\",\"plugins\":["
+		"{\"type\":\"bridge\",\"bridge\":\"naru0\",\"isGateway\":true,\"ipMasq\":true,\"hairpinMode\":true,"
+		"\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.88.0.0/16\"}]%s],"
+		"\"routes\":[{\"dst\":\"0.0.0.0/0\"}%s]}},"
+		"{\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true}}]}",
+		ipv6 ? ",[{\"subnet\":\"fd00:6e61:7275::/64\"}]" : "",
+		ipv6 ? ",{\"dst\":\"::/0\"}" : "");
 }
 
-/* CNI_PATH, or: beside the naru executable, in ../libexec/naru, and where everybody's plugins are. */
+/*
+ * CNI_PATH, or: beside the naru executable, in ../libexec/naru, and where everybody's plugins are.
+ */
 static int plugin_path(char out[4096], struct err *e)
 {
 	const char *given = getenv("CNI_PATH");
@@ -68,7 +72,8 @@ static int open_builtin(struct network *n, struct err *e)
 	cleanup_free char *text = network_builtin_text(access("/proc/net/if_inet6", F_OK) == 0);
 
 	n->builtin = true;
-	return text ? netlist_parse(text, strlen(text), &n->list, e) : err_set(e, -ENOMEM, "network " NETWORK_DEFAULT);
+	return text ? netlist_parse(text, strlen(text), &n->list, e) :
+		      err_set(e, -ENOMEM, "network " NETWORK_DEFAULT);
 }
 
 int network_open(struct network *n, const char *name, struct err *e)
@@ -83,7 +88,10 @@ int network_open(struct network *n, const char *name, struct err *e)
 		return open_builtin(n, e);
 	if (r == -ENOENT) {
 		(void)err_say(e, -ENOENT, "no such network: %s (%s)", name, from_file.text);
-		err_details(e, "built in are " NETWORK_DEFAULT ", none and host; others are *.conflist files in %s", conf_dir());
+		err_details(e,
+			    "built in are " NETWORK_DEFAULT
+			    ", none and host; others are *.conflist files in %s",
+			    conf_dir());
 	} else if (r < 0 && e) {
 		*e = from_file;
 	}
@@ -98,7 +106,8 @@ void network_clear(struct network *n)
 bool network_takes_ports(const struct network *n)
 {
 	for (size_t i = 0; i < n->list.nplugins; i++)
-		if (json_true(json_get(json_get(n->list.plugins[i].conf, "capabilities"), "portMappings")))
+		if (json_true(json_get(json_get(n->list.plugins[i].conf, "capabilities"),
+				       "portMappings")))
 			return true;
 	return false;
 }
@@ -155,7 +164,10 @@ static int undo_network(const struct undo *u, struct txn *t, struct err *e)
 	bool gone = netns_open(netns, &fd, NULL) != 0;
 	if (fd >= 0)
 		(void)close(fd);
-	struct netlist_rt rt = { .container = base_name(u->a), .netns = gone ? NULL : netns, .ifname = u->name, .path = n.path };
+	struct netlist_rt rt = { .container = base_name(u->a),
+				 .netns = gone ? NULL : netns,
+				 .ifname = u->name,
+				 .path = n.path };
 	return netlist_del(&n.list, &rt, e);
 }
 
@@ -181,26 +193,33 @@ static int keep_copy(const struct network *n, const char *run_dir, struct err *e
 	if (n->builtin)
 		return 0;
 	cleanup_fd int dir = file_open_dir(AT_FDCWD, run_dir, e);
-	return dir < 0 ? dir : file_replace_at(dir, NETWORK_COPY, 0600, n->list.text, n->list.len, e);
+	return dir < 0 ? dir :
+			 file_replace_at(dir, NETWORK_COPY, 0600, n->list.text, n->list.len, e);
 }
 
-int network_attach(struct network *n, struct txn *t, const char *run_dir, const struct port_map *ports, size_t nports,
-		   struct cni_result *out, struct err *e)
+int network_attach(struct network *n, struct txn *t, const char *run_dir,
+		   const struct port_map *ports, size_t nports, struct cni_result *out,
+		   struct err *e)
 {
 	cleanup_json struct json_object *caps = port_args(ports, nports);
 	char netns[PATH_SIZE];
 	int r;
 
 	if (nports && !network_takes_ports(n))
-		return err_say(e, -EINVAL, "network %s publishes no ports: its plugins lack \"capabilities\": "
-			       "{\"portMappings\": true}", n->list.name);
+		return err_say(e, -EINVAL,
+			       "network %s publishes no ports: its plugins lack \"capabilities\": "
+			       "{\"portMappings\": true}",
+			       n->list.name);
 	if ((r = str_copyf(netns, sizeof netns, "%s/netns", run_dir)) < 0)
 		return err_set(e, r, "%s", run_dir);
 	if ((r = loopback_up(netns, e)) < 0 || (r = keep_copy(n, run_dir, e)) < 0)
 		return r;
 	if (!txn_reserve(t, &op_network_del, UNDO_CONT, NETWORK_IFNAME, run_dir, n->list.name, e))
 		return -EIO;
-	struct netlist_rt rt = { .container = base_name(run_dir), .netns = netns, .ifname = NETWORK_IFNAME, .caps = caps,
+	struct netlist_rt rt = { .container = base_name(run_dir),
+				 .netns = netns,
+				 .ifname = NETWORK_IFNAME,
+				 .caps = caps,
 				 .path = n->path };
 	return netlist_add(&n->list, &rt, out, e);
 }
@@ -232,6 +251,6 @@ int network_gc(const char *const *ids, struct err *e)
 		return r;
 	for (size_t i = 0; i < n.list.nplugins; i++)
 		if (cni_find(n.list.plugins[i].type, n.path, found, NULL) < 0)
-			return 0;	/* a machine that never had the plugins has no attachments either */
+			return 0; /* a machine without the plugins has no attachments */
 	return gc_one(&n, ids, e);
 }

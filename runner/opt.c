@@ -12,19 +12,23 @@
 #include "netlib/base/str.h"
 #include "netlib/base/vec.h"
 
-#define WORDS_MAX 96		/* long options of one verb */
-#define NEAR 2			/* edits */
-#define HELP_COLUMN 28		/* where explanations start */
+#define WORDS_MAX 96   /* long options of one verb */
+#define NEAR 2	       /* edits */
+#define HELP_COLUMN 28 /* where explanations start */
 
 static const struct opt help_opt = {
-	.type = OPT_T_FLAG, .letter = 'h', .name = "help", .help = "show this text",
+	.type = OPT_T_FLAG,
+	.letter = 'h',
+	.name = "help",
+	.help = "show this text",
 };
 
 /* -h is taken by no verb's table unless it lists it itself. */
 static const struct opt *find(const struct verb *v, char letter, const char *name, size_t len)
 {
 	for (const struct opt *o = v->opts; o && o->type != OPT_T_END; o++)
-		if (name ? o->name && strlen(o->name) == len && !memcmp(o->name, name, len) : o->letter == letter)
+		if (name ? o->name && strlen(o->name) == len && !memcmp(o->name, name, len) :
+			   o->letter == letter)
 			return o;
 	if (name ? len == 4 && !memcmp(name, "help", 4) : letter == 'h')
 		return &help_opt;
@@ -51,7 +55,8 @@ unsigned opt_distance(const char *a, const char *b)
 				best = up[j] + 1;
 			if (row[j - 1] + 1 < best)
 				best = row[j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && up2[j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    up2[j - 2] + 1 < best)
 				best = up2[j - 2] + 1;
 			row[j] = best;
 		}
@@ -62,7 +67,8 @@ unsigned opt_distance(const char *a, const char *b)
 const char *opt_nearest(const char *word, const char *const *words)
 {
 	size_t len = strlen(word), begins = 0;
-	unsigned limit = len <= 5 ? 1 : NEAR, best = limit + 1;	/* "bogus" is not meant to be "logs" */
+	unsigned limit = len <= 5 ? 1 : NEAR,
+		 best = limit + 1; /* "bogus" is not meant to be "logs" */
 	const char *near = NULL, *longer = NULL;
 
 	for (; *words; words++) {
@@ -80,7 +86,8 @@ const char *opt_nearest(const char *word, const char *const *words)
 	return begins == 1 ? longer : near;
 }
 
-static int unknown(const struct verb *v, const char *shown, const char *name, size_t len, struct err *e)
+static int unknown(const struct verb *v, const char *shown, const char *name, size_t len,
+		   struct err *e)
 {
 	const char *words[WORDS_MAX + 1], *near;
 	char word[33] = "";
@@ -105,13 +112,16 @@ static int unknown(const struct verb *v, const char *shown, const char *name, si
 static int set_flag(const struct opt *o, void *member, const char *value, struct err *e)
 {
 	if (value && strcmp(value, "true") && strcmp(value, "false"))
-		return err_say(e, -EINVAL, "--%s takes no value: expected --%s, --%s=true or --%s=false, got \"%s\"", o->name,
-			       o->name, o->name, o->name, value);
+		return err_say(
+			e, -EINVAL,
+			"--%s takes no value: expected --%s, --%s=true or --%s=false, got \"%s\"",
+			o->name, o->name, o->name, o->name, value);
 	*(bool *)member = !value || !strcmp(value, "true");
 	return 0;
 }
 
-static int set(const struct verb *v, const struct opt *o, const char *shown, const char *value, void *base, struct err *e)
+static int set(const struct verb *v, const struct opt *o, const char *shown, const char *value,
+	       void *base, struct err *e)
 {
 	void *member = (char *)base + o->off;
 	int r;
@@ -123,7 +133,8 @@ static int set(const struct verb *v, const struct opt *o, const char *shown, con
 		*(const char **)member = value;
 		return 0;
 	case OPT_T_LIST: {
-		const char **slot = vec_add((const char ***)member, (size_t *)((char *)base + o->count_off));
+		const char **slot =
+			vec_add((const char ***)member, (size_t *)((char *)base + o->count_off));
 
 		if (!slot)
 			return err_set(e, -ENOMEM, "%s", shown);
@@ -143,7 +154,8 @@ static int set(const struct verb *v, const struct opt *o, const char *shown, con
 
 static int no_value(const struct verb *v, const struct opt *o, const char *shown, struct err *e)
 {
-	int r = err_say(e, -EINVAL, "naru %s: %s needs a value: %s %s", v->name, shown, shown, o->arg);
+	int r = err_say(e, -EINVAL, "naru %s: %s needs a value: %s %s", v->name, shown, shown,
+			o->arg);
 
 	err_details(e, "try: naru %s --help", v->name);
 	return r;
@@ -171,7 +183,8 @@ static int long_opt(const struct verb *v, int argc, char **argv, int *i, void *b
 }
 
 /* "-d", "-dq", "-p8080:80", "-p 8080:80", "-p=8080:80" */
-static int short_opts(const struct verb *v, int argc, char **argv, int *i, void *base, struct err *e)
+static int short_opts(const struct verb *v, int argc, char **argv, int *i, void *base,
+		      struct err *e)
 {
 	for (const char *p = argv[*i] + 1; *p; p++) {
 		const struct opt *o = find(v, *p, NULL, 0);
@@ -184,7 +197,10 @@ static int short_opts(const struct verb *v, int argc, char **argv, int *i, void 
 		if (o == &help_opt)
 			return OPT_HELP;
 		if (o->arg && o->type != OPT_T_REFUSED) {
-			value = p[1] == '=' ? p + 2 : p[1] ? p + 1 : *i + 1 < argc ? argv[++*i] : NULL;
+			value = p[1] == '='   ? p + 2 :
+				p[1]	      ? p + 1 :
+				*i + 1 < argc ? argv[++*i] :
+						NULL;
 			if (!value)
 				return no_value(v, o, shown, e);
 		}
@@ -199,11 +215,15 @@ static int count_operands(const struct verb *v, const struct operands *args, str
 	int r;
 
 	if (args->n < v->min) {
-		r = err_say(e, -EINVAL, "naru %s needs %s", v->name, v->missing ? v->missing(args->n) : "one more word");
+		r = err_say(e, -EINVAL, "naru %s needs %s", v->name,
+			    v->missing ? v->missing(args->n) : "one more word");
 	} else if (args->n > v->max) {
-		r = v->max ? err_say(e, -EINVAL, "naru %s takes %zu word%s, got %zu: \"%s\" is too many", v->name, v->max,
-				     v->max > 1 ? "s" : "", args->n, args->v[v->max])
-			   : err_say(e, -EINVAL, "naru %s takes no words, got \"%s\"", v->name, args->v[0]);
+		r = v->max ? err_say(e, -EINVAL,
+				     "naru %s takes %zu word%s, got %zu: \"%s\" is too many",
+				     v->name, v->max, v->max > 1 ? "s" : "", args->n,
+				     args->v[v->max]) :
+			     err_say(e, -EINVAL, "naru %s takes no words, got \"%s\"", v->name,
+				     args->v[0]);
 	} else {
 		return 0;
 	}
@@ -211,7 +231,8 @@ static int count_operands(const struct verb *v, const struct operands *args, str
 	return r;
 }
 
-int opt_parse(const struct verb *v, int argc, char **argv, void *base, struct operands *args, struct err *e)
+int opt_parse(const struct verb *v, int argc, char **argv, void *base, struct operands *args,
+	      struct err *e)
 {
 	int i = 1, kept = 1, r;
 
@@ -222,13 +243,14 @@ int opt_parse(const struct verb *v, int argc, char **argv, void *base, struct op
 			i++;
 			break;
 		}
-		if (word[0] != '-' || !word[1]) {	/* "-" alone is a word */
+		if (word[0] != '-' || !word[1]) { /* "-" alone is a word */
 			if (v->command)
 				break;
 			argv[kept++] = word;
 			continue;
 		}
-		r = word[1] == '-' ? long_opt(v, argc, argv, &i, base, e) : short_opts(v, argc, argv, &i, base, e);
+		r = word[1] == '-' ? long_opt(v, argc, argv, &i, base, e) :
+				     short_opts(v, argc, argv, &i, base, e);
 		if (r != 0)
 			return r;
 	}
@@ -252,9 +274,13 @@ void opt_clear(const struct verb *v, void *base)
 static void help_line(const struct opt *o, struct str *out)
 {
 	char left[64];
-	int n = snprintf(left, sizeof left, "  %c%c%s%s%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-			 o->letter && o->name ? ", " : o->letter ? "" : "  ", o->name ? "--" : "", o->name ? o->name : "",
-			 o->arg ? " " : "", o->arg ? o->arg : "");
+	int n = snprintf(left, sizeof left, "  %c%c%s%s%s%s%s", o->letter ? '-' : ' ',
+			 o->letter ? o->letter : ' ',
+			 o->letter && o->name ? ", " :
+			 o->letter	      ? "" :
+						"  ",
+			 o->name ? "--" : "", o->name ? o->name : "", o->arg ? " " : "",
+			 o->arg ? o->arg : "");
 
 	if (n < HELP_COLUMN)
 		str_addf(out, "%-*s%s\n", HELP_COLUMN, left, o->help);
@@ -274,7 +300,10 @@ void opt_help(const struct verb *v, struct str *out)
 	help_line(&help_opt, out);
 }
 
-/* "64m", "1.5"...: number and unit apart is not needed, so both parsers read digits by hand and never round through floating point. */
+/*
+ * "64m", "1.5"...: number and unit apart is not needed, so both parsers read digits by hand and
+ * never round through floating point.
+ */
 int opt_size(const char *text, void *int64_member, struct err *e)
 {
 	static const char units[] = "bkmgt";
@@ -291,7 +320,8 @@ int opt_size(const char *text, void *int64_member, struct err *e)
 
 		memcpy(digits, text, n);
 		digits[n] = 0;
-		if (u && (!*rest || (unit != 'b' && (!strcasecmp(rest, "b") || !strcasecmp(rest, "ib"))))) {
+		if (u && (!*rest ||
+			  (unit != 'b' && (!strcasecmp(rest, "b") || !strcasecmp(rest, "ib"))))) {
 			shift = (unsigned)(u - units) * 10;
 			if (str_u64(digits, INT64_MAX >> shift, &bytes) == 0 && bytes > 0) {
 				*(int64_t *)int64_member = (int64_t)(bytes << shift);
@@ -312,7 +342,9 @@ int opt_cpus(const char *text, void *int64_member, struct err *e)
 	if (text[whole] == '.')
 		part = strspn(text + whole + 1, "0123456789");
 	if (whole + part == 0 || whole > 6 || part > 9 || text[whole + (text[whole] == '.') + part])
-		return err_say(e, -EINVAL, "expected a number of processors such as 0.5 or 2, got \"%s\"", text);
+		return err_say(e, -EINVAL,
+			       "expected a number of processors such as 0.5 or 2, got \"%s\"",
+			       text);
 	for (size_t i = 0; i < whole; i++)
 		nano = nano * 10 + (text[i] - '0');
 	nano *= NANO;

@@ -16,8 +16,8 @@
 #include "runner/opt.h"
 #include "runner/state.h"
 
-#define MEMORY_MIN (INT64_C(6) << 20)	/* docker's: less does not even start a shell */
-#define CPU_SHARES_MIN 2		/* the kernel's */
+#define MEMORY_MIN (INT64_C(6) << 20) /* docker's: less does not even start a shell */
+#define CPU_SHARES_MIN 2	      /* the kernel's */
 #define CPU_SHARES_MAX 262144
 
 static int no_memory(struct err *e)
@@ -75,7 +75,7 @@ static int from_image(struct request *rq, const char *name, struct err *e)
 		return no_memory(e);
 	rq->rec.image = name;
 	rq->rec.image_id = id;
-	for (size_t i = rq->image.nlayers; i-- > 0; )	/* the overlay wants the uppermost first */
+	for (size_t i = rq->image.nlayers; i-- > 0;) /* the overlay wants the uppermost first */
 		if ((r = push(&rq->rec.lowers, &rq->rec.nlowers, rq->image.layers[i], e)) < 0)
 			return r;
 	rq->rec.exposed = rq->image.ports;
@@ -85,7 +85,8 @@ static int from_image(struct request *rq, const char *name, struct err *e)
 
 /* --- the command and its environment --- */
 
-static int set_command(struct request *rq, const struct run_opts *o, char **words, size_t n, struct err *e)
+static int set_command(struct request *rq, const struct run_opts *o, char **words, size_t n,
+		       struct err *e)
 {
 	struct ctr_record *rec = &rq->rec;
 	int r = 0;
@@ -109,7 +110,8 @@ static int set_command(struct request *rq, const struct run_opts *o, char **word
 	for (size_t i = 0; r == 0 && i < rec->ncmd; i++)
 		r = push(&rq->args, &rq->nargs, rec->cmd[i], e);
 	if (r == 0 && !rq->nargs) {
-		r = err_say(e, -EINVAL, "%s%s names no command to run", *rec->image ? "image " : "--rootfs ",
+		r = err_say(e, -EINVAL, "%s%s names no command to run",
+			    *rec->image ? "image " : "--rootfs ",
 			    *rec->image ? rec->image : o->rootfs);
 		err_details(e, "put one behind it, such as /bin/sh");
 	}
@@ -164,8 +166,9 @@ static int set_ports(struct request *rq, const struct run_opts *o, struct err *e
 	if (!o->nports)
 		return 0;
 	if (!strcmp(rq->rec.network, "none") || !strcmp(rq->rec.network, "host"))
-		return err_say(e, -EINVAL, "-p %s: --network %s publishes no ports; leave one of the two away", o->ports[0],
-			       rq->rec.network);
+		return err_say(e, -EINVAL,
+			       "-p %s: --network %s publishes no ports; leave one of the two away",
+			       o->ports[0], rq->rec.network);
 	if (!(rq->ports = calloc(o->nports, sizeof *rq->ports)))
 		return no_memory(e);
 	for (size_t i = 0; i < o->nports; i++) {
@@ -192,7 +195,8 @@ static int set_volumes(struct request *rq, const struct run_opts *o, struct err 
 		if (r < 0)
 			return r;
 		rq->nvolumes++;
-		const char *bind = own(rq, str_fmt("%s:%s%s%s", v->source, v->target, *v->mode ? ":" : "", v->mode));
+		const char *bind = own(rq, str_fmt("%s:%s%s%s", v->source, v->target,
+						   *v->mode ? ":" : "", v->mode));
 		if (!bind)
 			return no_memory(e);
 		if ((r = push(&rq->rec.binds, &rq->rec.nbinds, bind, e)) < 0)
@@ -204,13 +208,15 @@ static int set_volumes(struct request *rq, const struct run_opts *o, struct err 
 static int set_limits(struct ctr_record *rec, const struct run_opts *o, struct err *e)
 {
 	if (o->memory && o->memory < MEMORY_MIN)
-		return err_say(e, -EINVAL, "-m: expected at least 6m, got %lld bytes", (long long)o->memory);
+		return err_say(e, -EINVAL, "-m: expected at least 6m, got %lld bytes",
+			       (long long)o->memory);
 	if (o->cpu_shares && (o->cpu_shares < CPU_SHARES_MIN || o->cpu_shares > CPU_SHARES_MAX))
-		return err_say(e, -EINVAL, "--cpu-shares: expected %d to %d, got %lld", CPU_SHARES_MIN, CPU_SHARES_MAX,
-			       (long long)o->cpu_shares);
-	int64_t online = sysconf(_SC_NPROCESSORS_ONLN);
+		return err_say(e, -EINVAL, "--cpu-shares: expected %d to %d, got %lld",
+			       CPU_SHARES_MIN, CPU_SHARES_MAX, (long long)o->cpu_shares);
+	int64_t online = o->nano_cpus ? sysconf(_SC_NPROCESSORS_ONLN) : 0;
 	if (o->nano_cpus > online * 1000000000)
-		return err_say(e, -EINVAL, "--cpus: expected at most %lld, which this machine has", (long long)online);
+		return err_say(e, -EINVAL, "--cpus: expected at most %lld, which this machine has",
+			       (long long)online);
 	rec->memory = o->memory;
 	rec->nano_cpus = o->nano_cpus;
 	rec->cpu_shares = o->cpu_shares;
@@ -222,10 +228,16 @@ static int set_hostname(struct request *rq, const struct run_opts *o, struct err
 {
 	size_t len = o->hostname ? strlen(o->hostname) : 0;
 
-	if (o->hostname && (!len || len > 63 || strspn(o->hostname, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-							       "0123456789.-_") != len))
-		return err_say(e, -EINVAL, "--hostname: expected 1 to 63 letters, digits, '.', '-' or '_', got \"%s\"", o->hostname);
-	rq->rec.hostname = o->hostname;	/* NULL: the container's id, or the host's name in the host's network */
+	if (o->hostname &&
+	    (!len || len > 63 ||
+	     strspn(o->hostname, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				 "0123456789.-_") != len))
+		return err_say(
+			e, -EINVAL,
+			"--hostname: expected 1 to 63 letters, digits, '.', '-' or '_', got \"%s\"",
+			o->hostname);
+	/* NULL: the container's id, or the host's name in the host's network */
+	rq->rec.hostname = o->hostname;
 	return 0;
 }
 
@@ -237,10 +249,14 @@ static int set_user(struct request *rq, const struct run_opts *o, struct err *e)
 
 static int set_cwd(struct request *rq, const struct run_opts *o, struct err *e)
 {
-	rq->cwd = o->workdir ? o->workdir : rq->image.workdir && *rq->image.workdir ? rq->image.workdir : "/";
+	rq->cwd = o->workdir				  ? o->workdir :
+		  rq->image.workdir && *rq->image.workdir ? rq->image.workdir :
+							    "/";
 	rq->rec.working_dir = o->workdir || rq->image.workdir ? rq->cwd : "";
 	rq->rec.stop_signal = rq->image.stop_signal ? rq->image.stop_signal : "";
-	return rq->cwd[0] == '/' ? 0 : err_say(e, -EINVAL, "-w: expected an absolute path, got \"%s\"", rq->cwd);
+	return rq->cwd[0] == '/' ?
+		       0 :
+		       err_say(e, -EINVAL, "-w: expected an absolute path, got \"%s\"", rq->cwd);
 }
 
 /* --- JSON holds nothing but UTF-8, and all of this goes into documents --- */
@@ -250,7 +266,11 @@ static bool is_utf8(const char *text)
 	const unsigned char *p = (const unsigned char *)text;
 
 	while (*p) {
-		unsigned more = *p < 0x80 ? 0 : *p >= 0xc2 && *p < 0xe0 ? 1 : (*p & 0xf0) == 0xe0 ? 2 : *p >= 0xf0 && *p < 0xf5 ? 3 : 4;
+		unsigned more = *p < 0x80		? 0 :
+				*p >= 0xc2 && *p < 0xe0 ? 1 :
+				(*p & 0xf0) == 0xe0	? 2 :
+				*p >= 0xf0 && *p < 0xf5 ? 3 :
+							  4;
 		uint32_t c = more ? *p & (0x3f >> more) : *p;
 
 		if (more == 4)
@@ -274,36 +294,48 @@ static int check_texts(const struct request *rq, struct err *e)
 		const char **v;
 		size_t n;
 	} lists[] = {
-		{ "the command", rq->args, rq->nargs ? rq->nargs - 1 : 0 }, { "-e", rq->env, rq->nenv - 1 },
-		{ "-v", rec->binds, rec->nbinds },			     { "--entrypoint", rec->entrypoint, rec->nentrypoint },
+		{ "the command", rq->args, rq->nargs ? rq->nargs - 1 : 0 },
+		{ "-e", rq->env, rq->nenv - 1 },
+		{ "-v", rec->binds, rec->nbinds },
+		{ "--entrypoint", rec->entrypoint, rec->nentrypoint },
 		{ "--rootfs", rec->lowers, rec->nlowers },
-		{ "-w", (const char *[]){ rq->cwd }, 1 },		     { "-u", (const char *[]){ rec->user }, 1 },
+		{ "-w", (const char *[]){ rq->cwd }, 1 },
+		{ "-u", (const char *[]){ rec->user }, 1 },
 		{ "--network", (const char *[]){ rec->network }, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		for (size_t k = 0; k < lists[i].n; k++)
 			if (!is_utf8(lists[i].v[k]))
-				return err_say(e, -EILSEQ, "%s: expected UTF-8, got bytes that are not", lists[i].what);
+				return err_say(e, -EILSEQ,
+					       "%s: expected UTF-8, got bytes that are not",
+					       lists[i].what);
 	return 0;
 }
 
-int request_build(struct request *rq, const struct run_opts *o, const struct operands *args, struct err *e)
+int request_build(struct request *rq, const struct run_opts *o, const struct operands *args,
+		  struct err *e)
 {
-	size_t skip = o->rootfs ? 0 : 1;	/* the image's name */
+	size_t skip = o->rootfs ? 0 : 1; /* the image's name */
 	int r;
 
 	if (o->name && !state_name_ok(o->name))
-		return err_say(e, -EINVAL, "--name: expected 2 or more letters, digits, '_', '.' or '-', beginning with a letter or "
-			       "digit, got \"%s\"", o->name);
-	rq->rec = (struct ctr_record){ .name = o->name, .network = o->network ? o->network : NETWORK_DEFAULT,
-				       .auto_remove = o->rm, .detached = o->detach };
-	if ((r = set_limits(&rq->rec, o, e)) < 0 || (r = set_hostname(rq, o, e)) < 0 || (r = set_ports(rq, o, e)) < 0 ||
-	    (r = set_volumes(rq, o, e)) < 0)
+		return err_say(
+			e, -EINVAL,
+			"--name: expected 2 or more letters, digits, '_', '.' or '-', beginning with a letter or "
+			"digit, got \"%s\"",
+			o->name);
+	rq->rec = (struct ctr_record){ .name = o->name,
+				       .network = o->network ? o->network : NETWORK_DEFAULT,
+				       .auto_remove = o->rm,
+				       .detached = o->detach };
+	if ((r = set_limits(&rq->rec, o, e)) < 0 || (r = set_hostname(rq, o, e)) < 0 ||
+	    (r = set_ports(rq, o, e)) < 0 || (r = set_volumes(rq, o, e)) < 0)
 		return r;
 	if ((r = o->rootfs ? from_rootfs(rq, o->rootfs, e) : from_image(rq, args->v[0], e)) < 0 ||
-	    (r = set_command(rq, o, args->v + skip, args->n - skip, e)) < 0 || (r = set_user(rq, o, e)) < 0 ||
-	    (r = set_env(rq, o, e)) < 0 || (r = set_cwd(rq, o, e)) < 0)
+	    (r = set_command(rq, o, args->v + skip, args->n - skip, e)) < 0 ||
+	    (r = set_user(rq, o, e)) < 0 || (r = set_env(rq, o, e)) < 0 ||
+	    (r = set_cwd(rq, o, e)) < 0)
 		return r;
 	return check_texts(rq, e);
 }

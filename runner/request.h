@@ -25,8 +25,9 @@ struct run_opts {
 };
 
 /*
- * A container as it shall be: options and image configuration merged, everything looked up and checked, nothing made yet. rec lacks
- * what only its making tells (id, name when none was given, created). Its strings borrow from opts, image and the members here.
+ * A container as it shall be: options and image configuration merged, everything looked up and
+ * checked, nothing made yet. rec lacks what only its making tells (id, name when none was given,
+ * created). Its strings borrow from opts, image and the members here.
  */
 struct request {
 	struct ctr_record rec;
@@ -36,9 +37,10 @@ struct request {
 	size_t nports;
 	struct volume *volumes;
 	size_t nvolumes;
-	const char *entrypoint[1];	/* --entrypoint */
-	const char **args, **env;	/* of the process, NULL-terminated; env without PATH and HOSTNAME when nobody set them */
-	char **owned;			/* texts made on the way */
+	const char *entrypoint[1]; /* --entrypoint */
+	const char **args;	   /* of the process, NULL-terminated; counted with the NULL */
+	const char **env;	   /* the same; without PATH and HOSTNAME when nobody set them */
+	char **owned;		   /* texts made on the way */
 	size_t nargs, nenv, nowned;
 	const char *cwd;
 };
@@ -47,10 +49,12 @@ struct request {
 #define cleanup_request __attribute__((cleanup(request_clear)))
 
 /*
- * args: IMAGE [COMMAND...], or the command alone with --rootfs. Docker's rules: a command replaces the image's Cmd, --entrypoint its
- * Entrypoint and Cmd; -e wins over the image's Env, -e NAME copies from our own environment and is left out when it is not set there.
+ * args: IMAGE [COMMAND...], or the command alone with --rootfs. Docker's rules: a command replaces
+ * the image's Cmd, --entrypoint its Entrypoint and Cmd; -e wins over the image's Env, -e NAME
+ * copies from our own environment and is left out when it is not set there.
  */
-int request_build(struct request *rq, const struct run_opts *o, const struct operands *args, struct err *e);
+int request_build(struct request *rq, const struct run_opts *o, const struct operands *args,
+		  struct err *e);
 void request_clear(struct request *rq);
 
 #endif

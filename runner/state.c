@@ -23,7 +23,8 @@
 
 /* --- directories --- */
 
-static int path_from_env(const char *variable, const char *fallback, char out[STATE_PATH_MAX], struct err *e)
+static int path_from_env(const char *variable, const char *fallback, char out[STATE_PATH_MAX],
+			 struct err *e)
 {
 	const char *text = getenv(variable);
 	int r;
@@ -31,7 +32,8 @@ static int path_from_env(const char *variable, const char *fallback, char out[ST
 	if (!text || !*text)
 		text = fallback;
 	if (*text != '/')
-		return err_say(e, -EINVAL, "%s: expected an absolute path, got \"%s\"", variable, text);
+		return err_say(e, -EINVAL, "%s: expected an absolute path, got \"%s\"", variable,
+			       text);
 	if ((r = str_copyf(out, STATE_PATH_MAX, "%s", text)) < 0)
 		return err_set(e, r, "%s", variable);
 	return 0;
@@ -63,7 +65,9 @@ int state_open(struct state *s, enum state_access access, struct err *e)
 	    (r = path_from_env("NARU_RUN", "/run/naru", s->run, e)) < 0 ||
 	    (r = open_below(s->root, "containers", create, &s->containers, e)) < 0 ||
 	    (r = open_below(s->root, "names", create, &s->names, e)) < 0 ||
-	    (r = open_below(s->run, "containers", create || (access == STATE_CHANGE && s->containers >= 0), &s->live, e)) < 0)
+	    (r = open_below(s->run, "containers",
+			    create || (access == STATE_CHANGE && s->containers >= 0), &s->live,
+			    e)) < 0)
 		return r;
 	return 0;
 }
@@ -79,26 +83,32 @@ void state_close(struct state *s)
 	}
 }
 
-const char *ctr_root_path(const struct state *s, const char *id, const char *name, char buf[CTR_PATH_MAX])
+const char *ctr_root_path(const struct state *s, const char *id, const char *name,
+			  char buf[CTR_PATH_MAX])
 {
-	(void)snprintf(buf, CTR_PATH_MAX, "%s/containers/%s%s%s", s->root, id, *name ? "/" : "", name);
+	(void)snprintf(buf, CTR_PATH_MAX, "%s/containers/%s%s%s", s->root, id, *name ? "/" : "",
+		       name);
 	return buf;
 }
 
-const char *ctr_run_path(const struct state *s, const char *id, const char *name, char buf[CTR_PATH_MAX])
+const char *ctr_run_path(const struct state *s, const char *id, const char *name,
+			 char buf[CTR_PATH_MAX])
 {
-	(void)snprintf(buf, CTR_PATH_MAX, "%s/containers/%s%s%s", s->run, id, *name ? "/" : "", name);
+	(void)snprintf(buf, CTR_PATH_MAX, "%s/containers/%s%s%s", s->run, id, *name ? "/" : "",
+		       name);
 	return buf;
 }
 
-const char *ctr_bundle_path(const struct state *s, const struct ctr_record *r, char buf[CTR_PATH_MAX])
+const char *ctr_bundle_path(const struct state *s, const struct ctr_record *r,
+			    char buf[CTR_PATH_MAX])
 {
 	return r->auto_remove ? ctr_run_path(s, r->id, "", buf) : ctr_root_path(s, r->id, "", buf);
 }
 
 int state_gate(const struct state *s, int mode, int *fd, struct err *e)
 {
-	cleanup_fd int gate = openat(s->live, "../lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	cleanup_fd int gate =
+		openat(s->live, "../lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	if (gate < 0)
 		return err_set(e, -errno, "open %s/lock", s->run);
@@ -106,8 +116,10 @@ int state_gate(const struct state *s, int mode, int *fd, struct err *e)
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_set(e, -errno, "lock %s/lock", s->run);
 		if (waited_ms >= GATE_WAIT_MS)
-			return err_say(e, -EAGAIN, "%s/lock is still held after %d s by another naru; try again later", s->run,
-				       GATE_WAIT_MS / 1000);
+			return err_say(
+				e, -EAGAIN,
+				"%s/lock is still held after %d s by another naru; try again later",
+				s->run, GATE_WAIT_MS / 1000);
 		(void)usleep(GATE_NAP_MS * 1000);
 	}
 	*fd = take_fd(gate);
@@ -133,12 +145,14 @@ static int read_doc(int dir, const char *id, const char *name, struct doc *out, 
 	return 0;
 }
 
-int ctr_read_doc(const struct state *s, const char *id, const char *name, struct doc *out, struct err *e)
+int ctr_read_doc(const struct state *s, const char *id, const char *name, struct doc *out,
+		 struct err *e)
 {
 	int r = read_doc(s->containers, id, name, out, NULL);
 
 	return r == -ENOENT ? read_doc(s->live, id, name, out, e) :
-	       r < 0	    ? read_doc(s->containers, id, name, out, e) : r;
+	       r < 0	    ? read_doc(s->containers, id, name, out, e) :
+			      r;
 }
 
 static bool of_this_boot(const struct ctr_live *l)
@@ -162,10 +176,15 @@ int ctr_load(struct ctr *c, const struct state *s, const char *id, struct err *e
 	c->has_end = read_doc(s->containers, id, "exit.json", &c->docs[2], NULL) == 0 &&
 		     exit_decode(&c->docs[2], &c->end, NULL) == 0;
 	if (!c->has_end)
-		c->end = (struct ctr_exit){ .code = 255, .lost = true, .started = c->has_live ? c->live.started : "",
-					    .finished = "", .error = "" };
-	c->status = c->has_live && !c->has_end && engine_alive((pid_t)c->live.pid, c->live.start_time) ? CTR_RUNNING
-												       : CTR_EXITED;
+		c->end = (struct ctr_exit){ .code = 255,
+					    .lost = true,
+					    .started = c->has_live ? c->live.started : "",
+					    .finished = "",
+					    .error = "" };
+	c->status =
+		c->has_live && !c->has_end && engine_alive((pid_t)c->live.pid, c->live.start_time) ?
+			CTR_RUNNING :
+			CTR_EXITED;
 	return 0;
 }
 
@@ -195,10 +214,10 @@ static int ids_of(int dir, char (**ids)[ID_LEN + 1], size_t *n, struct err *e)
 	if (!d)
 		return err_set(e, -errno, "list the containers");
 	(void)take_fd(fd);
-	for (struct dirent *ent; (ent = readdir(d)); ) {
+	for (struct dirent *ent; (ent = readdir(d));) {
 		if (!state_is_id(ent->d_name))
 			continue;
-		char (*slot)[ID_LEN + 1] = vec_add(ids, n);
+		char(*slot)[ID_LEN + 1] = vec_add(ids, n);
 		if (!slot)
 			return err_set(e, -ENOMEM, "list the containers");
 		memcpy(*slot, ent->d_name, ID_LEN + 1);
@@ -237,7 +256,7 @@ static int newest_first(const void *a, const void *b)
 
 int ctrs_load(const struct state *s, struct ctr **v, size_t *n, struct err *e)
 {
-	cleanup_free char (*ids)[ID_LEN + 1] = NULL;
+	cleanup_free char(*ids)[ID_LEN + 1] = NULL;
 	size_t nids;
 	int r = state_ids(s, &ids, &nids, e);
 
@@ -252,7 +271,7 @@ int ctrs_load(const struct state *s, struct ctr **v, size_t *n, struct err *e)
 
 		if (ctr_load(c, s, ids[i], NULL) == 0)
 			(*n)++;
-		else	/* being made, being removed, or left half made: gc's business */
+		else /* being made, being removed, or left half made: gc's business */
 			ctr_clear(c);
 	}
 	if (*n)
@@ -318,7 +337,7 @@ static int no_such(const struct state *s, const char *ref, struct err *e)
 int state_find(const struct state *s, const char *ref, char id[ID_LEN + 1], struct err *e)
 {
 	size_t len = strlen(ref), n, hits = 0;
-	cleanup_free char (*ids)[ID_LEN + 1] = NULL;
+	cleanup_free char(*ids)[ID_LEN + 1] = NULL;
 	int r;
 
 	if (state_name_ok(ref) && name_target(s, ref, id) == 0)
@@ -331,7 +350,9 @@ int state_find(const struct state *s, const char *ref, char id[ID_LEN + 1], stru
 		if (!memcmp(ids[i], ref, len) && hits++ == 0)
 			memcpy(id, ids[i], ID_LEN + 1);
 	if (hits > 1)
-		return err_say(e, -EINVAL, "%s is the beginning of %zu container ids; give more digits", ref, hits);
+		return err_say(e, -EINVAL,
+			       "%s is the beginning of %zu container ids; give more digits", ref,
+			       hits);
 	return hits ? 0 : no_such(s, ref, e);
 }
 
@@ -355,8 +376,11 @@ int state_name_add(const struct state *s, const char *name, const char *id, stru
 	int r;
 
 	if (!state_name_ok(name))
-		return err_say(e, -EINVAL, "--name: expected letters, digits, '_', '.' and '-' (2 to 128 of them, beginning with a "
-			       "letter or digit), got \"%s\"", name);
+		return err_say(
+			e, -EINVAL,
+			"--name: expected letters, digits, '_', '.' and '-' (2 to 128 of them, beginning with a "
+			"letter or digit), got \"%s\"",
+			name);
 	if (symlinkat(id, s->names, name) == 0)
 		return 0;
 	if (errno != EEXIST)
@@ -376,7 +400,10 @@ void state_name_del(const struct state *s, const char *name, const char *id)
 		(void)unlinkat(s->names, name, 0);
 }
 
-/* A name is made after the directories and removed before them, so one without directories is nobody's. */
+/*
+ * A name is made after the directories and removed before them, so one without directories is
+ * nobody's.
+ */
 static bool is_orphan(const struct state *s, const char *owner)
 {
 	return faccessat(s->containers, owner, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
@@ -394,10 +421,11 @@ int state_names_sweep(const struct state *s, struct err *e)
 	if (!d)
 		return err_set(e, -errno, "list the names of containers");
 	(void)take_fd(fd);
-	for (struct dirent *ent; (ent = readdir(d)); ) {
+	for (struct dirent *ent; (ent = readdir(d));) {
 		char owner[ID_LEN + 1];
 
-		if (ent->d_name[0] == '.' || name_target(s, ent->d_name, owner) < 0 || !is_orphan(s, owner))
+		if (ent->d_name[0] == '.' || name_target(s, ent->d_name, owner) < 0 ||
+		    !is_orphan(s, owner))
 			continue;
 		if (unlinkat(s->names, ent->d_name, 0) < 0 && errno != ENOENT)
 			return err_set(e, -errno, "free the name %s", ent->d_name);

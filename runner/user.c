@@ -20,9 +20,12 @@
 
 #define FILE_MAX (1024 * 1024)
 #define FIELDS_MAX 7
-#define NO_ID UINT32_MAX	/* (uid_t)-1 means "leave it" to setresuid */
+#define NO_ID UINT32_MAX /* (uid_t)-1 means "leave it" to setresuid */
 
-/* The file as the uppermost directory that has it shows it; NULL when none has, or when it is not a plain file. */
+/*
+ * The file as the uppermost directory that has it shows it; NULL when none has, or when it is not a
+ * plain file.
+ */
 static char *read_inside(const char *const *roots, size_t nroots, const char *path)
 {
 	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
@@ -31,12 +34,14 @@ static char *read_inside(const char *const *roots, size_t nroots, const char *pa
 
 	for (size_t i = 0; i < nroots; i++) {
 		cleanup_fd int dir = open(roots[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-		cleanup_fd int fd = dir < 0 ? -1 : (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
+		cleanup_fd int fd =
+			dir < 0 ? -1 : (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 		struct stat st;
 
 		if (fd < 0 && errno == ENOENT)
 			continue;
-		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || fd_read_all(fd, FILE_MAX, -1, &text, NULL) < 0)
+		if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+		    fd_read_all(fd, FILE_MAX, -1, &text, NULL) < 0)
 			return NULL;
 		return text;
 	}
@@ -117,7 +122,7 @@ static void add_groups(char *group, const char *name, struct user *u)
 	while (group && (n = next_entry(&group, f)) && u->ngroups < USER_GROUPS_MAX) {
 		if (n < 4 || number(f[2], &gid) < 0)
 			continue;
-		for (char *rest = f[3], *member; (member = strsep(&rest, ",")); )
+		for (char *rest = f[3], *member; (member = strsep(&rest, ","));)
 			if (!strcmp(member, name) && gid != u->gid) {
 				u->groups[u->ngroups++] = gid;
 				break;
@@ -125,30 +130,38 @@ static void add_groups(char *group, const char *name, struct user *u)
 	}
 }
 
-int user_resolve(const char *text, const char *const *roots, size_t nroots, struct user *out, struct err *e)
+int user_resolve(const char *text, const char *const *roots, size_t nroots, struct user *out,
+		 struct err *e)
 {
 	struct user u = { .home = "/" };
 	char who[128], name[64] = "";
 	const char *colon = strchr(text, ':'), *given_group = colon ? colon + 1 : "";
 	uint32_t id = 0;
 
-	if (str_copyf(who, sizeof who, "%.*s", colon ? (int)(colon - text) : (int)strlen(text), text) < 0)
-		return err_say(e, -EINVAL, "user \"%.40s...\": the name is longer than 127 characters", text);
+	if (str_copyf(who, sizeof who, "%.*s", colon ? (int)(colon - text) : (int)strlen(text),
+		      text) < 0)
+		return err_say(e, -EINVAL,
+			       "user \"%.40s...\": the name is longer than 127 characters", text);
 	cleanup_free char *passwd = read_inside(roots, nroots, "etc/passwd");
 	if (!find_user(passwd, *who ? who : "0", &u, name)) {
 		if (*who && number(who, &id) < 0)
-			return err_say(e, -ENOENT, "no user \"%s\" in the container's /etc/passwd; use a number below 4294967295",
-				       who);
+			return err_say(
+				e, -ENOENT,
+				"no user \"%s\" in the container's /etc/passwd; use a number below 4294967295",
+				who);
 		u.uid = id;
 	}
-	cleanup_free char *group = *given_group || *name ? read_inside(roots, nroots, "etc/group") : NULL;
+	cleanup_free char *group =
+		*given_group || *name ? read_inside(roots, nroots, "etc/group") : NULL;
 	u.groups[u.ngroups++] = u.gid;
 	if (*given_group) {
 		if (number(given_group, &id) == 0)
 			u.gid = id;
 		else if (!find_group(group, given_group, &u.gid))
-			return err_say(e, -ENOENT, "no group \"%s\" in the container's /etc/group; use a number below 4294967295",
-				       given_group);
+			return err_say(
+				e, -ENOENT,
+				"no group \"%s\" in the container's /etc/group; use a number below 4294967295",
+				given_group);
 		u.groups[0] = u.gid;
 	} else if (*name) {
 		add_groups(group, name, &u);

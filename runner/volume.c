@@ -12,12 +12,16 @@
 static const struct {
 	const char *word;
 	bool read_only;
-	const char *propagation;	/* NULL: says nothing about it */
+	const char *propagation; /* NULL: says nothing about it */
 } options[] = {
-	{ "ro", true, NULL },		  { "rw", false, NULL },
-	{ "private", false, "private" },  { "rprivate", false, "rprivate" },
-	{ "shared", false, "shared" },	  { "rshared", false, "rshared" },
-	{ "slave", false, "slave" },	  { "rslave", false, "rslave" },
+	{ "ro", true, NULL },
+	{ "rw", false, NULL },
+	{ "private", false, "private" },
+	{ "rprivate", false, "rprivate" },
+	{ "shared", false, "shared" },
+	{ "rshared", false, "rshared" },
+	{ "slave", false, "slave" },
+	{ "rslave", false, "rslave" },
 };
 
 static int option(struct volume *v, const char *text, const char *word, size_t len, struct err *e)
@@ -30,13 +34,16 @@ static int option(struct volume *v, const char *text, const char *word, size_t l
 			v->propagation = options[i].propagation;
 		return 0;
 	}
-	return err_say(e, -EINVAL, "-v %s: expected ro, rw or one of [r]private, [r]shared, [r]slave after the second colon, "
-		       "got \"%.*s\"", text, (int)len, word);
+	return err_say(
+		e, -EINVAL,
+		"-v %s: expected ro, rw or one of [r]private, [r]shared, [r]slave after the second colon, "
+		"got \"%.*s\"",
+		text, (int)len, word);
 }
 
 static int parse_options(struct volume *v, const char *text, struct err *e)
 {
-	for (const char *p = v->mode; *p; ) {
+	for (const char *p = v->mode; *p;) {
 		size_t len = strcspn(p, ",");
 		int r = option(v, text, p, len, e);
 
@@ -50,13 +57,19 @@ static int parse_options(struct volume *v, const char *text, struct err *e)
 static int parse_target(const struct volume *v, const char *text, struct err *e)
 {
 	if (v->target[0] != '/')
-		return err_say(e, -EINVAL, "-v %s: expected an absolute path in the container after the colon, got \"%s\"", text,
-			       v->target);
+		return err_say(
+			e, -EINVAL,
+			"-v %s: expected an absolute path in the container after the colon, got \"%s\"",
+			text, v->target);
 	if (!v->target[strspn(v->target, "/")])
-		return err_say(e, -EINVAL, "-v %s: the root of the container cannot be replaced; use --rootfs", text);
+		return err_say(e, -EINVAL,
+			       "-v %s: the root of the container cannot be replaced; use --rootfs",
+			       text);
 	for (const char *p = v->target; (p = strstr(p, "/..")); p += 3)
 		if (!p[3] || p[3] == '/')
-			return err_say(e, -EINVAL, "-v %s: the path in the container may not contain \"..\"", text);
+			return err_say(e, -EINVAL,
+				       "-v %s: the path in the container may not contain \"..\"",
+				       text);
 	return 0;
 }
 
@@ -67,7 +80,9 @@ int volume_split(const char *text, struct volume *out, struct err *e)
 	int r;
 
 	if (!colon)
-		return err_say(e, -EINVAL, "-v %s: anonymous volumes are not supported: expected SOURCE:TARGET", text);
+		return err_say(e, -EINVAL,
+			       "-v %s: anonymous volumes are not supported: expected SOURCE:TARGET",
+			       text);
 	second = strchr(colon + 1, ':');
 	if (second)
 		v.mode = second + 1;
@@ -93,7 +108,9 @@ int volume_parse(const char *text, struct volume *out, struct err *e)
 	if (r < 0)
 		return r;
 	if (!strchr(v.source, '/') && strcmp(v.source, ".") != 0 && strcmp(v.source, "..") != 0) {
-		r = err_say(e, -EINVAL, "-v %s: named volumes are not supported: expected a path such as ./%s", text, v.source);
+		r = err_say(e, -EINVAL,
+			    "-v %s: named volumes are not supported: expected a path such as ./%s",
+			    text, v.source);
 	} else {
 		char *real = realpath(v.source, NULL);
 

@@ -12,8 +12,9 @@ struct err;
 struct json_object;
 
 /*
- * One file per verb: runner/cli/NAME.c defines verb_NAME (a table of options, an example or two, one function) and main.c
- * lists it. Verbs print their results on stdout; errors go up and main prints them, once.
+ * One file per verb: runner/cli/NAME.c defines verb_NAME (a table of options, an example or two,
+ * one function) and main.c lists it. Verbs print their results on stdout; errors go up and main
+ * prints them, once.
  */
 extern const struct verb verb_run, verb_ps, verb_stop, verb_rm, verb_inspect, verb_logs, verb_exec;
 extern const struct verb verb_import, verb_images;
@@ -34,18 +35,22 @@ int out_json(struct json_object *v, struct err *e);
 /* Writes text to stdout, whole. */
 int out_text(const char *text, size_t len, struct err *e);
 
-/* A table for people: cells are copied; columns as wide as their widest cell, two blanks between; headings in capitals. */
+/*
+ * A table for people: cells are copied; columns as wide as their widest cell, two blanks between;
+ * headings in capitals.
+ */
 struct out_table {
 	size_t columns;
 	char **cells;
 	size_t n;
 };
 #define cleanup_table __attribute__((cleanup(out_table_clear)))
-void out_table_add(struct out_table *t, const char *cell);	/* row by row; the first row is the heading */
+void out_table_add(struct out_table *t,
+		   const char *cell); /* row by row; the first row is the heading */
 int out_table_print(const struct out_table *t, struct err *e);
 void out_table_clear(struct out_table *t);
 
-bool out_colour(int fd);	/* a terminal, and NO_COLOR is unset or empty */
+bool out_colour(int fd); /* a terminal, and NO_COLOR is unset or empty */
 /* "3 minutes", "2 hours": the age of something, as docker says it. buf holds 32 bytes. */
 const char *out_age(int64_t seconds, char *buf);
 

@@ -7,7 +7,10 @@
 #include "netlib/base/str.h"
 #include "runner/cli/cli.h"
 
-/* Scripts for shells, from the same tables as --help. Names of containers are asked of naru ps when they are needed. */
+/*
+ * Scripts for shells, from the same tables as --help. Names of containers are asked of naru ps when
+ * they are needed.
+ */
 
 static const struct opt *next_shown(const struct opt *o)
 {
@@ -16,7 +19,8 @@ static const struct opt *next_shown(const struct opt *o)
 	return o && o->type != OPT_T_END ? o : NULL;
 }
 
-#define FOR_OPTS(o, verb) for (const struct opt *o = next_shown((verb)->opts); o; o = next_shown(o + 1))
+#define FOR_OPTS(o, verb) \
+	for (const struct opt *o = next_shown((verb)->opts); o; o = next_shown(o + 1))
 
 static bool takes_container(const struct verb *v)
 {
@@ -25,20 +29,25 @@ static bool takes_container(const struct verb *v)
 
 static void bash(struct str *s)
 {
-	str_add(s, "# bash completion of naru\n_naru()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words=\n"
-		   "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\twords='help");
+	str_add(s,
+		"# bash completion of naru\n_naru()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words=\n"
+		"\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\twords='help");
 	for (const struct verb *const *v = verbs; *v; v++)
 		str_addf(s, " %s", (*v)->name);
 	str_add(s, "'\n\telse\n\t\tcase $verb in\n");
 	for (const struct verb *const *v = verbs; *v; v++) {
 		str_addf(s, "\t\t%s) words='--help", (*v)->name);
 		FOR_OPTS(o, *v)
-			if (o->name)
-				str_addf(s, " --%s", o->name);
-		str_addf(s, "'%s ;;\n", takes_container(*v) ? "; [[ $cur = -* ]] || words=$(naru ps -aq 2> /dev/null)" : "");
+		if (o->name)
+			str_addf(s, " --%s", o->name);
+		str_addf(s, "'%s ;;\n",
+			 takes_container(*v) ?
+				 "; [[ $cur = -* ]] || words=$(naru ps -aq 2> /dev/null)" :
+				 "");
 	}
-	str_add(s, "\t\tesac\n\tfi\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n}\n"
-		   "complete -o default -F _naru naru\n");
+	str_add(s,
+		"\t\tesac\n\tfi\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n}\n"
+		"complete -o default -F _naru naru\n");
 }
 
 /* 'it'\''s' */
@@ -63,13 +72,15 @@ static void zsh(struct str *s)
 		quoted(s, row ? row : "");
 		str_addc(s, '\n');
 	}
-	str_add(s, "\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command verbs\n\t\treturn\n\tfi\n\tcase $words[2] in\n");
+	str_add(s,
+		"\t)\n\tif (( CURRENT == 2 )); then\n\t\t_describe command verbs\n\t\treturn\n\tfi\n\tcase $words[2] in\n");
 	for (const struct verb *const *v = verbs; *v; v++) {
 		str_addf(s, "\t%s) compadd -- --help", (*v)->name);
 		FOR_OPTS(o, *v)
-			if (o->name)
-				str_addf(s, " --%s", o->name);
-		str_addf(s, "%s; _files ;;\n", takes_container(*v) ? "; compadd -- $(naru ps -aq 2> /dev/null)" : "");
+		if (o->name)
+			str_addf(s, " --%s", o->name);
+		str_addf(s, "%s; _files ;;\n",
+			 takes_container(*v) ? "; compadd -- $(naru ps -aq 2> /dev/null)" : "");
 	}
 	str_add(s, "\tesac\n}\n_naru \"$@\"\n");
 }
@@ -81,8 +92,10 @@ static void fish(struct str *s)
 		str_addf(s, "complete -c naru -n __fish_use_subcommand -a %s -d ", (*v)->name);
 		quoted(s, (*v)->about);
 		str_addc(s, '\n');
-		FOR_OPTS(o, *v) {
-			str_addf(s, "complete -c naru -n '__fish_seen_subcommand_from %s'", (*v)->name);
+		FOR_OPTS(o, *v)
+		{
+			str_addf(s, "complete -c naru -n '__fish_seen_subcommand_from %s'",
+				 (*v)->name);
 			if (o->letter)
 				str_addf(s, " -s %c", o->letter);
 			if (o->name)
@@ -92,7 +105,10 @@ static void fish(struct str *s)
 			str_addc(s, '\n');
 		}
 		if (takes_container(*v))
-			str_addf(s, "complete -c naru -n '__fish_seen_subcommand_from %s' -a '(naru ps -aq)'\n", (*v)->name);
+			str_addf(
+				s,
+				"complete -c naru -n '__fish_seen_subcommand_from %s' -a '(naru ps -aq)'\n",
+				(*v)->name);
 	}
 }
 
@@ -118,11 +134,19 @@ static int run(void *opts, const struct operands *args, struct err *e)
 		shells[i].print(&s);
 		return s.bad ? err_set(e, -ENOMEM, "print a script") : out_text(s.p, s.len, e);
 	}
-	return err_say(e, -EINVAL, "no completion for \"%s\": expected bash, zsh or fish", args->v[0]);
+	return err_say(e, -EINVAL, "no completion for \"%s\": expected bash, zsh or fish",
+		       args->v[0]);
 }
 
 const struct verb verb_completion = {
-	.name = "completion", .group = GROUP_SYSTEM, .about = "Print a completion script for a shell", .synopsis = "bash|zsh|fish",
-	.examples = "  naru completion bash > /etc/bash_completion.d/naru\n", .min = 1, .max = 1, .missing = missing, .failure = 1,
+	.name = "completion",
+	.group = GROUP_SYSTEM,
+	.about = "Print a completion script for a shell",
+	.synopsis = "bash|zsh|fish",
+	.examples = "  naru completion bash > /etc/bash_completion.d/naru\n",
+	.min = 1,
+	.max = 1,
+	.missing = missing,
+	.failure = 1,
 	.run = run,
 };

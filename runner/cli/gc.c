@@ -32,7 +32,9 @@ static int run(void *opts, const struct operands *args, struct err *e)
 
 	(void)args;
 	if (geteuid() != 0)
-		return err_say(e, -EPERM, "naru gc needs root: it takes away namespaces, mounts and network interfaces");
+		return err_say(
+			e, -EPERM,
+			"naru gc needs root: it takes away namespaces, mounts and network interfaces");
 	if ((r = state_open(&st, STATE_CHANGE, e)) < 0)
 		return r;
 	r = gc_run(&st, &report, e);
@@ -47,6 +49,15 @@ static int run(void *opts, const struct operands *args, struct err *e)
 }
 
 const struct verb verb_gc = {
-	.name = "gc", .group = GROUP_SYSTEM, .about = "Finish what killed runners left behind", .synopsis = "[OPTION]...",
-	.opts = options, .examples = "  naru gc\n", .min = 0, .max = 0, .failure = 1, .size = sizeof(struct gc_opts), .run = run,
+	.name = "gc",
+	.group = GROUP_SYSTEM,
+	.about = "Finish what killed runners left behind",
+	.synopsis = "[OPTION]...",
+	.opts = options,
+	.examples = "  naru gc\n",
+	.min = 0,
+	.max = 0,
+	.failure = 1,
+	.size = sizeof(struct gc_opts),
+	.run = run,
 };

@@ -13,10 +13,13 @@ struct inspect_opts {
 };
 
 static const struct opt options[] = {
-	OPT_OUTPUT(struct inspect_opts, output),	/* accepted for the sake of scripts: both are JSON */
-	OPT_REFUSED('f', "format", "TEMPLATE", "there are no templates; cut what you need out of the JSON"),
+	OPT_OUTPUT(struct inspect_opts,
+		   output), /* accepted for the sake of scripts: both are JSON */
+	OPT_REFUSED('f', "format", "TEMPLATE",
+		    "there are no templates; cut what you need out of the JSON"),
 	OPT_REFUSED('s', "size", NULL, "sizes are not counted"),
-	OPT_REFUSED(0, "type", "TYPE", "containers are inspected; for images see naru images -o json"),
+	OPT_REFUSED(0, "type", "TYPE",
+		    "containers are inspected; for images see naru images -o json"),
 	OPT_END
 };
 
@@ -46,7 +49,16 @@ static int run(void *opts, const struct operands *args, struct err *e)
 }
 
 const struct verb verb_inspect = {
-	.name = "inspect", .group = GROUP_CONTAINERS, .about = "Show everything about containers, as docker does",
-	.synopsis = "CONTAINER...", .opts = options, .examples = "  naru inspect web\n", .min = 1, .max = SIZE_MAX,
-	.missing = missing, .failure = 1, .size = sizeof(struct inspect_opts), .run = run,
+	.name = "inspect",
+	.group = GROUP_CONTAINERS,
+	.about = "Show everything about containers, as docker does",
+	.synopsis = "CONTAINER...",
+	.opts = options,
+	.examples = "  naru inspect web\n",
+	.min = 1,
+	.max = SIZE_MAX,
+	.missing = missing,
+	.failure = 1,
+	.size = sizeof(struct inspect_opts),
+	.run = run,
 };

@@ -19,7 +19,7 @@
 
 #define BLOCK 65536
 #define LINE_MAX_BYTES (8 * 1024 * 1024)
-#define LOOK_AGAIN_MS 500	/* whether the container still runs: its end does not touch the log */
+#define LOOK_AGAIN_MS 500 /* whether the container still runs: its end does not touch the log */
 
 struct logs_opts {
 	bool follow, timestamps;
@@ -29,7 +29,8 @@ struct logs_opts {
 static const struct opt options[] = {
 	OPT_FLAG('f', "follow", struct logs_opts, follow, "go on until the container ends"),
 	OPT_FLAG('t', "timestamps", struct logs_opts, timestamps, "begin each line with its time"),
-	OPT_FN('o', "output", struct logs_opts, output, out_format_parse, "FORMAT", "text, or json: the log as it is kept"),
+	OPT_FN('o', "output", struct logs_opts, output, out_format_parse, "FORMAT",
+	       "text, or json: the log as it is kept"),
 	OPT_REFUSED('n', "tail", "NUMBER", "pipe the output through tail -n NUMBER"),
 	OPT_REFUSED(0, "since", "TIME", "use -t and filter"),
 	OPT_REFUSED(0, "until", "TIME", "use -t and filter"),
@@ -39,7 +40,7 @@ static const struct opt options[] = {
 struct reader {
 	const struct logs_opts *opts;
 	int fd;
-	struct str rest;	/* an unfinished line */
+	struct str rest; /* an unfinished line */
 };
 
 static int print_line(const struct logs_opts *o, const char *line, size_t len, struct err *e)
@@ -53,13 +54,14 @@ static int print_line(const struct logs_opts *o, const char *line, size_t len, s
 		return r < 0 ? err_set(e, r, "write to standard output") : 0;
 	}
 	if (doc_parse(&d, line, len, NULL) < 0)
-		return 0;	/* torn by a crash */
+		return 0; /* torn by a crash */
 	text = json_text(json_get(d.root, "log"));
 	when = json_text(json_get(d.root, "time"));
 	stream = json_text(json_get(d.root, "stream"));
 	if (stream && !strcmp(stream, "stderr"))
 		to = STDERR_FILENO;
-	if (o->timestamps && when && ((r = fd_write_all(to, when, strlen(when))) < 0 || (r = fd_write_all(to, " ", 1)) < 0))
+	if (o->timestamps && when &&
+	    ((r = fd_write_all(to, when, strlen(when))) < 0 || (r = fd_write_all(to, " ", 1)) < 0))
 		return err_set(e, r, "write the log");
 	if (text && (r = fd_write_all(to, text, strlen(text))) < 0)
 		return err_set(e, r, "write the log");
@@ -75,7 +77,7 @@ static int drain(struct reader *rd, struct err *e)
 
 	while ((n = read(rd->fd, block, sizeof block)) > 0) {
 		any = 1;
-		for (char *p = block, *end = block + n; p < end; ) {
+		for (char *p = block, *end = block + n; p < end;) {
 			char *nl = memchr(p, '\n', (size_t)(end - p));
 			size_t len = (size_t)((nl ? nl + 1 : end) - p);
 
@@ -100,7 +102,8 @@ static bool runs(const struct state *s, const char *id)
 	return ctr_load(&c, s, id, NULL) == 0 && c.status == CTR_RUNNING;
 }
 
-static int follow(struct reader *rd, const struct state *s, const char *id, const char *path, struct err *e)
+static int follow(struct reader *rd, const struct state *s, const char *id, const char *path,
+		  struct err *e)
 {
 	cleanup_fd int watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	char events[4096];
@@ -109,7 +112,7 @@ static int follow(struct reader *rd, const struct state *s, const char *id, cons
 	if (watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0)
 		return err_set(e, -errno, "watch %s", path);
 	for (;;) {
-		bool alive = runs(s, id);	/* before reading: what it printed last is there then */
+		bool alive = runs(s, id); /* before reading: what it printed last is there then */
 		struct pollfd p = { .fd = watch, .events = POLLIN };
 
 		if ((r = drain(rd, e)) < 0)
@@ -141,7 +144,10 @@ static int run(void *opts, const struct operands *args, struct err *e)
 	(void)ctr_root_path(&st, c.id, "log/json.log", path);
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno == ENOENT && c.rec.auto_remove && !c.rec.detached)
-		return err_say(e, -ENOENT, "container %s keeps no log: with --rm in the foreground it writes to its caller", args->v[0]);
+		return err_say(
+			e, -ENOENT,
+			"container %s keeps no log: with --rm in the foreground it writes to its caller",
+			args->v[0]);
 	if (fd < 0)
 		return err_set(e, -errno, "open the log of container %s", args->v[0]);
 	struct reader rd = { .opts = o, .fd = fd };
@@ -151,7 +157,16 @@ static int run(void *opts, const struct operands *args, struct err *e)
 }
 
 const struct verb verb_logs = {
-	.name = "logs", .group = GROUP_CONTAINERS, .about = "Show what a container printed",
-	.synopsis = "[OPTION]... CONTAINER", .opts = options, .examples = "  naru logs web\n  naru logs -f web\n", .min = 1, .max = 1,
-	.missing = missing, .failure = 1, .size = sizeof(struct logs_opts), .run = run,
+	.name = "logs",
+	.group = GROUP_CONTAINERS,
+	.about = "Show what a container printed",
+	.synopsis = "[OPTION]... CONTAINER",
+	.opts = options,
+	.examples = "  naru logs web\n  naru logs -f web\n",
+	.min = 1,
+	.max = 1,
+	.missing = missing,
+	.failure = 1,
+	.size = sizeof(struct logs_opts),
+	.run = run,
 };

@@ -15,7 +15,7 @@
 #include "netlib/base/vec.h"
 
 #define COLUMNS_MAX 16
-#define INDENT 4	/* docker's */
+#define INDENT 4 /* docker's */
 
 int out_format_parse(const char *text, void *out_format_member, struct err *e)
 {
@@ -50,7 +50,7 @@ void out_table_add(struct out_table *t, const char *cell)
 {
 	char **slot = vec_add(&t->cells, &t->n);
 
-	if (slot)	/* a cell that memory has no room for is an empty one */
+	if (slot) /* a cell that memory has no room for is an empty one */
 		*slot = strdup(cell);
 }
 
@@ -75,7 +75,8 @@ int out_table_print(const struct out_table *t, struct err *e)
 		*max = w > *max ? w : *max;
 	}
 	for (size_t i = 0; i < t->n; i++) {
-		size_t column = i % t->columns, pad = widths[column % COLUMNS_MAX] + 2 - width(t->cells[i]);
+		size_t column = i % t->columns,
+		       pad = widths[column % COLUMNS_MAX] + 2 - width(t->cells[i]);
 
 		str_add(&s, t->cells[i] ? t->cells[i] : "");
 		if (column + 1 == t->columns)
@@ -109,8 +110,12 @@ const char *out_age(int64_t seconds, char *buf)
 		int64_t below, unit;
 		const char *name;
 	} ages[] = {
-		{ 60, 1, "second" },	      { 3600, 60, "minute" },	      { 86400, 3600, "hour" },
-		{ 86400 * 14, 86400, "day" }, { 86400 * 60, 604800, "week" }, { INT64_MAX, 86400 * 30, "month" },
+		{ 60, 1, "second" },
+		{ 3600, 60, "minute" },
+		{ 86400, 3600, "hour" },
+		{ 86400 * 14, 86400, "day" },
+		{ 86400 * 60, 604800, "week" },
+		{ INT64_MAX, 86400 * 30, "month" },
 	};
 	size_t i = 0;
 

@@ -49,7 +49,8 @@ static void status_text(const struct ctr *c, char *buf, size_t size)
 	else if (c->end.lost)
 		(void)snprintf(buf, size, "Exited, unseen");
 	else
-		(void)snprintf(buf, size, "Exited (%lld) %s ago", (long long)c->end.code, out_age(since(c->end.finished), age));
+		(void)snprintf(buf, size, "Exited (%lld) %s ago", (long long)c->end.code,
+			       out_age(since(c->end.finished), age));
 }
 
 static void command_text(const struct ctr_record *r, bool whole, struct str *s)
@@ -61,12 +62,12 @@ static void command_text(const struct ctr_record *r, bool whole, struct str *s)
 	if (!whole && s->len > COMMAND_SHOWN && !s->bad) {
 		size_t at = COMMAND_SHOWN - 3;
 
-		while (at && ((unsigned char)s->p[at] & 0xc0) == 0x80)	/* not inside a character */
+		while (at && ((unsigned char)s->p[at] & 0xc0) == 0x80) /* not inside a character */
 			at--;
 		memcpy(s->p + at, "...", 4);
 		s->len = at + 3;
 	}
-	for (size_t i = 0; i < s->len; i++)	/* a command may hold line feeds and escapes */
+	for (size_t i = 0; i < s->len; i++) /* a command may hold line feeds and escapes */
 		if ((unsigned char)s->p[i] < ' ' || s->p[i] == 0x7f)
 			s->p[i] = ' ';
 }
@@ -79,7 +80,8 @@ static void ports_text(const struct ctr *c, struct str *s)
 
 		if (port_map_parse(c->rec.ports[i], &m, NULL) < 0)
 			continue;
-		str_addf(s, "%s%s:%u", s->len ? ", " : "", ip_is_set(&m.host_ip) ? ip_text(&m.host_ip, ip) : "*", m.host_port);
+		str_addf(s, "%s%s:%u", s->len ? ", " : "",
+			 ip_is_set(&m.host_ip) ? ip_text(&m.host_ip, ip) : "*", m.host_port);
 		if (m.count > 1)
 			str_addf(s, "-%u", m.host_port + m.count - 1);
 		str_addf(s, "->%u", m.container_port);
@@ -91,7 +93,8 @@ static void ports_text(const struct ctr *c, struct str *s)
 
 static int print_table(const struct ps_opts *o, const struct ctr *v, size_t n, struct err *e)
 {
-	static const char *const head[] = { "CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAME" };
+	static const char *const head[] = { "CONTAINER ID", "IMAGE", "COMMAND", "CREATED",
+					    "STATUS",	    "PORTS", "NAME" };
 	cleanup_table struct out_table t = { .columns = ARRAY_LEN(head) };
 
 	for (size_t i = 0; i < ARRAY_LEN(head); i++)
@@ -106,9 +109,17 @@ static int print_table(const struct ps_opts *o, const struct ctr *v, size_t n, s
 		ports_text(&v[i], &ports);
 		status_text(&v[i], status, sizeof status);
 		(void)snprintf(id, sizeof id, "%.*s", o->no_trunc ? ID_LEN : ID_SHOWN, v[i].id);
-		(void)snprintf(created, sizeof created, "%s ago", out_age(since(v[i].rec.created), age));
-		const char *const row[] = { id, *v[i].rec.image ? v[i].rec.image : v[i].rec.rootfs ? v[i].rec.rootfs : "",
-					    command.p ? command.p : "", created, status, ports.p ? ports.p : "", v[i].rec.name };
+		(void)snprintf(created, sizeof created, "%s ago",
+			       out_age(since(v[i].rec.created), age));
+		const char *const row[] = { id,
+					    *v[i].rec.image ? v[i].rec.image :
+					    v[i].rec.rootfs ? v[i].rec.rootfs :
+							      "",
+					    command.p ? command.p : "",
+					    created,
+					    status,
+					    ports.p ? ports.p : "",
+					    v[i].rec.name };
 		for (size_t k = 0; k < ARRAY_LEN(row); k++)
 			out_table_add(&t, row[k]);
 	}
@@ -122,7 +133,8 @@ static int print_ids(const struct ps_opts *o, const struct ctr *v, size_t n, str
 	for (size_t i = 0; i < n; i++)
 		if (o->all || v[i].status == CTR_RUNNING)
 			str_addf(&s, "%.*s\n", o->no_trunc ? ID_LEN : ID_SHOWN, v[i].id);
-	return s.bad ? err_set(e, -ENOMEM, "list the containers") : out_text(s.p ? s.p : "", s.len, e);
+	return s.bad ? err_set(e, -ENOMEM, "list the containers") :
+		       out_text(s.p ? s.p : "", s.len, e);
 }
 
 static struct json_object *as_json(const struct ctr *c)
@@ -142,7 +154,8 @@ static struct json_object *as_json(const struct ctr *c)
 	json_set_str(o, "status", status);
 	json_set_int(o, "pid", c->status == CTR_RUNNING ? c->live.pid : 0);
 	json_set_str(o, "network", c->rec.network);
-	json_set(o, "ports", c->rec.nports ? record_strings(c->rec.ports, c->rec.nports) : json_arr());
+	json_set(o, "ports",
+		 c->rec.nports ? record_strings(c->rec.ports, c->rec.nports) : json_arr());
 	if (c->status != CTR_RUNNING)
 		json_set_int(o, "exit_code", c->end.code);
 	return o;
@@ -169,13 +182,23 @@ static int run(void *opts, const struct operands *args, struct err *e)
 	(void)args;
 	if ((r = state_open(&st, STATE_READ, e)) < 0 || (r = ctrs_load(&st, &v, &n, e)) < 0)
 		return r;
-	r = o->output == OUT_JSON ? print_json(o, v, n, e) : o->quiet ? print_ids(o, v, n, e) : print_table(o, v, n, e);
+	r = o->output == OUT_JSON ? print_json(o, v, n, e) :
+	    o->quiet		  ? print_ids(o, v, n, e) :
+				    print_table(o, v, n, e);
 	ctrs_free(v, n);
 	return r;
 }
 
 const struct verb verb_ps = {
-	.name = "ps", .group = GROUP_CONTAINERS, .about = "List containers", .synopsis = "[OPTION]...",
-	.opts = options, .examples = "  naru ps\n  naru ps -a -o json\n", .min = 0, .max = 0, .failure = 1,
-	.size = sizeof(struct ps_opts), .run = run,
+	.name = "ps",
+	.group = GROUP_CONTAINERS,
+	.about = "List containers",
+	.synopsis = "[OPTION]...",
+	.opts = options,
+	.examples = "  naru ps\n  naru ps -a -o json\n",
+	.min = 0,
+	.max = 0,
+	.failure = 1,
+	.size = sizeof(struct ps_opts),
+	.run = run,
 };

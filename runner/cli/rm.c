@@ -14,9 +14,9 @@ struct rm_opts {
 };
 
 static const struct opt options[] = {
-	OPT_FLAG('f', "force", struct rm_opts, force, "kill it when it runs; being gone already is no error"),
-	OPT_REFUSED('v', "volumes", NULL, "containers have no volumes of their own"),
-	OPT_END
+	OPT_FLAG('f', "force", struct rm_opts, force,
+		 "kill it when it runs; being gone already is no error"),
+	OPT_REFUSED('v', "volumes", NULL, "containers have no volumes of their own"), OPT_END
 };
 
 static const char *missing(size_t have)
@@ -37,14 +37,15 @@ static int remove_one(const struct state *st, const char *ref, bool force, struc
 	if (c.status == CTR_RUNNING) {
 		if (!force) {
 			r = err_say(e, -EBUSY, "container %s is running", ref);
-			err_details(e, "stop it first with naru stop %s, or use naru rm -f %s", ref, ref);
+			err_details(e, "stop it first with naru stop %s, or use naru rm -f %s", ref,
+				    ref);
 			return r;
 		}
 		if ((r = halt(st, &c, 0, e)) < 0)
 			return r;
 	}
 	if ((r = halt_lock(st, c.id, &d, &busy)) == -ENOENT)
-		return 0;	/* it removed itself */
+		return 0; /* it removed itself */
 	if (r < 0) {
 		err_keep_first(e, &busy);
 		return r;
@@ -62,7 +63,7 @@ static int run(void *opts, const struct operands *args, struct err *e)
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < args->n; i++) {	/* one that cannot be removed keeps no other */
+	for (size_t i = 0; i < args->n; i++) { /* one that cannot be removed keeps no other */
 		struct err one = ERR_INIT;
 
 		r = remove_one(&st, args->v[i], o->force, &one);
@@ -77,7 +78,16 @@ static int run(void *opts, const struct operands *args, struct err *e)
 }
 
 const struct verb verb_rm = {
-	.name = "rm", .group = GROUP_CONTAINERS, .about = "Remove containers", .synopsis = "[-f] CONTAINER...",
-	.opts = options, .examples = "  naru rm web\n  naru rm -f web db\n", .min = 1, .max = SIZE_MAX, .missing = missing,
-	.failure = 1, .size = sizeof(struct rm_opts), .run = run,
+	.name = "rm",
+	.group = GROUP_CONTAINERS,
+	.about = "Remove containers",
+	.synopsis = "[-f] CONTAINER...",
+	.opts = options,
+	.examples = "  naru rm web\n  naru rm -f web db\n",
+	.min = 1,
+	.max = SIZE_MAX,
+	.missing = missing,
+	.failure = 1,
+	.size = sizeof(struct rm_opts),
+	.run = run,
 };

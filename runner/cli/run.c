@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +9,9 @@
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
-#include "netlib/base/fd.h"
 #include "netlib/base/file.h"
 #include "runner/cli/cli.h"
+#include "runner/cli/detach.h"
 #include "runner/engine/monitor.h"
 #include "runner/life.h"
 
@@ -22,27 +21,37 @@ static const struct opt options[] = {
 	OPT_FLAG(0, "rm", struct run_opts, rm, "remove the container when it ends"),
 	OPT_FLAG('d', "detach", struct run_opts, detach, "run in the background, print the id"),
 	OPT_TEXT(0, "name", struct run_opts, name, "NAME", "name of the container"),
-	OPT_LIST('p', "publish", struct run_opts, ports, nports, "[IP:]HOST:CTR[/PROTO]", "make a port reachable"),
-	OPT_LIST('e', "env", struct run_opts, env, nenv, "NAME[=VALUE]", "set a variable, or hand ours on"),
-	OPT_LIST('v', "volume", struct run_opts, volumes, nvolumes, "SRC:DST[:ro]", "show a path of the host inside"),
+	OPT_LIST('p', "publish", struct run_opts, ports, nports, "[IP:]HOST:CTR[/PROTO]",
+		 "make a port reachable"),
+	OPT_LIST('e', "env", struct run_opts, env, nenv, "NAME[=VALUE]",
+		 "set a variable, or hand ours on"),
+	OPT_LIST('v', "volume", struct run_opts, volumes, nvolumes, "SRC:DST[:ro]",
+		 "show a path of the host inside"),
 	OPT_FN('m', "memory", struct run_opts, memory, opt_size, "SIZE", "limit memory (64m, 1g)"),
-	OPT_FN(0, "cpus", struct run_opts, nano_cpus, opt_cpus, "NUMBER", "limit processors (0.5, 2)"),
-	OPT_FN(0, "cpu-shares", struct run_opts, cpu_shares, opt_count, "WEIGHT", "share when busy (1024 is usual)"),
-	OPT_FN(0, "pids-limit", struct run_opts, pids_limit, opt_count, "NUMBER", "limit processes"),
-	OPT_TEXT(0, "network", struct run_opts, network, "NAME", "naru, none, host or a conflist's name"),
+	OPT_FN(0, "cpus", struct run_opts, nano_cpus, opt_cpus, "NUMBER",
+	       "limit processors (0.5, 2)"),
+	OPT_FN(0, "cpu-shares", struct run_opts, cpu_shares, opt_count, "WEIGHT",
+	       "share when busy (1024 is usual)"),
+	OPT_FN(0, "pids-limit", struct run_opts, pids_limit, opt_count, "NUMBER",
+	       "limit processes"),
+	OPT_TEXT(0, "network", struct run_opts, network, "NAME",
+		 "naru, none, host or a conflist's name"),
 	OPT_TEXT(0, "hostname", struct run_opts, hostname, "NAME", "host name inside"),
 	OPT_TEXT('w', "workdir", struct run_opts, workdir, "DIR", "directory to start in"),
 	OPT_TEXT('u', "user", struct run_opts, user, "USER[:GROUP]", "who the command runs as"),
 	OPT_TEXT(0, "entrypoint", struct run_opts, entrypoint, "COMMAND", "instead of the image's"),
-	OPT_TEXT(0, "rootfs", struct run_opts, rootfs, "DIR", "a directory, unchanged, instead of IMAGE"),
-	OPT_REFUSED('i', "interactive", NULL, "standard input is always handed on, and there is no terminal yet"),
+	OPT_TEXT(0, "rootfs", struct run_opts, rootfs, "DIR",
+		 "a directory, unchanged, instead of IMAGE"),
+	OPT_REFUSED('i', "interactive", NULL,
+		    "standard input is always handed on, and there is no terminal yet"),
 	OPT_REFUSED('t', "tty", NULL, "there is no terminal for containers yet"),
 	OPT_REFUSED(0, "net", "NAME", "it is called --network here"),
 	OPT_REFUSED(0, "restart", "POLICY", "nothing here starts containers again by itself"),
 	OPT_REFUSED(0, "mount", "SPEC", "use -v SRC:DST[:ro]"),
 	OPT_REFUSED(0, "tmpfs", "SPEC", "use -v with a directory of the host"),
 	OPT_REFUSED('P', "publish-all", NULL, "name the ports with -p HOST:CTR"),
-	OPT_REFUSED(0, "privileged", NULL, "containers keep docker's default capabilities and filters"),
+	OPT_REFUSED(0, "privileged", NULL,
+		    "containers keep docker's default capabilities and filters"),
 	OPT_REFUSED(0, "cap-add", "CAPABILITY", "containers have docker's default capabilities"),
 	OPT_REFUSED(0, "cap-drop", "CAPABILITY", "containers have docker's default capabilities"),
 	OPT_REFUSED(0, "security-opt", "OPTION", "containers have docker's default profile"),
@@ -66,7 +75,7 @@ static const char examples[] =
 /* Where the container's output goes, and what of it is ours. */
 struct streams {
 	int stdio[3];
-	int out[2], err[2];	/* pipes; -1: none */
+	int out[2], err[2]; /* pipes; -1: none */
 	int log;
 };
 
@@ -88,20 +97,28 @@ static int open_pipes(struct streams *s, struct err *e)
 	return 0;
 }
 
-/* The log lives in the container's directory, so it is opened when that is there. Without one it runs all the same. */
+/*
+ * The log lives in the container's directory, so it is opened when that is there. Without one it
+ * runs all the same.
+ */
 static int open_log(struct streams *s, const struct life *l, struct err *e)
 {
 	if (mkdirat(l->dir.root, "log", 0700) < 0 && errno != EEXIST)
 		return err_set(e, -errno, "create the log of container %.12s", l->dir.id);
-	s->log = openat(l->dir.root, "log/json.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	s->log = openat(l->dir.root, "log/json.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+			0600);
 	return s->log < 0 ? err_set(e, -errno, "create the log of container %.12s", l->dir.id) : 0;
 }
 
 static int watch(struct life *l, struct streams *s, bool tee, struct err *e)
 {
 	struct monitor m = {
-		.proc = &l->proc, .out = take_fd(s->out[0]), .err = take_fd(s->err[0]), .log = s->log,
-		.tee_out = tee ? STDOUT_FILENO : -1, .tee_err = tee ? STDERR_FILENO : -1,
+		.proc = &l->proc,
+		.out = take_fd(s->out[0]),
+		.err = take_fd(s->err[0]),
+		.log = s->log,
+		.tee_out = tee ? STDOUT_FILENO : -1,
+		.tee_err = tee ? STDERR_FILENO : -1,
 		.forward_signals = true,
 	};
 	struct err first = ERR_INIT;
@@ -119,7 +136,8 @@ static int watch(struct life *l, struct streams *s, bool tee, struct err *e)
 		return code;
 	}
 	if (life_end(l, code, e) < 0)
-		(void)err_wrap(e, "container %.12s has ended, but not everything of it is gone", l->dir.id);
+		(void)err_wrap(e, "container %.12s has ended, but not everything of it is gone",
+			       l->dir.id);
 	return code;
 }
 
@@ -127,7 +145,9 @@ static int watch(struct life *l, struct streams *s, bool tee, struct err *e)
 static int foreground(const struct state *st, const struct request *rq, struct err *e)
 {
 	cleanup_life struct life l = LIFE_INIT;
-	struct streams s = { .stdio = { 0, 1, 2 }, .out = { -1, -1 }, .err = { -1, -1 }, .log = -1 };
+	struct streams s = {
+		.stdio = { 0, 1, 2 }, .out = { -1, -1 }, .err = { -1, -1 }, .log = -1
+	};
 	bool keep = !rq->rec.auto_remove;
 	int code = EXIT_NARU, r = keep ? open_pipes(&s, e) : 0;
 
@@ -144,65 +164,38 @@ static int foreground(const struct state *st, const struct request *rq, struct e
 
 /* --- in the background --- */
 
-struct start_report {
-	int code;		/* 0: started */
-	char id[ID_LEN + 1];
-	struct err err;
+struct background {
+	const struct state *state;
+	const struct request *request;
 };
 
-static void background(const struct state *st, const struct request *rq, int report_fd)
+static void background(void *arg, int tell)
 {
+	const struct background *b = arg;
 	cleanup_life struct life l = LIFE_INIT;
-	struct streams s = { .stdio = { 0, 1, 2 }, .out = { -1, -1 }, .err = { -1, -1 }, .log = -1 };
-	struct start_report rep = { .code = EXIT_NARU };
+	struct streams s = {
+		.stdio = { 0, 1, 2 }, .out = { -1, -1 }, .err = { -1, -1 }, .log = -1
+	};
+	struct detach_report rep = { .code = EXIT_NARU };
 
-	if (monitor_detach(&rep.err) == 0 && open_pipes(&s, &rep.err) == 0 &&
-	    life_start(&l, st, rq, s.stdio, &rep.code, &rep.err) == 0)
+	if (open_pipes(&s, &rep.err) == 0 &&
+	    life_start(&l, b->state, b->request, s.stdio, &rep.code, &rep.err) == 0)
 		rep.code = 0;
 	memcpy(rep.id, l.dir.id, sizeof rep.id);
 	if (rep.code == 0)
 		(void)open_log(&s, &l, &rep.err);
-	(void)fd_write_all(report_fd, &rep, sizeof rep);
-	(void)close(report_fd);
+	detach_tell(tell, &rep);
 	if (rep.code == 0)
 		(void)watch(&l, &s, false, &rep.err);
 	streams_close(&s);
 }
 
-static int read_report(int fd, struct start_report *rep, struct err *e)
-{
-	size_t got = 0;
-
-	while (got < sizeof *rep) {
-		ssize_t n = read(fd, (char *)rep + got, sizeof *rep - got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return err_say(e, -EIO, "the container's runner ended before it could report; naru gc cleans up");
-		got += (size_t)n;
-	}
-	return 0;
-}
-
 static int detached(const struct state *st, const struct request *rq, struct err *e)
 {
-	struct start_report rep;
-	int fds[2], r;
+	struct background b = { .state = st, .request = rq };
+	struct detach_report rep;
+	int r = detach_run(background, &b, &rep, e);
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return err_set(e, -errno, "make a pipe");
-	pid_t pid = fork();
-	if (pid < 0)
-		return err_set(e, -errno, "start the container's runner");
-	if (pid == 0) {
-		(void)close(fds[0]);
-		background(st, rq, fds[1]);
-		_exit(0);
-	}
-	(void)close(fds[1]);
-	r = read_report(fds[0], &rep, e);
-	(void)close(fds[0]);
 	if (r < 0)
 		return r;
 	if (rep.code) {
@@ -222,11 +215,15 @@ static int run(void *opts, const struct operands *args, struct err *e)
 
 	if (!args->n && !o->rootfs) {
 		r = err_say(e, -EINVAL, "naru run needs an image");
-		err_details(e, "usage: naru run [OPTION]... IMAGE [COMMAND [ARG]...]; naru images lists what is there");
+		err_details(
+			e,
+			"usage: naru run [OPTION]... IMAGE [COMMAND [ARG]...]; naru images lists what is there");
 		return r;
 	}
 	if (geteuid() != 0) {
-		r = err_say(e, -EPERM, "naru run needs root: it makes namespaces, mounts and network interfaces");
+		r = err_say(
+			e, -EPERM,
+			"naru run needs root: it makes namespaces, mounts and network interfaces");
 		err_details(e, "try: sudo naru run ...");
 		return r;
 	}
@@ -236,7 +233,16 @@ static int run(void *opts, const struct operands *args, struct err *e)
 }
 
 const struct verb verb_run = {
-	.name = "run", .group = GROUP_CONTAINERS, .about = "Run a command in a new container",
-	.synopsis = "[OPTION]... IMAGE|--rootfs DIR [COMMAND [ARG]...]", .opts = options, .examples = examples,
-	.command = true, .min = 0, .max = SIZE_MAX, .failure = EXIT_NARU, .size = sizeof(struct run_opts), .run = run,
+	.name = "run",
+	.group = GROUP_CONTAINERS,
+	.about = "Run a command in a new container",
+	.synopsis = "[OPTION]... IMAGE|--rootfs DIR [COMMAND [ARG]...]",
+	.opts = options,
+	.examples = examples,
+	.command = true,
+	.min = 0,
+	.max = SIZE_MAX,
+	.failure = EXIT_NARU,
+	.size = sizeof(struct run_opts),
+	.run = run,
 };

@@ -27,12 +27,15 @@ static int parse_time(const char *text, void *member, struct err *e)
 	return 0;
 }
 
-static const struct opt options[] = {
-	{ .type = OPT_T_FN, .letter = 't', .name = "time", .arg = "SECONDS", .help = "time to end by itself before SIGKILL (10)",
-	  .fn = parse_time },
-	OPT_REFUSED('s', "signal", "SIGNAL", "the image's stop signal is sent, or SIGTERM"),
-	OPT_END
-};
+static const struct opt options[] = { { .type = OPT_T_FN,
+					.letter = 't',
+					.name = "time",
+					.arg = "SECONDS",
+					.help = "time to end by itself before SIGKILL (10)",
+					.fn = parse_time },
+				      OPT_REFUSED('s', "signal", "SIGNAL",
+						  "the image's stop signal is sent, or SIGTERM"),
+				      OPT_END };
 
 static const char *missing(size_t have)
 {
@@ -44,19 +47,30 @@ static int run(void *opts, const struct operands *args, struct err *e)
 {
 	const struct stop_opts *o = opts;
 	cleanup_state struct state st = STATE_INIT;
-	int grace_ms = (int)(o->given ? o->grace_s : GRACE_S) * 1000, r = state_open(&st, STATE_CHANGE, e);
+	int grace_ms = (int)(o->given ? o->grace_s : GRACE_S) * 1000,
+	    r = state_open(&st, STATE_CHANGE, e);
 
 	for (size_t i = 0; r == 0 && i < args->n; i++) {
 		cleanup_ctr struct ctr c = CTR_INIT;
 
-		if ((r = ctr_find(&c, &st, args->v[i], e)) == 0 && (r = halt(&st, &c, grace_ms, e)) == 0)
+		if ((r = ctr_find(&c, &st, args->v[i], e)) == 0 &&
+		    (r = halt(&st, &c, grace_ms, e)) == 0)
 			(void)printf("%s\n", args->v[i]);
 	}
 	return r;
 }
 
 const struct verb verb_stop = {
-	.name = "stop", .group = GROUP_CONTAINERS, .about = "Stop containers", .synopsis = "[-t SECONDS] CONTAINER...",
-	.opts = options, .examples = "  naru stop web\n  naru stop -t 1 web db\n", .min = 1, .max = SIZE_MAX, .missing = missing,
-	.failure = 1, .size = sizeof(struct stop_opts), .run = run,
+	.name = "stop",
+	.group = GROUP_CONTAINERS,
+	.about = "Stop containers",
+	.synopsis = "[-t SECONDS] CONTAINER...",
+	.opts = options,
+	.examples = "  naru stop web\n  naru stop -t 1 web db\n",
+	.min = 1,
+	.max = SIZE_MAX,
+	.missing = missing,
+	.failure = 1,
+	.size = sizeof(struct stop_opts),
+	.run = run,
 };

@@ -23,7 +23,8 @@ static int run(void *opts, const struct operands *args, struct err *e)
 {
 	const struct version_opts *o = opts;
 	cleanup_json struct json_object *v = json_obj();
-	static const char text[] = "naru version " NARU_VERSION "\nspec: " SPEC_VERSION "\ncni: " CNI_SPOKEN "\n";
+	static const char text[] =
+		"naru version " NARU_VERSION "\nspec: " SPEC_VERSION "\ncni: " CNI_SPOKEN "\n";
 
 	(void)args;
 	if (o->output == OUT_TEXT)
@@ -35,6 +36,14 @@ static int run(void *opts, const struct operands *args, struct err *e)
 }
 
 const struct verb verb_version = {
-	.name = "version", .group = GROUP_SYSTEM, .about = "Print the version", .synopsis = "[OPTION]...", .opts = options,
-	.min = 0, .max = 0, .failure = 1, .size = sizeof(struct version_opts), .run = run,
+	.name = "version",
+	.group = GROUP_SYSTEM,
+	.about = "Print the version",
+	.synopsis = "[OPTION]...",
+	.opts = options,
+	.min = 0,
+	.max = 0,
+	.failure = 1,
+	.size = sizeof(struct version_opts),
+	.run = run,
 };

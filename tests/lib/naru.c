@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES 8192
-#define BUSYBOX	       "/bin/busybox"
+#define BUSYBOX "/bin/busybox"
 
 static void call(struct lab_result *r, const char *fmt, va_list ap)
 {
@@ -23,7 +23,10 @@ static void call(struct lab_result *r, const char *fmt, va_list ap)
 	snprintf(path, sizeof path, "PATH=%s:/usr/sbin:/usr/bin:/sbin:/bin", lab_bin());
 	if (vsnprintf(line, sizeof line, fmt, ap) >= (int)sizeof line)
 		lab_fail("a command of %d bytes or more", LINE_MAX_BYTES);
-	lab_run(&(struct lab_cmd){ .path = "/bin/sh", .argv = argv, .env = env, .timeout_ms = 60000 },
+	lab_run(&(struct lab_cmd){ .path = "/bin/sh",
+				   .argv = argv,
+				   .env = env,
+				   .timeout_ms = 60000 },
 		r);
 }
 

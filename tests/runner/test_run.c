@@ -20,7 +20,7 @@ static int set_up(void **state)
 {
 	lab_enter();
 	naru_image();
-	naru_ok("naru run --rm bb:1 true && naru gc");	/* makes the directories that stay */
+	naru_ok("naru run --rm bb:1 true && naru gc"); /* makes the directories that stay */
 	*state = naru_snapshot();
 	return 0;
 }
@@ -56,7 +56,8 @@ static void the_command_of_the_image_runs_unless_another_is_given(void **state)
 	prints("hello", "naru run --rm bb:1");
 	prints("other", "naru run --rm bb:1 echo other");
 	prints("-x y", "naru run --rm --entrypoint echo bb:1 -x y");
-	prints("", "naru run --rm --entrypoint echo bb:1");	/* the image's command goes with its entry point */
+	prints("",
+	       "naru run --rm --entrypoint echo bb:1"); /* the image's command goes with its entry point */
 }
 
 static void the_exit_code_is_the_commands_or_says_why_there_is_none(void **state)
@@ -70,15 +71,19 @@ static void the_exit_code_is_the_commands_or_says_why_there_is_none(void **state
 		{ "bb:1 sh -c 'exit 7'", 7, "" },
 		{ "bb:1 sh -c 'exit 255'", 255, "" },
 		{ "bb:1 sh -c 'exec 2> /dev/null; sh -c \"kill -9 \\$\\$\"; exit $?'", 137, "" },
-		{ "bb:1 nosuch", 127, "naru: exec: nosuch: executable file not found in the container's PATH\n" },
-		{ "bb:1 /no/such", 127, "naru: exec: /no/such: no such file inside the container\n" },
-		{ "bb:1 /etc/passwd", 126, "naru: exec: /etc/passwd: cannot be executed: Permission denied\n" },
+		{ "bb:1 nosuch", 127,
+		  "naru: exec: nosuch: executable file not found in the container's PATH\n" },
+		{ "bb:1 /no/such", 127,
+		  "naru: exec: /no/such: no such file inside the container\n" },
+		{ "bb:1 /etc/passwd", 126,
+		  "naru: exec: /etc/passwd: cannot be executed: Permission denied\n" },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		for (int rm = 0; rm < 2; rm++)	/* with and without a monitor between */
-			naru_refuses(cases[i].status, cases[i].err, "naru run %s --network none %s", rm ? "--rm" : "", cases[i].line);
+		for (int rm = 0; rm < 2; rm++) /* with and without a monitor between */
+			naru_refuses(cases[i].status, cases[i].err, "naru run %s --network none %s",
+				     rm ? "--rm" : "", cases[i].line);
 	}
 }
 
@@ -87,7 +92,9 @@ static void a_command_killed_by_a_signal_counts_128_and_the_signal(void **state)
 	struct lab_result r;
 
 	(void)state;
-	naru_call(&r, "naru run --name kk --network none bb:1 sleep 30 & sleep 0.5; naru stop -t 0 kk; wait $!");
+	naru_call(
+		&r,
+		"naru run --name kk --network none bb:1 sleep 30 & sleep 0.5; naru stop -t 0 kk; wait $!");
 	assert_int_equal(r.status, 137);
 	lab_result_clear(&r);
 }
@@ -98,7 +105,9 @@ static void standard_streams_are_the_callers(void **state)
 
 	(void)state;
 	for (int rm = 0; rm < 2; rm++) {
-		naru_call(&r, "echo typed | naru run %s --network none bb:1 sh -c 'cat; echo bad >&2'", rm ? "--rm" : "");
+		naru_call(&r,
+			  "echo typed | naru run %s --network none bb:1 sh -c 'cat; echo bad >&2'",
+			  rm ? "--rm" : "");
 		assert_string_equal(r.out, "typed\n");
 		assert_string_equal(r.err, "bad\n");
 		assert_int_equal(r.status, 0);
@@ -113,17 +122,27 @@ static void what_the_command_gets_is_what_was_asked_for(void **state)
 	} cases[] = {
 		{ "naru run --rm --network none bb:1 sh -c 'echo $GREETING $HOME $PATH'",
 		  "hi /root /usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
-		{ "naru run --rm --network none -e GREETING=yo -e EMPTY= bb:1 sh -c 'echo $GREETING ${EMPTY-unset}'", "yo" },
-		{ "HANDED=on naru run --rm --network none -e HANDED -e NOT_THERE bb:1 sh -c 'echo $HANDED ${NOT_THERE-unset}'", "on unset" },
+		{ "naru run --rm --network none -e GREETING=yo -e EMPTY= bb:1 "
+		  "sh -c 'echo $GREETING ${EMPTY-unset}'",
+		  "yo" },
+		{ "HANDED=on naru run --rm --network none -e HANDED -e NOT_THERE bb:1 "
+		  "sh -c 'echo $HANDED ${NOT_THERE-unset}'",
+		  "on unset" },
 		{ "naru run --rm --network none --hostname box bb:1 hostname", "box" },
 		{ "naru run --rm --network none -w /tmp bb:1 pwd", "/tmp" },
 		{ "naru run --rm --network none -w /made/for/me bb:1 pwd", "/made/for/me" },
-		{ "naru run --rm --network none bb:1 id", "uid=0(root) gid=0(root) groups=0(root)" },
-		{ "naru run --rm --network none -u app bb:1 id", "uid=1000(app) gid=1001(app) groups=1001(app),2002(extra)" },
+		{ "naru run --rm --network none bb:1 id",
+		  "uid=0(root) gid=0(root) groups=0(root)" },
+		{ "naru run --rm --network none -u app bb:1 id",
+		  "uid=1000(app) gid=1001(app) groups=1001(app),2002(extra)" },
 		{ "naru run --rm --network none -u app bb:1 sh -c 'echo $HOME'", "/home/app" },
-		{ "naru run --rm --network none -u 1234:5678 bb:1 sh -c 'id -u; id -g'", "1234\n5678" },
-		{ "naru run --rm --network none -u app:extra bb:1 sh -c 'id -u; id -g'", "1000\n2002" },
-		{ "naru run --rm --network none bb:1 sh -c 'echo $$; ls /proc | grep -c \"^[0-9]*$\"'", "1\n3" },
+		{ "naru run --rm --network none -u 1234:5678 bb:1 sh -c 'id -u; id -g'",
+		  "1234\n5678" },
+		{ "naru run --rm --network none -u app:extra bb:1 sh -c 'id -u; id -g'",
+		  "1000\n2002" },
+		{ "naru run --rm --network none bb:1 "
+		  "sh -c 'echo $$; ls /proc | grep -c \"^[0-9]*$\"'",
+		  "1\n3" },
 		{ "naru run --rm --network none bb:1 cat /sys/class/net/lo/operstate", "unknown" },
 		{ "naru run --rm --network none bb:1 ls /sys/class/net", "lo" },
 	};
@@ -150,7 +169,8 @@ static void volumes_show_the_hosts_files(void **state)
 static void a_directory_serves_as_a_root_and_stays_as_it_was(void **state)
 {
 	(void)state;
-	prints("it works", "naru run --rm --network none --rootfs " NARU_ROOTFS " cat /www/index.html");
+	prints("it works",
+	       "naru run --rm --network none --rootfs " NARU_ROOTFS " cat /www/index.html");
 	naru_ok("naru run --rm --network none --rootfs " NARU_ROOTFS " rm -r /www /etc/passwd");
 	prints("it works", "cat " NARU_ROOTFS "/www/index.html");
 }
@@ -165,7 +185,8 @@ static void the_image_is_not_changed_by_its_containers(void **state)
 static void a_detached_container_prints_its_id_and_runs_on(void **state)
 {
 	(void)state;
-	cleanup_free char *id = naru_out("naru run -d --name bg --network none bb:1 sh -c 'echo started; sleep 60'");
+	cleanup_free char *id = naru_out(
+		"naru run -d --name bg --network none bb:1 sh -c 'echo started; sleep 60'");
 	assert_int_equal(strlen(id), 64);
 	assert_int_equal(strspn(id, "0123456789abcdef"), 64);
 	cleanup_free char *found = naru_out("naru ps -q --no-trunc");
@@ -185,16 +206,19 @@ static void a_detached_container_that_removes_itself_is_gone_when_it_has_ended(v
 {
 	(void)state;
 	naru_ok("naru run -d --rm --name brief --network none bb:1 sleep 0.2");
-	prints("", "for i in $(seq 50); do [ -n \"$(naru ps -aq)\" ] || break; sleep 0.1; done; naru ps -aq");
+	prints("",
+	       "for i in $(seq 50); do [ -n \"$(naru ps -aq)\" ] || break; sleep 0.1; done; naru ps -aq");
 }
 
 static void signals_to_the_runner_reach_the_command(void **state)
 {
 	(void)state;
 	for (int rm = 0; rm < 2; rm++) {
-		cleanup_free char *out = naru_out("naru run %s --network none bb:1 sh -c 'trap \"echo got it; exit 3\" TERM; echo up; "
-						  "while :; do sleep 0.1; done' > /run/out & sleep 0.7; kill -TERM $!; wait $!; echo $?; "
-						  "cat /run/out; rm /run/out", rm ? "--rm" : "");
+		cleanup_free char *out = naru_out(
+			"naru run %s --network none bb:1 sh -c 'trap \"echo got it; exit 3\" TERM; echo up; "
+			"while :; do sleep 0.1; done' > /run/out & sleep 0.7; kill -TERM $!; wait $!; echo $?; "
+			"cat /run/out; rm /run/out",
+			rm ? "--rm" : "");
 		assert_string_equal(out, "3\nup\ngot it");
 	}
 }
@@ -202,8 +226,10 @@ static void signals_to_the_runner_reach_the_command(void **state)
 static void limits_reach_the_control_group(void **state)
 {
 	(void)state;
-	naru_refuses(137, "", "naru run --rm --network none -m 16m bb:1 sh -c 'dd if=/dev/zero of=/dev/shm/x bs=1M count=40 2> /dev/null; "
-		     "x=$(cat /dev/shm/x /dev/zero | head -c 64m | tr \"\\\\0\" x); exit 0'; exit $?");
+	naru_refuses(
+		137, "",
+		"naru run --rm --network none -m 16m bb:1 sh -c 'dd if=/dev/zero of=/dev/shm/x bs=1M count=40 2> /dev/null; "
+		"x=$(cat /dev/shm/x /dev/zero | head -c 64m | tr \"\\\\0\" x); exit 0'; exit $?");
 }
 
 static void wrong_lines_are_answered_in_words_a_user_understands(void **state)
@@ -212,32 +238,60 @@ static void wrong_lines_are_answered_in_words_a_user_understands(void **state)
 		const char *line, *err;
 		int status;
 	} cases[] = {
-		{ "naru run", "naru: naru run needs an image\n      usage: naru run [OPTION]... IMAGE [COMMAND [ARG]...]; naru images lists "
-			      "what is there\n", 125 },
-		{ "naru run -it bb:1", "naru: naru run does not support -i: standard input is always handed on, and there is no terminal "
-				       "yet\n      try: naru run --help\n", 125 },
-		{ "naru run --memroy 1g bb:1", "naru: naru run has no option --memroy\n      did you mean --memory?\n", 125 },
-		{ "naru run -m 1m bb:1", "naru: -m: expected at least 6m, got 1048576 bytes\n", 125 },
-		{ "naru run -v relative bb:1", "naru: -v relative: anonymous volumes are not supported: expected SOURCE:TARGET\n", 125 },
-		{ "naru run -v data:/data bb:1", "naru: -v data:/data: named volumes are not supported: expected a path such as ./data\n",
+		{ "naru run",
+		  "naru: naru run needs an image\n      usage: naru run [OPTION]... IMAGE [COMMAND [ARG]...]; naru images lists "
+		  "what is there\n",
 		  125 },
-		{ "naru run -v /no/such:/data bb:1", "naru: -v /no/such:/data: /no/such: No such file or directory\n", 125 },
-		{ "naru run -v /run:data bb:1", "naru: -v /run:data: expected an absolute path in the container after the colon, got "
-						"\"data\"\n", 125 },
-		{ "naru run -p 8080:80 --network none bb:1", "naru: -p 8080:80: --network none publishes no ports; leave one of the two "
-							     "away\n", 125 },
-		{ "naru run --name -bad bb:1", "naru: --name: expected 2 or more letters, digits, '_', '.' or '-', beginning with a letter "
-					       "or digit, got \"-bad\"\n", 125 },
-		{ "naru run -u ghost --network none bb:1", "naru: no user \"ghost\" in the container's /etc/passwd; use a number below "
-							   "4294967295\n", 125 },
-		{ "naru run -w relative bb:1", "naru: -w: expected an absolute path, got \"relative\"\n", 125 },
-		{ "naru run --rootfs /no/such true", "naru: --rootfs /no/such: No such file or directory\n", 125 },
-		{ "naru rnu bb:1", "naru: there is no command \"rnu\"\n      did you mean naru run?\n", 2 },
-		{ "naru bogus", "naru: there is no command \"bogus\"\n      try: naru --help\n", 2 },
-		{ "naru rm nosuch", "naru: no such container: nosuch\n      there are no containers on this machine\n", 1 },
-		{ "naru rm", "naru: naru rm needs a container, by name or id\n      usage: naru rm [-f] CONTAINER...\n", 2 },
-		{ "naru exec web", "naru: naru exec needs a command to run in the container\n      usage: naru exec [OPTION]... CONTAINER "
-				   "COMMAND [ARG]...\n", 125 },
+		{ "naru run -it bb:1",
+		  "naru: naru run does not support -i: standard input is always handed on, and there is no terminal "
+		  "yet\n      try: naru run --help\n",
+		  125 },
+		{ "naru run --memroy 1g bb:1",
+		  "naru: naru run has no option --memroy\n      did you mean --memory?\n", 125 },
+		{ "naru run -m 1m bb:1", "naru: -m: expected at least 6m, got 1048576 bytes\n",
+		  125 },
+		{ "naru run -v relative bb:1",
+		  "naru: -v relative: anonymous volumes are not supported: expected SOURCE:TARGET\n",
+		  125 },
+		{ "naru run -v data:/data bb:1",
+		  "naru: -v data:/data: named volumes are not supported: expected a path such as ./data\n",
+		  125 },
+		{ "naru run -v /no/such:/data bb:1",
+		  "naru: -v /no/such:/data: /no/such: No such file or directory\n", 125 },
+		{ "naru run -v /run:data bb:1",
+		  "naru: -v /run:data: expected an absolute path in the container after the colon, got "
+		  "\"data\"\n",
+		  125 },
+		{ "naru run -p 8080:80 --network none bb:1",
+		  "naru: -p 8080:80: --network none publishes no ports; leave one of the two "
+		  "away\n",
+		  125 },
+		{ "naru run --name -bad bb:1",
+		  "naru: --name: expected 2 or more letters, digits, '_', '.' or '-', beginning with a letter "
+		  "or digit, got \"-bad\"\n",
+		  125 },
+		{ "naru run -u ghost --network none bb:1",
+		  "naru: no user \"ghost\" in the container's /etc/passwd; use a number below "
+		  "4294967295\n",
+		  125 },
+		{ "naru run -w relative bb:1",
+		  "naru: -w: expected an absolute path, got \"relative\"\n", 125 },
+		{ "naru run --rootfs /no/such true",
+		  "naru: --rootfs /no/such: No such file or directory\n", 125 },
+		{ "naru rnu bb:1",
+		  "naru: there is no command \"rnu\"\n      did you mean naru run?\n", 2 },
+		{ "naru bogus", "naru: there is no command \"bogus\"\n      try: naru --help\n",
+		  2 },
+		{ "naru rm nosuch",
+		  "naru: no such container: nosuch\n      there are no containers on this machine\n",
+		  1 },
+		{ "naru rm",
+		  "naru: naru rm needs a container, by name or id\n      usage: naru rm [-f] CONTAINER...\n",
+		  2 },
+		{ "naru exec web",
+		  "naru: naru exec needs a command to run in the container\n      usage: naru exec [OPTION]... CONTAINER "
+		  "COMMAND [ARG]...\n",
+		  125 },
 	};
 
 	(void)state;
@@ -251,8 +305,11 @@ static void a_taken_name_is_refused_with_its_owner_and_leaves_nothing(void **sta
 
 	(void)state;
 	cleanup_free char *id = naru_out("naru run -d --name web --network none bb:1 sleep 60");
-	(void)snprintf(text, sizeof text, "naru: the name web is taken by container %.12s\n      remove that one with naru rm web, or "
-		       "choose another name\n", id);
+	(void)snprintf(
+		text, sizeof text,
+		"naru: the name web is taken by container %.12s\n      remove that one with naru rm web, or "
+		"choose another name\n",
+		id);
 	naru_refuses(125, text, "naru run --rm --name web bb:1");
 	prints("1", "naru ps -aq | wc -l");
 }
@@ -262,10 +319,14 @@ static void only_root_may_run(void **state)
 	struct lab_result r;
 
 	(void)state;
-	naru_call(&r, "cp $(command -v naru) /tmp/naru-test-nobody && chmod 755 /tmp/naru-test-nobody && "
-		  "setpriv --reuid 65534 --clear-groups /tmp/naru-test-nobody run bb:1; s=$?; rm /tmp/naru-test-nobody; exit $s");
-	assert_string_equal(r.err, "naru: naru run needs root: it makes namespaces, mounts and network interfaces\n"
-				   "      try: sudo naru run ...\n");
+	naru_call(
+		&r,
+		"cp $(command -v naru) /tmp/naru-test-nobody && chmod 755 /tmp/naru-test-nobody && "
+		"setpriv --reuid 65534 --clear-groups /tmp/naru-test-nobody run bb:1; s=$?; rm /tmp/naru-test-nobody; exit $s");
+	assert_string_equal(
+		r.err,
+		"naru: naru run needs root: it makes namespaces, mounts and network interfaces\n"
+		"      try: sudo naru run ...\n");
 	assert_int_equal(r.status, 125);
 	lab_result_clear(&r);
 }

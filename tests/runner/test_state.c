@@ -67,10 +67,19 @@ static void reboot(struct place *p)
 /* A container with all its documents, as a run leaves it; its process is this one. */
 static void make(struct place *p, struct ctr_dir *d, const char *name, bool auto_remove)
 {
-	struct ctr_record rec = { .name = name, .created = "2026-01-02T03:04:05.000000006Z", .image = "busybox:1", .image_id = "sha256:1",
-				  .network = "none", .hostname = "h", .user = "", .working_dir = "", .stop_signal = "",
+	struct ctr_record rec = { .name = name,
+				  .created = "2026-01-02T03:04:05.000000006Z",
+				  .image = "busybox:1",
+				  .image_id = "sha256:1",
+				  .network = "none",
+				  .hostname = "h",
+				  .user = "",
+				  .working_dir = "",
+				  .stop_signal = "",
 				  .auto_remove = auto_remove };
-	struct ctr_live live = { .pid = getpid(), .started = "2026-01-02T03:04:06Z", .cgroup = "", .ifname = "" };
+	struct ctr_live live = {
+		.pid = getpid(), .started = "2026-01-02T03:04:06Z", .cgroup = "", .ifname = ""
+	};
 	char boot[40];
 
 	assert_int_equal(ctr_dir_create(d, &p->state, auto_remove, NULL), 0);
@@ -130,13 +139,13 @@ static void a_container_is_there_when_its_record_is(void **state)
 	struct place *p = *state;
 	cleanup_ctr_dir struct ctr_dir half = CTR_DIR_INIT, whole = CTR_DIR_INIT;
 	cleanup_ctr struct ctr c = CTR_INIT;
-	char (*ids)[ID_LEN + 1];
+	char(*ids)[ID_LEN + 1];
 	size_t n;
 
 	assert_int_equal(ctr_dir_create(&half, &p->state, false, NULL), 0);
 	make(p, &whole, "web", false);
 	assert_int_equal(count(p), 1);
-	assert_int_equal(state_ids(&p->state, &ids, &n, NULL), 0);	/* gc sees both */
+	assert_int_equal(state_ids(&p->state, &ids, &n, NULL), 0); /* gc sees both */
 	free(ids);
 	assert_int_equal(n, 2);
 	assert_int_equal(ctr_find(&c, &p->state, half.id, NULL), -ENOENT);
@@ -174,7 +183,7 @@ static void a_beginning_that_several_have_is_refused(void **state)
 	char id[ID_LEN + 1];
 	int refused = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(d); i++) {	/* seventeen ids: two begin alike */
+	for (size_t i = 0; i < ARRAY_LEN(d); i++) { /* seventeen ids: two begin alike */
 		d[i] = (struct ctr_dir)CTR_DIR_INIT;
 		assert_int_equal(ctr_dir_create(&d[i], &p->state, true, NULL), 0);
 	}
@@ -200,7 +209,7 @@ static void a_name_has_one_owner(void **state)
 	assert_int_equal(state_name_add(&p->state, "web", b.id, &e), -EEXIST);
 	(void)snprintf(text, sizeof text, "the name web is taken by container %.12s", a.id);
 	assert_string_equal(e.text, text);
-	state_name_del(&p->state, "web", b.id);	/* not b's to give away */
+	state_name_del(&p->state, "web", b.id); /* not b's to give away */
 	assert_int_equal(state_name_add(&p->state, "web", b.id, NULL), -EEXIST);
 	state_name_del(&p->state, "web", a.id);
 	assert_int_equal(state_name_add(&p->state, "web", b.id, NULL), 0);
@@ -212,9 +221,10 @@ static void names_are_dockers(void **state)
 		const char *name;
 		bool ok;
 	} cases[] = {
-		{ "web", true }, { "w1", true }, { "a_b.c-d", true }, { "0x", true },
-		{ "w", false }, { "", false }, { "-web", false }, { ".web", false }, { "we b", false }, { "we/b", false },
-		{ "..", false }, { "w\n", false }, { "w\xc3\xa9", false },
+		{ "web", true },	{ "w1", true },	   { "a_b.c-d", true }, { "0x", true },
+		{ "w", false },		{ "", false },	   { "-web", false },	{ ".web", false },
+		{ "we b", false },	{ "we/b", false }, { "..", false },	{ "w\n", false },
+		{ "w\xc3\xa9", false },
 	};
 
 	(void)state;
@@ -231,7 +241,7 @@ static void whoever_works_on_a_container_has_it_alone(void **state)
 	make(p, &d, "web", false);
 	assert_int_equal(ctr_dir_lock(&other, &p->state, d.id, 0, NULL), CTR_BUSY);
 	assert_int_equal(ctr_dir_lock(&other, &p->state, d.id, 20, NULL), CTR_BUSY);
-	assert_int_equal(ctr_load(&c, &p->state, d.id, NULL), 0);	/* reading never waits */
+	assert_int_equal(ctr_load(&c, &p->state, d.id, NULL), 0); /* reading never waits */
 	ctr_dir_close(&other);
 	(void)close(take_fd(d.lock));
 	assert_int_equal(ctr_dir_lock(&other, &p->state, d.id, 0, NULL), 0);
@@ -254,7 +264,8 @@ static void one_that_removes_itself_does_not_outlive_a_reboot(void **state)
 	ctr_dir_close(&d);
 	reboot(p);
 	assert_int_equal(ctr_load(&c, &p->state, id, NULL), -ENOENT);
-	assert_int_equal(ctr_dir_lock(&d, &p->state, id, 0, NULL), 0);	/* what is left of it can be removed */
+	assert_int_equal(ctr_dir_lock(&d, &p->state, id, 0, NULL),
+			 0); /* what is left of it can be removed */
 	assert_int_equal(ctr_dir_remove(&d, &p->state, NULL), 0);
 	assert_false(exists(ctr_root_path(&p->state, id, "", path)));
 	assert_int_equal(state_names_sweep(&p->state, NULL), 1);
@@ -280,7 +291,9 @@ static void a_process_of_another_boot_is_not_the_containers(void **state)
 	struct place *p = *state;
 	cleanup_ctr_dir struct ctr_dir d = CTR_DIR_INIT;
 	cleanup_ctr struct ctr c = CTR_INIT;
-	struct ctr_live live = { .pid = getpid(), .boot = "another", .started = "", .cgroup = "", .ifname = "" };
+	struct ctr_live live = {
+		.pid = getpid(), .boot = "another", .started = "", .cgroup = "", .ifname = ""
+	};
 
 	make(p, &d, "web", false);
 	assert_int_equal(engine_start_time(getpid(), &live.start_time), 0);
@@ -312,7 +325,10 @@ static void the_end_is_kept(void **state)
 	struct place *p = *state;
 	cleanup_ctr_dir struct ctr_dir d = CTR_DIR_INIT;
 	cleanup_ctr struct ctr c = CTR_INIT;
-	const struct ctr_exit x = { .code = 137, .oom = true, .started = "2026-01-02T03:04:06Z", .finished = "2026-01-02T03:04:07Z",
+	const struct ctr_exit x = { .code = 137,
+				    .oom = true,
+				    .started = "2026-01-02T03:04:06Z",
+				    .finished = "2026-01-02T03:04:07Z",
 				    .error = "" };
 
 	make(p, &d, "web", false);
@@ -332,7 +348,7 @@ static void removing_can_be_taken_up_again_wherever_it_stopped(void **state)
 	static const char *const gone[] = { "container.json", "upper", "work", NULL };
 	char path[CTR_PATH_MAX], id[ID_LEN + 1];
 
-	for (size_t k = 0; k <= 3; k++) {	/* the first k are gone already */
+	for (size_t k = 0; k <= 3; k++) { /* the first k are gone already */
 		cleanup_ctr_dir struct ctr_dir d = CTR_DIR_INIT, again = CTR_DIR_INIT;
 		cleanup_ctr struct ctr c = CTR_INIT;
 

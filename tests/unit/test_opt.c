@@ -39,12 +39,26 @@ static const char *missing(size_t have)
 }
 
 static const struct verb permuting = {
-	.name = "list", .about = "List things", .synopsis = "[OPTION]... [THING]", .opts = options, .max = 1, .missing = missing,
-	.size = sizeof(struct sample), .failure = 1,
+	.name = "list",
+	.about = "List things",
+	.synopsis = "[OPTION]... [THING]",
+	.opts = options,
+	.max = 1,
+	.missing = missing,
+	.size = sizeof(struct sample),
+	.failure = 1,
 };
 static const struct verb stopping = {
-	.name = "start", .about = "Start things", .synopsis = "[OPTION]... IMAGE [COMMAND]...", .opts = options, .command = true,
-	.min = 1, .max = SIZE_MAX, .missing = missing, .size = sizeof(struct sample), .failure = 125,
+	.name = "start",
+	.about = "Start things",
+	.synopsis = "[OPTION]... IMAGE [COMMAND]...",
+	.opts = options,
+	.command = true,
+	.min = 1,
+	.max = SIZE_MAX,
+	.missing = missing,
+	.size = sizeof(struct sample),
+	.failure = 125,
 };
 
 #define WORDS_MAX 12
@@ -66,7 +80,7 @@ static int parse(struct parsed *p, const struct verb *v, const char *line)
 	*p = (struct parsed){ .err = ERR_INIT };
 	(void)snprintf(p->text, sizeof p->text, "%s", line);
 	rest = p->text;
-	for (char *word; argc < WORDS_MAX && (word = strsep(&rest, " ")); )
+	for (char *word; argc < WORDS_MAX && (word = strsep(&rest, " "));)
 		p->argv[argc++] = word;
 	return opt_parse(v, argc, p->argv, &p->opts, &p->args, &p->err);
 }
@@ -74,16 +88,19 @@ static int parse(struct parsed *p, const struct verb *v, const char *line)
 static void options_and_values_are_read_in_every_spelling(void **state)
 {
 	static const char *const lines[] = {
-		"list -q -n web -p 80 -p 443 -m 64m", "list --quiet --name web --publish 80 --publish 443 --memory 64m",
-		"list --quiet=true --name=web --publish=80 --publish=443 --memory=64m", "list -qnweb -p80 -p443 -m64m",
-		"list -q=x", "list -qn=web -p=80 -p=443 -m=64m",
+		"list -q -n web -p 80 -p 443 -m 64m",
+		"list --quiet --name web --publish 80 --publish 443 --memory 64m",
+		"list --quiet=true --name=web --publish=80 --publish=443 --memory=64m",
+		"list -qnweb -p80 -p443 -m64m",
+		"list -q=x",
+		"list -qn=web -p=80 -p=443 -m=64m",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
 		struct parsed p;
 
-		if (!strcmp(lines[i], "list -q=x")) {	/* a letter without a value takes none */
+		if (!strcmp(lines[i], "list -q=x")) { /* a letter without a value takes none */
 			assert_int_equal(parse(&p, &permuting, lines[i]), -EINVAL);
 			assert_string_equal(p.err.text, "naru list has no option -=");
 			continue;
@@ -162,20 +179,33 @@ static void wrong_lines_are_answered_with_what_was_wrong_and_what_to_do(void **s
 		const struct verb *verb;
 		const char *line, *text, *details;
 	} cases[] = {
-		{ &permuting, "list --quit", "naru list has no option --quit", "did you mean --quiet?" },
-		{ &permuting, "list --pub=80", "naru list has no option --pub", "did you mean --publish?" },
-		{ &permuting, "list --bogus", "naru list has no option --bogus", "try: naru list --help" },
+		{ &permuting, "list --quit", "naru list has no option --quit",
+		  "did you mean --quiet?" },
+		{ &permuting, "list --pub=80", "naru list has no option --pub",
+		  "did you mean --publish?" },
+		{ &permuting, "list --bogus", "naru list has no option --bogus",
+		  "try: naru list --help" },
 		{ &permuting, "list -x", "naru list has no option -x", "try: naru list --help" },
 		{ &permuting, "list -qx", "naru list has no option -x", "try: naru list --help" },
-		{ &permuting, "list --name", "naru list: --name needs a value: --name NAME", "try: naru list --help" },
-		{ &permuting, "list -n", "naru list: -n needs a value: -n NAME", "try: naru list --help" },
-		{ &permuting, "list --quiet=maybe", "--quiet takes no value: expected --quiet, --quiet=true or --quiet=false, "
-						     "got \"maybe\"", "" },
-		{ &permuting, "list -t", "naru list does not support -t: there is no terminal", "try: naru list --help" },
-		{ &permuting, "list --tty", "naru list does not support --tty: there is no terminal", "try: naru list --help" },
-		{ &permuting, "list -m lots", "-m: expected a size such as 64m or 1g, got \"lots\"", "" },
-		{ &permuting, "list a b", "naru list takes 1 word, got 2: \"b\" is too many", "usage: naru list [OPTION]... [THING]" },
-		{ &stopping, "start", "naru start needs an image", "usage: naru start [OPTION]... IMAGE [COMMAND]..." },
+		{ &permuting, "list --name", "naru list: --name needs a value: --name NAME",
+		  "try: naru list --help" },
+		{ &permuting, "list -n", "naru list: -n needs a value: -n NAME",
+		  "try: naru list --help" },
+		{ &permuting, "list --quiet=maybe",
+		  "--quiet takes no value: expected --quiet, --quiet=true or --quiet=false, "
+		  "got \"maybe\"",
+		  "" },
+		{ &permuting, "list -t", "naru list does not support -t: there is no terminal",
+		  "try: naru list --help" },
+		{ &permuting, "list --tty",
+		  "naru list does not support --tty: there is no terminal",
+		  "try: naru list --help" },
+		{ &permuting, "list -m lots", "-m: expected a size such as 64m or 1g, got \"lots\"",
+		  "" },
+		{ &permuting, "list a b", "naru list takes 1 word, got 2: \"b\" is too many",
+		  "usage: naru list [OPTION]... [THING]" },
+		{ &stopping, "start", "naru start needs an image",
+		  "usage: naru start [OPTION]... IMAGE [COMMAND]..." },
 	};
 
 	(void)state;
@@ -193,19 +223,38 @@ static void sizes_are_bytes_with_a_unit(void **state)
 {
 	static const struct {
 		const char *text;
-		int64_t bytes;	/* 0: refused */
+		int64_t bytes; /* 0: refused */
 	} cases[] = {
-		{ "1048576", 1 << 20 }, { "64m", 64 << 20 }, { "64M", 64 << 20 }, { "64mb", 64 << 20 }, { "64MiB", 64 << 20 },
-		{ "2k", 2048 }, { "1g", 1 << 30 }, { "1t", INT64_C(1) << 40 }, { "7b", 7 },
-		{ "", 0 }, { "0", 0 }, { "m", 0 }, { "-1", 0 }, { "1.5g", 0 }, { "1x", 0 }, { "1mm", 0 }, { "1bb", 0 }, { " 1", 0 },
-		{ "9223372036854775807", INT64_MAX }, { "9223372036854775808", 0 }, { "8388608t", 0 }, { "99999999999999999999999", 0 },
+		{ "1048576", 1 << 20 },
+		{ "64m", 64 << 20 },
+		{ "64M", 64 << 20 },
+		{ "64mb", 64 << 20 },
+		{ "64MiB", 64 << 20 },
+		{ "2k", 2048 },
+		{ "1g", 1 << 30 },
+		{ "1t", INT64_C(1) << 40 },
+		{ "7b", 7 },
+		{ "", 0 },
+		{ "0", 0 },
+		{ "m", 0 },
+		{ "-1", 0 },
+		{ "1.5g", 0 },
+		{ "1x", 0 },
+		{ "1mm", 0 },
+		{ "1bb", 0 },
+		{ " 1", 0 },
+		{ "9223372036854775807", INT64_MAX },
+		{ "9223372036854775808", 0 },
+		{ "8388608t", 0 },
+		{ "99999999999999999999999", 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		int64_t bytes = 0;
 
-		assert_int_equal(opt_size(cases[i].text, &bytes, NULL), cases[i].bytes ? 0 : -EINVAL);
+		assert_int_equal(opt_size(cases[i].text, &bytes, NULL),
+				 cases[i].bytes ? 0 : -EINVAL);
 		assert_true(bytes == cases[i].bytes);
 	}
 }
@@ -214,11 +263,22 @@ static void processors_are_counted_exactly(void **state)
 {
 	static const struct {
 		const char *text;
-		int64_t nano;	/* 0: refused */
+		int64_t nano; /* 0: refused */
 	} cases[] = {
-		{ "1", 1000000000 }, { "0.5", 500000000 }, { ".5", 500000000 }, { "2.", 2000000000 }, { "1.000000001", 1000000001 },
+		{ "1", 1000000000 },
+		{ "0.5", 500000000 },
+		{ ".5", 500000000 },
+		{ "2.", 2000000000 },
+		{ "1.000000001", 1000000001 },
 		{ "0.01", 10000000 },
-		{ "", 0 }, { ".", 0 }, { "0", 0 }, { "0.001", 0 }, { "-1", 0 }, { "1e3", 0 }, { "1.0000000001", 0 }, { "1,5", 0 },
+		{ "", 0 },
+		{ ".", 0 },
+		{ "0", 0 },
+		{ "0.001", 0 },
+		{ "-1", 0 },
+		{ "1e3", 0 },
+		{ "1.0000000001", 0 },
+		{ "1,5", 0 },
 		{ "9999999", 0 },
 	};
 
@@ -237,9 +297,18 @@ static void edits_are_counted_up_to_three(void **state)
 		const char *a, *b;
 		unsigned edits;
 	} cases[] = {
-		{ "", "", 0 }, { "run", "run", 0 }, { "run", "rum", 1 }, { "run", "ru", 1 }, { "rnu", "run", 1 }, { "inspcet", "inspect", 1 },
-		{ "lgos", "logs", 1 }, { "abc", "xyz", 3 }, { "exec", "images", 3 }, { "a", "abc", 2 },
-		{ "an option of more than thirty-two letters", "an option of more than thirty-two letters", 3 },
+		{ "", "", 0 },
+		{ "run", "run", 0 },
+		{ "run", "rum", 1 },
+		{ "run", "ru", 1 },
+		{ "rnu", "run", 1 },
+		{ "inspcet", "inspect", 1 },
+		{ "lgos", "logs", 1 },
+		{ "abc", "xyz", 3 },
+		{ "exec", "images", 3 },
+		{ "a", "abc", 2 },
+		{ "an option of more than thirty-two letters",
+		  "an option of more than thirty-two letters", 3 },
 	};
 
 	(void)state;
@@ -249,12 +318,14 @@ static void edits_are_counted_up_to_three(void **state)
 
 static void the_word_that_was_meant_is_found_and_nothing_else(void **state)
 {
-	static const char *const words[] = { "run", "ps", "logs", "exec", "inspect", "images", "import", NULL };
+	static const char *const words[] = { "run",	"ps",	  "logs",   "exec",
+					     "inspect", "images", "import", NULL };
 	static const struct {
 		const char *typed, *meant;
 	} cases[] = {
-		{ "rnu", "run" }, { "insp", "inspect" }, { "lgos", "logs" }, { "image", "images" }, { "exce", "exec" },
-		{ "im", NULL }, { "bogus", NULL }, { "x", NULL }, { "pull", NULL },
+		{ "rnu", "run" },      { "insp", "inspect" }, { "lgos", "logs" },
+		{ "image", "images" }, { "exce", "exec" },    { "im", NULL },
+		{ "bogus", NULL },     { "x", NULL },	      { "pull", NULL },
 	};
 
 	(void)state;
@@ -274,13 +345,14 @@ static void help_shows_every_option_and_no_refused_one(void **state)
 
 	(void)state;
 	opt_help(&permuting, &s);
-	assert_string_equal(s.p, "usage: naru list [OPTION]... [THING]\n\nList things.\n\nOptions:\n"
-				 "  -q, --quiet               say less\n"
-				 "  -d, --detach              go away\n"
-				 "  -n, --name NAME           a name\n"
-				 "  -p, --publish PORT        a port\n"
-				 "  -m, --memory SIZE         a size\n"
-				 "  -h, --help                show this text\n");
+	assert_string_equal(s.p,
+			    "usage: naru list [OPTION]... [THING]\n\nList things.\n\nOptions:\n"
+			    "  -q, --quiet               say less\n"
+			    "  -d, --detach              go away\n"
+			    "  -n, --name NAME           a name\n"
+			    "  -p, --publish PORT        a port\n"
+			    "  -m, --memory SIZE         a size\n"
+			    "  -h, --help                show this text\n");
 }
 
 int main(void)
