@@ -36,12 +36,14 @@ const char *ifname_problem(const char *name)
 		return "is . or ..";
 	/* /proc/sys/net/ipv6/conf/all is every interface */
 	if (!strcmp(name, "all") || !strcmp(name, "default"))
-		return "is what the kernel calls the settings of all interfaces, hence refused by it";
+		return "is what the kernel calls the settings of all interfaces, "
+		       "hence refused by it";
 	for (const char *p = name; *p; p += n) {
 		if (!(n = utf8_len(p, strlen(p))))
 			return "is not valid UTF-8";
 		if (strchr("/:%", *p) || (n == 1 && (*p <= ' ' || *p == 0x7f)) || is_space(p, n))
-			return "contains a character that interface names cannot have ('/', ':', '%' or white space)";
+			return "contains a character that interface names cannot have "
+			       "('/', ':', '%' or white space)";
 	}
 	return NULL;
 }

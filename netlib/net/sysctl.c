@@ -25,8 +25,10 @@ static bool climbs(const char *name)
 
 static int path_of(const char *name, char *path, size_t size, struct err *e)
 {
-	if (!str_starts(name, "net/") || climbs(name) || str_copyf(path, size, "/proc/sys/%s", name) < 0)
-		return err_say(e, -EINVAL, "sysctl %.100s: expected a name below net/ without \"..\"", name);
+	if (!str_starts(name, "net/") || climbs(name) ||
+	    str_copyf(path, size, "/proc/sys/%s", name) < 0)
+		return err_say(e, -EINVAL,
+			       "sysctl %.100s: expected a name below net/ without \"..\"", name);
 	return 0;
 }
 
@@ -70,7 +72,8 @@ static int inside(void *arg)
 {
 	struct access *a = arg;
 
-	return a->write ? sysctl_write(a->name, a->value, a->e) : sysctl_read(a->name, a->value, a->e);
+	return a->write ? sysctl_write(a->name, a->value, a->e) :
+			  sysctl_read(a->name, a->value, a->e);
 }
 
 int sysctl_read_in(int netns_fd, const char *name, char value[SYSCTL_VALUE_MAX], struct err *e)

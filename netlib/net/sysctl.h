@@ -9,10 +9,12 @@ struct err;
 #define SYSCTL_VALUE_MAX 64
 
 /*
- * Sysctls of the *calling thread's* network namespace; wrap in netns_run for another. name is the path below /proc/sys with
- * slashes ("net/ipv6/conf/eth0/accept_ra"); it must start with "net/" and no component may be "..".
+ * Sysctls of the *calling thread's* network namespace; wrap in netns_run for another. name is the
+ * path below /proc/sys with slashes ("net/ipv6/conf/eth0/accept_ra"); it must start with "net/" and
+ * no component may be "..".
  */
-int sysctl_read(const char *name, char value[SYSCTL_VALUE_MAX], struct err *e);	/* without the newline */
+int sysctl_read(const char *name, char value[SYSCTL_VALUE_MAX],
+		struct err *e); /* without the newline */
 int sysctl_write(const char *name, const char *value, struct err *e);
 
 /* The same inside netns_fd (-1 = here). */

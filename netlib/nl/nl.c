@@ -318,7 +318,10 @@ int nl_subscribe(struct nl *nl, unsigned group, struct err *e)
 {
 	const struct sockaddr_nl any = { .nl_family = AF_NETLINK };
 
-	/* a socket without a port number of its own is taken for the kernel's, which is spared its own events; EINVAL: it has one */
+	/*
+	 * a socket without a port number of its own is taken for the kernel's, which is spared its
+	 * own events; EINVAL: it has one
+	 */
 	if (bind(nl->fd, (const struct sockaddr *)&any, sizeof any) < 0 && errno != EINVAL)
 		return err_set(e, -errno, "bind a netlink socket (%s namespace)", nl->name);
 	if (setsockopt(nl->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A target: never crashes, never reads beyond size, keeps the promises of what it calls. libFuzzer's name. */
+/*
+ * A target: never crashes, never reads beyond size, keeps the promises of what it calls.
+ * libFuzzer's name.
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A promise that was broken ends the program, so that the fuzzer keeps the input. */

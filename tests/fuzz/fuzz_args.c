@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Short texts from outside: CNI_ARGS, interface names, ids, addresses, MACs, ports, versions. One input is tried as each of them. */
+/*
+ * Short texts from outside: CNI_ARGS, interface names, ids, addresses, MACs, ports, versions. One
+ * input is tried as each of them.
+ */
 #include <string.h>
 
 #include "netlib/base/err.h"
@@ -37,7 +40,8 @@ static void as_addresses(const char *s)
 	if (ip_prefix_parse(s, &p) == 0) {
 		struct ip_addr first = ip_network(&p), last = ip_last(&p);
 
-		PROMISE(ip_prefix_parse(ip_prefix_text(&p, text), &p2) == 0 && ip_prefix_eq(&p, &p2));
+		PROMISE(ip_prefix_parse(ip_prefix_text(&p, text), &p2) == 0 &&
+			ip_prefix_eq(&p, &p2));
 		PROMISE(ip_cmp(&first, &p.addr) <= 0 && ip_cmp(&p.addr, &last) <= 0);
 		PROMISE(ip_prefix_contains(&p, &first) && ip_prefix_contains(&p, &last));
 		uint64_t n = ip_distance(&first, &last);
@@ -60,8 +64,9 @@ static void as_port(const char *s)
 	}
 	PROMISE(m.host_port && m.container_port && m.count && m.host_port + m.count - 1 <= 65535);
 	PROMISE(strlen(port_map_text(&m, text)) < PORT_TEXT_MAX - 1);
-	PROMISE(port_map_parse(text, &m2, &e) == 0 && m2.host_port == m.host_port && m2.count == m.count &&
-		m2.container_port == m.container_port && m2.proto == m.proto && ip_eq(&m.host_ip, &m2.host_ip));
+	PROMISE(port_map_parse(text, &m2, &e) == 0 && m2.host_port == m.host_port &&
+		m2.count == m.count && m2.container_port == m.container_port &&
+		m2.proto == m.proto && ip_eq(&m.host_ip, &m2.host_ip));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A plugin's stdin: parsed or refused with a code and a sentence, which make a valid error document. */
+/*
+ * A plugin's stdin: parsed or refused with a code and a sentence, which make a valid error
+ * document.
+ */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The JSON reader and printer: what was accepted is printed as JSON, and reads back as the same document. */
+/*
+ * The JSON reader and printer: what was accepted is printed as JSON, and reads back as the same
+ * document.
+ */
 #include <string.h>
 
 #include "netlib/base/decode.h"
@@ -20,21 +23,19 @@ struct thing {
 	struct json_object *raw;
 };
 
-static const struct field leaf[] = {
-	FIELD_STR("s", struct thing, s), FIELD_BOOL("b", struct thing, b), FIELD_END
-};
-static const struct field fields[] = {
-	FIELD_STR("s", struct thing, s),
-	FIELD_BOOL("b", struct thing, b),
-	FIELD_INT("u8", struct thing, u8, 0, 255),
-	FIELD_U32("u32", struct thing, u32, 1, 65535),
-	FIELD_INT("i64", struct thing, i64, INT64_MIN + 1, INT64_MAX - 1),
-	FIELD_ARRAY("list", struct thing, list, nlist, leaf),
-	FIELD_STRS("strs", struct thing, strs, nstrs),
-	FIELD_RAW("raw", struct thing, raw),
-	FIELD_GIVEN("raw", struct thing, given),
-	FIELD_END
-};
+static const struct field leaf[] = { FIELD_STR("s", struct thing, s),
+				     FIELD_BOOL("b", struct thing, b), FIELD_END };
+static const struct field fields[] = { FIELD_STR("s", struct thing, s),
+				       FIELD_BOOL("b", struct thing, b),
+				       FIELD_INT("u8", struct thing, u8, 0, 255),
+				       FIELD_U32("u32", struct thing, u32, 1, 65535),
+				       FIELD_INT("i64", struct thing, i64, INT64_MIN + 1,
+						 INT64_MAX - 1),
+				       FIELD_ARRAY("list", struct thing, list, nlist, leaf),
+				       FIELD_STRS("strs", struct thing, strs, nstrs),
+				       FIELD_RAW("raw", struct thing, raw),
+				       FIELD_GIVEN("raw", struct thing, given),
+				       FIELD_END };
 
 static void reads_back(struct json_object *root)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What the kernel answers, read by every decoder that netlib/net has, and printed: through a pair of sockets in the kernel's place. */
+/*
+ * What the kernel answers, read by every decoder that netlib/net has, and printed: through a pair
+ * of sockets in the kernel's place.
+ */
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,7 +24,8 @@
 static int see_link(const struct link *l, void *arg)
 {
 	(void)arg;
-	PROMISE(memchr(l->name, 0, sizeof l->name) && memchr(l->kind, 0, sizeof l->kind) && memchr(l->alias, 0, sizeof l->alias));
+	PROMISE(memchr(l->name, 0, sizeof l->name) && memchr(l->kind, 0, sizeof l->kind) &&
+		memchr(l->alias, 0, sizeof l->alias));
 	return 0;
 }
 
@@ -43,7 +47,10 @@ static int see_route(const struct route *r, void *arg)
 	return 0;
 }
 
-/* The answer: one message of the type that the question expects, with data behind its header, and an end. */
+/*
+ * The answer: one message of the type that the question expects, with data behind its header, and
+ * an end.
+ */
 static void answer(int fd, uint16_t type, uint32_t seq, const uint8_t *data, size_t size)
 {
 	static _Alignas(8) char buf[NLMSG_HDRLEN + BODY_MAX + 64];
@@ -51,10 +58,14 @@ static void answer(int fd, uint16_t type, uint32_t seq, const uint8_t *data, siz
 	size_t n = size < BODY_MAX ? size : BODY_MAX;
 
 	memset(buf, 0, sizeof buf);
-	*h = (struct nlmsghdr){ .nlmsg_len = (uint32_t)(NLMSG_HDRLEN + n), .nlmsg_type = type, .nlmsg_seq = seq };
+	*h = (struct nlmsghdr){ .nlmsg_len = (uint32_t)(NLMSG_HDRLEN + n),
+				.nlmsg_type = type,
+				.nlmsg_seq = seq };
 	memcpy(buf + NLMSG_HDRLEN, data, n);
 	end = (struct nlmsghdr *)(void *)(buf + NLMSG_ALIGN(h->nlmsg_len));
-	*end = (struct nlmsghdr){ .nlmsg_len = NLMSG_LENGTH(sizeof(struct nlmsgerr)), .nlmsg_type = NLMSG_ERROR, .nlmsg_seq = seq };
+	*end = (struct nlmsghdr){ .nlmsg_len = NLMSG_LENGTH(sizeof(struct nlmsgerr)),
+				  .nlmsg_type = NLMSG_ERROR,
+				  .nlmsg_seq = seq };
 	(void)!send(fd, buf, (size_t)((char *)end - buf) + end->nlmsg_len, 0);
 }
 
@@ -84,7 +95,10 @@ static void ask_all(struct nl *nl, int far, const uint8_t *data, size_t size)
 	while (r > 0);
 }
 
-/* The data as a datagram of its own: headers, lengths and acknowledgements that lie. Ends by the time limit or an error. */
+/*
+ * The data as a datagram of its own: headers, lengths and acknowledgements that lie. Ends by the
+ * time limit or an error.
+ */
 static void ask_raw(struct nl *nl, int far, const uint8_t *data, size_t size)
 {
 	struct err e = ERR_INIT;
@@ -92,7 +106,7 @@ static void ask_raw(struct nl *nl, int far, const uint8_t *data, size_t size)
 
 	nl->seq = 0;
 	(void)!send(far, data, size, 0);
-	(void)!send(far, "", 0, 0);	/* the end of the other side */
+	(void)!send(far, "", 0, 0); /* the end of the other side */
 	(void)link_each(nl, see_link, NULL, &e);
 	while (recv(far, request, sizeof request, MSG_DONTWAIT) > 0)
 		;
@@ -112,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		ask_all(&nl, fd[1], data + 1, size - 1);
 	else
 		ask_raw(&nl, fd[1], data + 1, size - 1);
-	char *aligned = malloc(size);	/* messages are read where they lie */
+	char *aligned = malloc(size); /* messages are read where they lie */
 	if (aligned) {
 		memcpy(aligned, data + 1, size - 1);
 		nl_print_all(&s, aligned, size - 1);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Results of other plugins (prevResult, IPAM, the cache): first byte chooses the version; what was read prints and reads back the same. */
+/*
+ * Results of other plugins (prevResult, IPAM, the cache): first byte chooses the version; what was
+ * read prints and reads back the same.
+ */
 #include <string.h>
 
 #include "netlib/base/decode.h"
@@ -16,7 +19,8 @@ static void prints_and_reads_back(const struct cni_result *r, enum cni_version v
 	struct err e = ERR_INIT;
 
 	if (cni_result_print(r, v, ipam, &a, &e) < 0) {
-		PROMISE(v <= CNI_V_0_2_0 && !strcmp(e.text, "cannot convert: no valid IP addresses"));
+		PROMISE(v <= CNI_V_0_2_0 &&
+			!strcmp(e.text, "cannot convert: no valid IP addresses"));
 		return;
 	}
 	if (a.len <= DOC_BYTES_MAX) {

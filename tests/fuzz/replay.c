@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * fuzz_NAME_replay [FILE|DIRECTORY...]: feeds each file to the target and prints TAP. Without arguments it takes tests/fuzz/corpus/NAME,
- * NAME being that of the program, below the current directory. A crash is what it looks for; the file's name is printed before it runs.
+ * fuzz_NAME_replay [FILE|DIRECTORY...]: feeds each file to the target and prints TAP. Without
+ * arguments it takes tests/fuzz/corpus/NAME, NAME being that of the program, below the current
+ * directory. A crash is what it looks for; the file's name is printed before it runs.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -58,7 +59,7 @@ static void collect(struct files *f, const char *path)
 	cleanup_dir DIR *d = opendir(path);
 	if (!d)
 		give_up(path, strerror(errno));
-	for (struct dirent *ent; (ent = readdir(d)); ) {
+	for (struct dirent *ent; (ent = readdir(d));) {
 		cleanup_free char *file = str_fmt("%s/%s", path, ent->d_name);
 
 		if (!file)

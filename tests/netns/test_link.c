@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Links, bridge ports, addresses and sysctls' neighbours: made, seen and taken away in a real kernel. */
+/*
+ * Links, bridge ports, addresses and sysctls' neighbours: made, seen and taken away in a real
+ * kernel.
+ */
 #include "tests/lib/lab.h"
 #include "tests/unit/unit.h"
 
@@ -24,7 +27,8 @@ static int setup(void **state)
 {
 	(void)state;
 	lab_netns_new("c1");
-	return netns_open(LAB_NETNS("c1"), &ns_fd, NULL) || nl_open(&host, NETLINK_ROUTE, -1, "host", NULL) ||
+	return netns_open(LAB_NETNS("c1"), &ns_fd, NULL) ||
+	       nl_open(&host, NETLINK_ROUTE, -1, "host", NULL) ||
 	       nl_open(&cont, NETLINK_ROUTE, ns_fd, "container", NULL);
 }
 
@@ -74,8 +78,13 @@ static void a_bridge_is_up_with_its_own_address_and_name(void **state)
 static void a_pair_is_born_in_two_namespaces(void **state)
 {
 	struct bridge_spec b = { .name = "br0" };
-	struct veth_spec v = { .name = "veth1", .peer = "eth0", .peer_netns = ns_fd, .mtu = 1300, .peer_mac = some_mac,
-			       .alias = "naru:owner", .hairpin = true };
+	struct veth_spec v = { .name = "veth1",
+			       .peer = "eth0",
+			       .peer_netns = ns_fd,
+			       .mtu = 1300,
+			       .peer_mac = some_mac,
+			       .alias = "naru:owner",
+			       .hairpin = true };
 	struct link br, near, far;
 	struct port_state port;
 	struct err e = ERR_INIT;
@@ -111,7 +120,8 @@ static void a_pair_is_born_in_two_namespaces(void **state)
 
 static void a_name_taken_on_either_side_is_an_outcome_and_changes_nothing(void **state)
 {
-	struct veth_spec a = { .name = "veth1", .peer = "eth0", .peer_netns = ns_fd }, same_host = a, same_peer = a;
+	struct veth_spec a = { .name = "veth1", .peer = "eth0", .peer_netns = ns_fd },
+			 same_host = a, same_peer = a;
 	struct err e = ERR_INIT;
 	struct link l;
 
@@ -130,13 +140,15 @@ static void a_name_taken_on_either_side_is_an_outcome_and_changes_nothing(void *
 static void a_creation_that_fails_half_way_leaves_nothing(void **state)
 {
 	char alias[300];
-	struct veth_spec v = { .name = "veth1", .peer = "eth0", .peer_netns = ns_fd, .alias = alias };
+	struct veth_spec v = {
+		.name = "veth1", .peer = "eth0", .peer_netns = ns_fd, .alias = alias
+	};
 	struct bridge_spec b = { .name = "br0", .alias = alias };
 	struct err e = ERR_INIT;
 	struct link l;
 
 	(void)state;
-	memset(alias, 'x', sizeof alias - 1);	/* longer than the kernel takes */
+	memset(alias, 'x', sizeof alias - 1); /* longer than the kernel takes */
 	alias[sizeof alias - 1] = 0;
 	assert_true(link_add_veth(&host, &v, &e) < 0);
 	assert_true(!strncmp(e.text, "create veth1 with peer eth0: ", 29));
@@ -169,7 +181,8 @@ static void flags_and_addresses_of_a_link_change(void **state)
 	must(link_get(&cont, "eth0", &l, &e), &e);
 	assert_false(l.flags & IFF_UP);
 	assert_int_equal(link_up(&cont, 4711, &e), -ENODEV);
-	assert_string_equal(e.text, "set flags of interface 4711 in the container namespace: No such device");
+	assert_string_equal(
+		e.text, "set flags of interface 4711 in the container namespace: No such device");
 }
 
 static void a_port_joins_and_a_link_that_is_none_says_so(void **state)
@@ -192,7 +205,10 @@ static void a_port_joins_and_a_link_that_is_none_says_so(void **state)
 	assert_int_equal(port.hairpin, 1);
 	/* the other end is down: there is nothing to wait for */
 	assert_int_equal(port_await(&host, -1, l.index, 50, &e), -ETIMEDOUT);
-	(void)snprintf(want, sizeof want, "bridge port in error state: interface %u is not up after 50 ms (operational state ", l.index);
+	(void)snprintf(
+		want, sizeof want,
+		"bridge port in error state: interface %u is not up after 50 ms (operational state ",
+		l.index);
 	assert_true(!strncmp(e.text, want, strlen(want)));
 	assert_true(port_await(&host, -1, 4711, 50, &e) < 0);
 }
@@ -255,7 +271,10 @@ static void addresses_come_and_go(void **state)
 		const char *prefix;
 		uint32_t flags;
 	} cases[] = {
-		{ "10.1.0.2/16", 0 }, { "10.2.0.2/32", IFA_F_NOPREFIXROUTE }, { "fd00::2/64", IFA_F_NODAD }, { "127.5.0.1/8", 0 },
+		{ "10.1.0.2/16", 0 },
+		{ "10.2.0.2/32", IFA_F_NOPREFIXROUTE },
+		{ "fd00::2/64", IFA_F_NODAD },
+		{ "127.5.0.1/8", 0 },
 	};
 	struct veth_spec v = { .name = "veth1", .peer = "eth0", .peer_netns = ns_fd };
 	struct err e = ERR_INIT;
@@ -289,7 +308,8 @@ static void addresses_come_and_go(void **state)
 	struct ip_prefix p;
 	assert_int_equal(ip_prefix_parse("10.1.0.2/16", &p), 0);
 	assert_int_equal(addr_add(&cont, 4711, &p, 0, &e), -ENODEV);
-	assert_string_equal(e.text, "add address 10.1.0.2/16 in the container namespace: No such device");
+	assert_string_equal(e.text,
+			    "add address 10.1.0.2/16 in the container namespace: No such device");
 	must(addr_del(&cont, 4711, &p, &e), &e);
 }
 

@@ -62,13 +62,15 @@ static void a_process_names_its_namespace(void **state)
 static void what_is_gone_is_an_outcome(void **state)
 {
 	static const char *const gone[] = {
-		DIR_PATH "/none", DIR_PATH "/no/dir", DIR_PATH "/leftover", DIR_PATH "/dangling", DIR_PATH "/leftover/below", "/proc/0/ns/net",
+		DIR_PATH "/none",	DIR_PATH "/no/dir",	    DIR_PATH "/leftover",
+		DIR_PATH "/dangling",	DIR_PATH "/leftover/below", "/proc/0/ns/net",
 		"/proc/4194304/ns/net",
 	};
 	struct err e = ERR_INIT;
 
 	(void)state;
-	lab_sh(": > " DIR_PATH "/leftover");	/* what is left of a pin after a reboot of a persistent /run */
+	lab_sh(": > " DIR_PATH
+	       "/leftover"); /* what is left of a pin after a reboot of a persistent /run */
 	assert_int_equal(symlink("nowhere", DIR_PATH "/dangling"), 0);
 	for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
 		int fd = -7;
@@ -81,14 +83,24 @@ static void what_is_gone_is_an_outcome(void **state)
 
 static void what_is_something_else_is_refused_at_once(void **state)
 {
-	static const char not_one[] = " is not a network namespace: expected a file of nsfs (/proc/PID/ns/net or a bind mount of one)";
-	static const char other_kind[] = " is a namespace of another kind: expected a network namespace";
+	static const char not_one[] =
+		" is not a network namespace: expected a file of nsfs (/proc/PID/ns/net or a bind mount of one)";
+	static const char other_kind[] =
+		" is a namespace of another kind: expected a network namespace";
 	static const struct {
 		const char *path, *why;
 	} cases[] = {
-		{ DIR_PATH "/file", not_one }, { DIR_PATH, not_one }, { DIR_PATH "/fifo", not_one }, { "/dev/zero", not_one },
-		{ "/dev/tty", not_one }, { "/etc/passwd", not_one }, { "/proc/self/status", not_one }, { "/proc/self/ns/mnt", other_kind },
-		{ "/proc/self/ns/user", other_kind }, { "/proc/self/ns", not_one }, { ".", not_one },
+		{ DIR_PATH "/file", not_one },
+		{ DIR_PATH, not_one },
+		{ DIR_PATH "/fifo", not_one },
+		{ "/dev/zero", not_one },
+		{ "/dev/tty", not_one },
+		{ "/etc/passwd", not_one },
+		{ "/proc/self/status", not_one },
+		{ "/proc/self/ns/mnt", other_kind },
+		{ "/proc/self/ns/user", other_kind },
+		{ "/proc/self/ns", not_one },
+		{ ".", not_one },
 	};
 
 	(void)state;
@@ -144,7 +156,7 @@ static void a_created_one_is_pinned_and_new_and_goes_again(void **state)
 static void unpinning_what_was_only_begun_leaves_nothing(void **state)
 {
 	(void)state;
-	lab_sh(": > " DIR_PATH "/begun");	/* killed between the file and the mount */
+	lab_sh(": > " DIR_PATH "/begun"); /* killed between the file and the mount */
 	assert_int_equal(netns_unpin(DIR_PATH "/begun", NULL), 0);
 	assert_int_equal(access(DIR_PATH "/begun", F_OK), -1);
 	assert_int_equal(netns_create(DIR_PATH "/twice", NULL), 0);
@@ -163,7 +175,8 @@ static int inside(void *arg)
 
 static void a_function_runs_inside_and_comes_back(void **state)
 {
-	cleanup_fd int fd = -1, before = -1, after = -1, null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int fd = -1, before = -1, after = -1,
+		       null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct err e = ERR_INIT;
 
 	(void)state;

@@ -52,13 +52,15 @@ static void a_socket_stays_with_the_namespace_it_was_opened_in(void **state)
 
 static void what_is_no_namespace_gives_no_socket(void **state)
 {
-	cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC), mnt = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC),
+		       mnt = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	struct nl nl = NL_INIT;
 	struct err e = ERR_INIT;
 
 	(void)state;
 	assert_int_equal(nl_open(&nl, NETLINK_ROUTE, null, "container", &e), -EINVAL);
-	assert_string_equal(e.text, "open a netlink socket in the container namespace: Invalid argument");
+	assert_string_equal(e.text,
+			    "open a netlink socket in the container namespace: Invalid argument");
 	assert_int_equal(nl_open(&nl, NETLINK_ROUTE, mnt, "container", &e), -EINVAL);
 	assert_int_equal(nl.fd, -1);
 }
@@ -86,7 +88,7 @@ static void the_kernel_explains_a_refusal_where_it_can(void **state)
 	assert_int_equal(failed, 1);
 	assert_string_equal(e.text, "Operation not supported");
 	assert_string_equal(e.details, "kernel: Unknown device type");
-	lab_sh_in("c1", "ip link show fine");	/* the message before stands */
+	lab_sh_in("c1", "ip link show fine"); /* the message before stands */
 }
 
 static int count(const struct link *l, void *arg)
@@ -115,7 +117,7 @@ static void a_list_of_many_pages_is_whole(void **state)
 	n = 0;
 	assert_int_equal(link_each(&nl, stop_at_first, &n, NULL), 0);
 	assert_int_equal(n, 1);
-	n = 0;	/* what was not read then is not in the way now */
+	n = 0; /* what was not read then is not in the way now */
 	assert_int_equal(link_each(&nl, count, &n, NULL), 0);
 	assert_int_equal(n, 150);
 }

@@ -24,9 +24,12 @@ static int setup(void **state)
 
 	(void)state;
 	lab_netns_new("c1");
-	lab_sh_in("c1", "ip link add eth0 type veth peer name peer0; ip link set peer0 up; ip link set eth0 up; "
-			"ip addr add 10.1.0.2/16 dev eth0; ip addr add fd00::2/64 dev eth0 nodad");
-	if (netns_open(LAB_NETNS("c1"), &ns_fd, NULL) || nl_open(&cont, NETLINK_ROUTE, ns_fd, "container", NULL) ||
+	lab_sh_in(
+		"c1",
+		"ip link add eth0 type veth peer name peer0; ip link set peer0 up; ip link set eth0 up; "
+		"ip addr add 10.1.0.2/16 dev eth0; ip addr add fd00::2/64 dev eth0 nodad");
+	if (netns_open(LAB_NETNS("c1"), &ns_fd, NULL) ||
+	    nl_open(&cont, NETLINK_ROUTE, ns_fd, "container", NULL) ||
 	    link_get(&cont, "eth0", &l, NULL))
 		return -1;
 	eth0 = l.index;
@@ -69,7 +72,8 @@ static int match(const struct route *r, void *arg)
 {
 	struct find *f = arg;
 
-	if (r->oif != eth0 || !ip_prefix_eq(&r->dst, &f->want->dst) || r->table != (f->want->table ? f->want->table : RT_TABLE_MAIN))
+	if (r->oif != eth0 || !ip_prefix_eq(&r->dst, &f->want->dst) ||
+	    r->table != (f->want->table ? f->want->table : RT_TABLE_MAIN))
 		return 0;
 	f->got = *r;
 	f->n++;
@@ -93,22 +97,32 @@ static void every_kind_is_added_found_and_deleted(void **state)
 	static const struct {
 		const char *dst, *gw, *src, *text;
 		uint32_t table, priority, mtu, advmss;
-		int scope;	/* -1 = as it comes */
+		int scope; /* -1 = as it comes */
 	} cases[] = {
 		{ "0.0.0.0/0", "10.1.0.1", NULL, "0.0.0.0/0 via 10.1.0.1", 0, 0, 0, 0, -1 },
 		{ "10.9.0.0/16", NULL, NULL, "10.9.0.0/16", 0, 0, 0, 0, -1 },
-		{ "10.8.0.0/16", "10.1.0.9", "10.1.0.2", "10.8.0.0/16 via 10.1.0.9", 0, 42, 1280, 1240, -1 },
+		{ "10.8.0.0/16", "10.1.0.9", "10.1.0.2", "10.8.0.0/16 via 10.1.0.9", 0, 42, 1280,
+		  1240, -1 },
 		{ "10.7.0.1/32", NULL, NULL, "10.7.0.1/32", 100, 7, 0, 0, RT_SCOPE_LINK },
-		{ "10.6.0.0/16", "10.1.0.1", NULL, "10.6.0.0/16 via 10.1.0.1", 4000000000U, 0, 0, 0, RT_SCOPE_SITE },
+		{ "10.6.0.0/16", "10.1.0.1", NULL, "10.6.0.0/16 via 10.1.0.1", 4000000000U, 0, 0, 0,
+		  RT_SCOPE_SITE },
 		{ "::/0", "fd00::1", NULL, "::/0 via fd00::1", 0, 0, 0, 0, -1 },
-		{ "2001:db8::/32", "fd00::9", "fd00::2", "2001:db8::/32 via fd00::9", 1000, 42, 1300, 0, -1 },
+		{ "2001:db8::/32", "fd00::9", "fd00::2", "2001:db8::/32 via fd00::9", 1000, 42,
+		  1300, 0, -1 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct route r = { .dst = net(cases[i].dst), .gw = ip(cases[i].gw), .src = ip(cases[i].src), .oif = eth0,
-				   .table = cases[i].table, .priority = cases[i].priority, .mtu = cases[i].mtu, .advmss = cases[i].advmss,
-				   .scope = (uint8_t)(cases[i].scope < 0 ? 0 : cases[i].scope), .has_scope = cases[i].scope >= 0 };
+		struct route r = { .dst = net(cases[i].dst),
+				   .gw = ip(cases[i].gw),
+				   .src = ip(cases[i].src),
+				   .oif = eth0,
+				   .table = cases[i].table,
+				   .priority = cases[i].priority,
+				   .mtu = cases[i].mtu,
+				   .advmss = cases[i].advmss,
+				   .scope = (uint8_t)(cases[i].scope < 0 ? 0 : cases[i].scope),
+				   .has_scope = cases[i].scope >= 0 };
 		struct route got = { 0 };
 		struct err e = ERR_INIT;
 		char text[ROUTE_TEXT_MAX];
@@ -121,7 +135,8 @@ static void every_kind_is_added_found_and_deleted(void **state)
 		row_int(i, "found", find(&r, &got), 1);
 		row_int(i, "gw", ip_eq(&got.gw, &r.gw) || !ip_is_set(&r.gw), 1);
 		row_int(i, "src", ip_eq(&got.src, &r.src) || !ip_is_set(&r.src), 1);
-		row_int(i, "priority", got.priority, cases[i].priority ? cases[i].priority : got.priority);
+		row_int(i, "priority", got.priority,
+			cases[i].priority ? cases[i].priority : got.priority);
 		row_int(i, "mtu", got.mtu, cases[i].mtu);
 		row_int(i, "advmss", got.advmss, cases[i].advmss);
 		if (cases[i].scope >= 0)
@@ -135,7 +150,8 @@ static void every_kind_is_added_found_and_deleted(void **state)
 
 static void host_bits_of_a_destination_do_not_matter(void **state)
 {
-	struct route r = { .dst = net("10.9.8.7/16"), .oif = eth0 }, as_kernel = { .dst = net("10.9.0.0/16"), .oif = eth0 };
+	struct route r = { .dst = net("10.9.8.7/16"), .oif = eth0 },
+		     as_kernel = { .dst = net("10.9.0.0/16"), .oif = eth0 };
 	struct err e = ERR_INIT;
 
 	(void)state;
@@ -147,7 +163,11 @@ static void host_bits_of_a_destination_do_not_matter(void **state)
 
 static void deleting_takes_the_one_route_that_was_meant(void **state)
 {
-	struct route a = { .dst = net("10.9.0.0/16"), .gw = ip("10.1.0.1"), .oif = eth0, .priority = 1 }, b = a;
+	struct route a = { .dst = net("10.9.0.0/16"),
+			   .gw = ip("10.1.0.1"),
+			   .oif = eth0,
+			   .priority = 1 },
+		     b = a;
 	struct err e = ERR_INIT;
 	struct route got;
 
@@ -184,11 +204,14 @@ static void a_refusal_says_which_route_where_and_why(void **state)
 
 	(void)state;
 	assert_int_equal(route_add(&cont, &r, &e), -ENETUNREACH);
-	assert_string_equal(e.text, "add route 0.0.0.0/0 via 192.0.2.1 in the container namespace: Network is unreachable");
+	assert_string_equal(
+		e.text,
+		"add route 0.0.0.0/0 via 192.0.2.1 in the container namespace: Network is unreachable");
 	assert_string_equal(e.details, "kernel: Nexthop has invalid gateway");
 	r = (struct route){ .dst = net("10.9.0.0/16"), .oif = 4711 };
 	assert_int_equal(route_add(&cont, &r, &e), -ENODEV);
-	assert_string_equal(e.text, "add route 10.9.0.0/16 in the container namespace: No such device");
+	assert_string_equal(e.text,
+			    "add route 10.9.0.0/16 in the container namespace: No such device");
 	assert_int_equal(route_del(&cont, &r, &e), 0);
 }
 

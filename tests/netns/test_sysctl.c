@@ -50,7 +50,8 @@ static void a_value_may_have_several_words(void **state)
 	char value[SYSCTL_VALUE_MAX];
 
 	(void)state;
-	assert_int_equal(sysctl_write_in(ns_fd, "net/ipv4/ip_local_port_range", "2000 3000", NULL), 0);
+	assert_int_equal(sysctl_write_in(ns_fd, "net/ipv4/ip_local_port_range", "2000 3000", NULL),
+			 0);
 	assert_int_equal(sysctl_read_in(ns_fd, "net/ipv4/ip_local_port_range", value, NULL), 0);
 	assert_string_equal(value, "2000\t3000");
 }
@@ -70,8 +71,16 @@ static void an_interface_may_have_dots_in_its_name(void **state)
 static void names_that_lead_elsewhere_are_refused(void **state)
 {
 	static const char *const names[] = {
-		"kernel/hostname", "/net/ipv4/ip_forward", "net", "", "../proc/version", "net/../kernel/hostname", "net/ipv4/..", "net/..",
-		"net/ipv4/../../kernel/hostname", "Net/ipv4/ip_forward",
+		"kernel/hostname",
+		"/net/ipv4/ip_forward",
+		"net",
+		"",
+		"../proc/version",
+		"net/../kernel/hostname",
+		"net/ipv4/..",
+		"net/..",
+		"net/ipv4/../../kernel/hostname",
+		"Net/ipv4/ip_forward",
 	};
 
 	(void)state;
@@ -80,7 +89,8 @@ static void names_that_lead_elsewhere_are_refused(void **state)
 		struct err e = ERR_INIT;
 
 		row_int(i, names[i], sysctl_read(names[i], value, &e), -EINVAL);
-		(void)snprintf(want, sizeof want, "sysctl %s: expected a name below net/ without \"..\"", names[i]);
+		(void)snprintf(want, sizeof want,
+			       "sysctl %s: expected a name below net/ without \"..\"", names[i]);
 		row_text(i, names[i], e.text, want);
 		row_int(i, names[i], sysctl_write(names[i], "1", &e), -EINVAL);
 	}
@@ -98,9 +108,12 @@ static void what_the_kernel_refuses_says_what_was_written_where(void **state)
 	assert_int_equal(sysctl_read("net/ipv4/no_such", value, &e), -ENOENT);
 	assert_string_equal(e.text, "read sysctl net/ipv4/no_such: No such file or directory");
 	assert_int_equal(sysctl_write("net/ipv6/conf/gone0/accept_ra", "0", &e), -ENOENT);
-	assert_string_equal(e.text, "write \"0\" to sysctl net/ipv6/conf/gone0/accept_ra: No such file or directory");
+	assert_string_equal(
+		e.text,
+		"write \"0\" to sysctl net/ipv6/conf/gone0/accept_ra: No such file or directory");
 	assert_int_equal(sysctl_write("net/ipv4/ip_forward", "yes", &e), -EINVAL);
-	assert_string_equal(e.text, "write \"yes\" to sysctl net/ipv4/ip_forward: Invalid argument");
+	assert_string_equal(e.text,
+			    "write \"yes\" to sysctl net/ipv4/ip_forward: Invalid argument");
 	assert_int_equal(sysctl_read("net/ipv4", value, &e), -EISDIR);
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Transaction verbs in a real kernel: a fault at any of them, or a crash and a replay of the journal, leaves the machine as it was. */
+/*
+ * Transaction verbs in a real kernel: a fault at any of them, or a crash and a replay of the
+ * journal, leaves the machine as it was.
+ */
 #include "tests/lib/lab.h"
 #include "tests/unit/unit.h"
 
@@ -27,7 +30,8 @@ static int setup(void **state)
 	(void)state;
 	lab_netns_new("c1");
 	lab_sh("mkdir " WORK);
-	return netns_open(LAB_NETNS("c1"), &ns_fd, NULL) || nl_open(&host, NETLINK_ROUTE, -1, "host", NULL) ||
+	return netns_open(LAB_NETNS("c1"), &ns_fd, NULL) ||
+	       nl_open(&host, NETLINK_ROUTE, -1, "host", NULL) ||
 	       nl_open(&cont, NETLINK_ROUTE, ns_fd, "container", NULL);
 }
 
@@ -55,12 +59,15 @@ static struct ip_prefix net(const char *s)
 static int links(struct txn *t, struct link *far, struct err *e)
 {
 	struct bridge_spec b = { .name = "br0", .alias = "naru:net" };
-	struct veth_spec v = { .name = "veth1", .peer = "eth0", .peer_netns = ns_fd, .alias = "naru:owner" };
+	struct veth_spec v = {
+		.name = "veth1", .peer = "eth0", .peer_netns = ns_fd, .alias = "naru:owner"
+	};
 	struct link lo, br;
 	int r;
 
-	if ((r = link_get(&cont, "lo", &lo, e)) < 0 || (r = txn_link_up(t, UNDO_CONT, &lo, e)) < 0 ||
-	    (r = txn_bridge_add(t, &b, e)) != 0 || (r = link_get(&host, "br0", &br, e)) < 0)
+	if ((r = link_get(&cont, "lo", &lo, e)) < 0 ||
+	    (r = txn_link_up(t, UNDO_CONT, &lo, e)) < 0 || (r = txn_bridge_add(t, &b, e)) != 0 ||
+	    (r = link_get(&host, "br0", &br, e)) < 0)
 		return r;
 	v.master = br.index;
 	if ((r = txn_veth_add(t, &v, e)) != 0 || (r = link_get(&cont, "eth0", far, e)) < 0)
@@ -71,7 +78,8 @@ static int links(struct txn *t, struct link *far, struct err *e)
 static int addresses(struct txn *t, const struct link *far, struct err *e)
 {
 	struct ip_prefix v4 = net("10.1.0.2/16"), v6 = net("fd00::2/64"), old = net("127.5.0.1/8");
-	struct route def = { .dst = net("0.0.0.0/0"), .oif = far->index }, other = { .dst = net("10.9.0.0/16"), .oif = far->index };
+	struct route def = { .dst = net("0.0.0.0/0"), .oif = far->index },
+		     other = { .dst = net("10.9.0.0/16"), .oif = far->index };
 	int r;
 
 	(void)ip_parse("10.1.0.1", &def.gw);
@@ -79,7 +87,8 @@ static int addresses(struct txn *t, const struct link *far, struct err *e)
 	other.priority = 5;
 	if ((r = txn_addr_add(t, UNDO_CONT, far->index, &v4, 0, e)) != 0 ||
 	    (r = txn_addr_add(t, UNDO_CONT, far->index, &v6, IFA_F_NODAD, e)) != 0 ||
-	    (r = txn_addr_del(t, UNDO_CONT, 1, &old, e)) != 0 || (r = txn_route_add(t, UNDO_CONT, &def, e)) != 0 ||
+	    (r = txn_addr_del(t, UNDO_CONT, 1, &old, e)) != 0 ||
+	    (r = txn_route_add(t, UNDO_CONT, &def, e)) != 0 ||
 	    (r = txn_route_add(t, UNDO_CONT, &other, e)) != 0)
 		return r;
 	return 0;
@@ -89,15 +98,21 @@ static int the_rest(struct txn *t, struct err *e)
 {
 	const struct fw_masq masq = { .addr = net("10.1.0.2/16") };
 	struct fw_dnat dnat = { .to = masq.addr };
-	const struct fw_plan p = { .owner = { "net", "c1", "eth0" }, .masq = &masq, .nmasq = 1, .dnat = &dnat, .ndnat = 1 };
+	const struct fw_plan p = { .owner = { "net", "c1", "eth0" },
+				   .masq = &masq,
+				   .nmasq = 1,
+				   .dnat = &dnat,
+				   .ndnat = 1 };
 	cleanup_fw struct fw *fw = NULL;
 	int r;
 
 	assert_int_equal(port_map_parse("8080:80", &dnat.map, NULL), 0);
 	if ((r = txn_sysctl(t, UNDO_HOST, "net/ipv4/ip_forward", "1", e)) < 0 ||
-	    (r = txn_sysctl(t, UNDO_CONT, "net/ipv4/ip_default_ttl", "33", e)) < 0 || (r = fw_open(&fw, FW_AUTO, e)) < 0 ||
-	    (r = txn_fw_add(t, fw, &p, e)) < 0 || (r = txn_mkdir(t, WORK "/dir", 0700, e)) != 0 ||
-	    (r = txn_file_create(t, WORK "/dir/file", 0600, "x", 1, e)) < 0 || (r = txn_netns_create(t, WORK "/ns", e)) < 0)
+	    (r = txn_sysctl(t, UNDO_CONT, "net/ipv4/ip_default_ttl", "33", e)) < 0 ||
+	    (r = fw_open(&fw, FW_AUTO, e)) < 0 || (r = txn_fw_add(t, fw, &p, e)) < 0 ||
+	    (r = txn_mkdir(t, WORK "/dir", 0700, e)) != 0 ||
+	    (r = txn_file_create(t, WORK "/dir/file", 0600, "x", 1, e)) < 0 ||
+	    (r = txn_netns_create(t, WORK "/ns", e)) < 0)
 		return r;
 	return txn_point(t, "deliver", e);
 }
@@ -156,7 +171,7 @@ static void a_fault_at_every_verb_leaves_no_trace(void **state)
 		done = r == 0;
 		if (r < 0 && !strstr(e.text, "fault injected at step"))
 			fail_msg("fault at %u: %s", k, e.text);
-		txn_end(&t);	/* not committed: also the run without a fault goes back */
+		txn_end(&t); /* not committed: also the run without a fault goes back */
 		assert_same(before, k);
 	}
 	assert_true(k > 15);
@@ -172,7 +187,8 @@ static void a_crash_after_any_verb_is_undone_by_the_journal(void **state)
 	lab_sh(": > " WORK "/journal");
 	before = seen();
 	for (bool done = false; !done; k++) {
-		cleanup_fd int journal = open(WORK "/journal", O_WRONLY | O_TRUNC | O_APPEND | O_CLOEXEC);
+		cleanup_fd int journal =
+			open(WORK "/journal", O_WRONLY | O_TRUNC | O_APPEND | O_CLOEXEC);
 		struct txn t = TXN_INIT, again = TXN_INIT;
 		struct err e = ERR_INIT;
 
@@ -180,9 +196,9 @@ static void a_crash_after_any_verb_is_undone_by_the_journal(void **state)
 		t.journal = journal;
 		t.fail_at = k;
 		done = everything(&t, &e) == 0;
-		txn_commit(&t);		/* the records in memory are lost, as in a crash */
+		txn_commit(&t); /* the records in memory are lost, as in a crash */
 		txn_end(&t);
-		for (int twice = 0; twice < 2; twice++) {	/* and a crash in the middle of gc */
+		for (int twice = 0; twice < 2; twice++) { /* and a crash in the middle of gc */
 			txn_init(&again, &host, &cont, ns_fd);
 			if (txn_replay(&again, AT_FDCWD, WORK "/journal", &e) < 0)
 				fail_msg("replay after %u: %s", k, e.text);
@@ -221,8 +237,10 @@ static void what_was_there_records_nothing(void **state)
 
 	(void)state;
 	lab_sh("ip link add br0 type bridge; ip link add veth1 type veth peer name eth0 netns c1");
-	lab_sh_in("c1", "ip link set eth0 up; ip addr add 10.1.0.2/16 dev eth0; ip route add 10.9.0.0/16 dev eth0; "
-			"sysctl -qw net.ipv4.ip_default_ttl=44");
+	lab_sh_in(
+		"c1",
+		"ip link set eth0 up; ip addr add 10.1.0.2/16 dev eth0; ip route add 10.9.0.0/16 dev eth0; "
+		"sysctl -qw net.ipv4.ip_default_ttl=44");
 	txn_init(&t, &host, &cont, ns_fd);
 	assert_int_equal(link_get(&cont, "eth0", &l, NULL), 0);
 	r.oif = l.index;
@@ -269,7 +287,8 @@ static void a_socket_that_fails_is_an_error_of_the_undo(void **state)
 	assert_int_equal(txn_bridge_add(&t, &b, &e), 0);
 	t.host = &broken;
 	assert_int_equal(txn_rollback(&t, &e), -EBADF);
-	assert_string_equal(e.text, "interface br0: send to the kernel (host namespace): Bad file descriptor");
+	assert_string_equal(
+		e.text, "interface br0: send to the kernel (host namespace): Bad file descriptor");
 	txn_end(&t);
 }
 

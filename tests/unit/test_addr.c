@@ -26,17 +26,42 @@ static struct ip_prefix net(const char *s)
 static void addresses_are_read_and_printed_as_go_does(void **state)
 {
 	static const struct {
-		const char *text, *canonical;	/* NULL: refused */
+		const char *text, *canonical; /* NULL: refused */
 	} cases[] = {
-		{ "10.1.0.2", "10.1.0.2" }, { "0.0.0.0", "0.0.0.0" }, { "255.255.255.255", "255.255.255.255" },
-		{ "::", "::" }, { "::1", "::1" }, { "2001:DB8:0:0:0:0:0:1", "2001:db8::1" }, { "1:0:0:2:0:0:0:3", "1:0:0:2::3" },
-		{ "1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7" }, { "fe80::1", "fe80::1" }, { "::ffff:10.1.0.2", "10.1.0.2" },
-		{ "::ffff:a01:2", "10.1.0.2" }, { "::1.2.3.4", "::102:304" }, { "::1:0", "::1:0" }, { "::1:2:3", "::1:2:3" },
-		{ "64:ff9b::1.2.3.4", "64:ff9b::102:304" }, { "1::", "1::" },
-		{ "", NULL }, { "10.1.0", NULL }, { "10.1.0.2.3", NULL }, { "10.1.0.256", NULL }, { "010.1.0.2", NULL },
-		{ "10.1.0.02", NULL }, { "10.1.0.2 ", NULL }, { " 10.1.0.2", NULL }, { "10.1.0.-2", NULL }, { "0x0a.1.0.2", NULL },
-		{ "10.1.0.2/24", NULL }, { "fe80::1%eth0", NULL }, { ":::", NULL }, { "1:2:3:4:5:6:7", NULL },
-		{ "1:2:3:4:5:6:7:8:9", NULL }, { "12345::", NULL }, { "[::1]", NULL }, { "localhost", NULL },
+		{ "10.1.0.2", "10.1.0.2" },
+		{ "0.0.0.0", "0.0.0.0" },
+		{ "255.255.255.255", "255.255.255.255" },
+		{ "::", "::" },
+		{ "::1", "::1" },
+		{ "2001:DB8:0:0:0:0:0:1", "2001:db8::1" },
+		{ "1:0:0:2:0:0:0:3", "1:0:0:2::3" },
+		{ "1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7" },
+		{ "fe80::1", "fe80::1" },
+		{ "::ffff:10.1.0.2", "10.1.0.2" },
+		{ "::ffff:a01:2", "10.1.0.2" },
+		{ "::1.2.3.4", "::102:304" },
+		{ "::1:0", "::1:0" },
+		{ "::1:2:3", "::1:2:3" },
+		{ "64:ff9b::1.2.3.4", "64:ff9b::102:304" },
+		{ "1::", "1::" },
+		{ "", NULL },
+		{ "10.1.0", NULL },
+		{ "10.1.0.2.3", NULL },
+		{ "10.1.0.256", NULL },
+		{ "010.1.0.2", NULL },
+		{ "10.1.0.02", NULL },
+		{ "10.1.0.2 ", NULL },
+		{ " 10.1.0.2", NULL },
+		{ "10.1.0.-2", NULL },
+		{ "0x0a.1.0.2", NULL },
+		{ "10.1.0.2/24", NULL },
+		{ "fe80::1%eth0", NULL },
+		{ ":::", NULL },
+		{ "1:2:3:4:5:6:7", NULL },
+		{ "1:2:3:4:5:6:7:8:9", NULL },
+		{ "12345::", NULL },
+		{ "[::1]", NULL },
+		{ "localhost", NULL },
 	};
 
 	(void)state;
@@ -44,7 +69,8 @@ static void addresses_are_read_and_printed_as_go_does(void **state)
 		struct ip_addr a = { .family = 99 };
 		char text[IP_TEXT_MAX];
 
-		row_int(i, cases[i].text, ip_parse(cases[i].text, &a), cases[i].canonical ? 0 : -EINVAL);
+		row_int(i, cases[i].text, ip_parse(cases[i].text, &a),
+			cases[i].canonical ? 0 : -EINVAL);
 		if (cases[i].canonical)
 			row_text(i, cases[i].text, ip_text(&a, text), cases[i].canonical);
 		else
@@ -57,21 +83,32 @@ static void addresses_are_read_and_printed_as_go_does(void **state)
 static void prefixes_keep_their_host_bits(void **state)
 {
 	static const struct {
-		const char *text, *printed, *network, *last;	/* NULL: refused */
+		const char *text, *printed, *network, *last; /* NULL: refused */
 	} cases[] = {
 		{ "10.1.2.3/16", "10.1.2.3/16", "10.1.0.0", "10.1.255.255" },
 		{ "10.1.2.3/32", "10.1.2.3/32", "10.1.2.3", "10.1.2.3" },
 		{ "10.1.2.3/31", "10.1.2.3/31", "10.1.2.2", "10.1.2.3" },
 		{ "10.1.2.3/0", "10.1.2.3/0", "0.0.0.0", "255.255.255.255" },
 		{ "10.1.2.3/9", "10.1.2.3/9", "10.0.0.0", "10.127.255.255" },
-		{ "2001:db8::5/64", "2001:db8::5/64", "2001:db8::", "2001:db8::ffff:ffff:ffff:ffff" },
-		{ "::/0", "::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" }, { "::1/128", "::1/128", "::1", "::1" },
+		{ "2001:db8::5/64", "2001:db8::5/64",
+		  "2001:db8::", "2001:db8::ffff:ffff:ffff:ffff" },
+		{ "::/0", "::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "::1/128", "::1/128", "::1", "::1" },
 		{ "fd00::ff/121", "fd00::ff/121", "fd00::80", "fd00::ff" },
-		{ "10.1.2.3", NULL, NULL, NULL }, { "10.1.2.3/33", NULL, NULL, NULL }, { "10.1.2.3/", NULL, NULL, NULL },
-		{ "10.1.2.3/-1", NULL, NULL, NULL }, { "10.1.2.3/+8", NULL, NULL, NULL }, { "10.1.2.3/8/8", NULL, NULL, NULL },
-		{ "10.1.2.3/255.255.0.0", NULL, NULL, NULL }, { "::/129", NULL, NULL, NULL }, { "/8", NULL, NULL, NULL },
-		{ "", NULL, NULL, NULL }, { "10.1.2.3/ 8", NULL, NULL, NULL }, { "10.1.2.3/8 ", NULL, NULL, NULL },
-		{ "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/8", NULL, NULL, NULL },
+		{ "10.1.2.3", NULL, NULL, NULL },
+		{ "10.1.2.3/33", NULL, NULL, NULL },
+		{ "10.1.2.3/", NULL, NULL, NULL },
+		{ "10.1.2.3/-1", NULL, NULL, NULL },
+		{ "10.1.2.3/+8", NULL, NULL, NULL },
+		{ "10.1.2.3/8/8", NULL, NULL, NULL },
+		{ "10.1.2.3/255.255.0.0", NULL, NULL, NULL },
+		{ "::/129", NULL, NULL, NULL },
+		{ "/8", NULL, NULL, NULL },
+		{ "", NULL, NULL, NULL },
+		{ "10.1.2.3/ 8", NULL, NULL, NULL },
+		{ "10.1.2.3/8 ", NULL, NULL, NULL },
+		{ "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000/8", NULL,
+		  NULL, NULL },
 		{ "10.1.2.3/99999999999999999999", NULL, NULL, NULL },
 	};
 
@@ -80,7 +117,8 @@ static void prefixes_keep_their_host_bits(void **state)
 		struct ip_prefix p = { 0 };
 		char text[IP_TEXT_MAX];
 
-		row_int(i, cases[i].text, ip_prefix_parse(cases[i].text, &p), cases[i].printed ? 0 : -EINVAL);
+		row_int(i, cases[i].text, ip_prefix_parse(cases[i].text, &p),
+			cases[i].printed ? 0 : -EINVAL);
 		if (!cases[i].printed)
 			continue;
 		row_text(i, cases[i].text, ip_prefix_text(&p, text), cases[i].printed);
@@ -98,10 +136,16 @@ static void arithmetic_carries_and_wraps(void **state)
 		uint64_t n;
 		const char *to;
 	} cases[] = {
-		{ "10.0.0.1", 0, "10.0.0.1" }, { "10.0.0.255", 1, "10.0.1.0" }, { "10.255.255.255", 1, "11.0.0.0" },
-		{ "255.255.255.255", 1, "0.0.0.0" }, { "10.0.0.0", 65536, "10.1.0.0" }, { "0.0.0.0", 0x1ffffffff, "255.255.255.255" },
-		{ "::ffff", 1, "::1:0" }, { "fd00::ffff:ffff:ffff:ffff", 1, "fd00:0:0:1::" },
-		{ "::", UINT64_MAX, "::ffff:ffff:ffff:ffff" }, { "::1", UINT64_MAX, "0:0:0:1::" },
+		{ "10.0.0.1", 0, "10.0.0.1" },
+		{ "10.0.0.255", 1, "10.0.1.0" },
+		{ "10.255.255.255", 1, "11.0.0.0" },
+		{ "255.255.255.255", 1, "0.0.0.0" },
+		{ "10.0.0.0", 65536, "10.1.0.0" },
+		{ "0.0.0.0", 0x1ffffffff, "255.255.255.255" },
+		{ "::ffff", 1, "::1:0" },
+		{ "fd00::ffff:ffff:ffff:ffff", 1, "fd00:0:0:1::" },
+		{ "::", UINT64_MAX, "::ffff:ffff:ffff:ffff" },
+		{ "::1", UINT64_MAX, "0:0:0:1::" },
 		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 1, "::" },
 	};
 
@@ -126,9 +170,14 @@ static void the_distance_is_the_number_of_steps(void **state)
 		const char *a, *b;
 		uint64_t n;
 	} cases[] = {
-		{ "10.0.0.1", "10.0.0.1", 0 }, { "10.0.0.255", "10.0.1.0", 1 }, { "0.0.0.0", "255.255.255.255", UINT32_MAX },
-		{ "fd00::", "fd00::1:0", 65536 }, { "::", "::ffff:ffff:ffff:ffff", UINT64_MAX }, { "::", "0:0:0:1::", UINT64_MAX },
-		{ "0:0:0:1::", "0:0:0:2::", UINT64_MAX }, { "::1", "0:0:0:1::", UINT64_MAX },
+		{ "10.0.0.1", "10.0.0.1", 0 },
+		{ "10.0.0.255", "10.0.1.0", 1 },
+		{ "0.0.0.0", "255.255.255.255", UINT32_MAX },
+		{ "fd00::", "fd00::1:0", 65536 },
+		{ "::", "::ffff:ffff:ffff:ffff", UINT64_MAX },
+		{ "::", "0:0:0:1::", UINT64_MAX },
+		{ "0:0:0:1::", "0:0:0:2::", UINT64_MAX },
+		{ "::1", "0:0:0:1::", UINT64_MAX },
 	};
 
 	(void)state;
@@ -142,7 +191,9 @@ static void the_distance_is_the_number_of_steps(void **state)
 
 static void order_is_family_then_number(void **state)
 {
-	static const char *const sorted[] = { "0.0.0.0", "9.255.255.255", "10.0.0.0", "10.0.0.1", "255.0.0.0", "::", "::1", "fd00::" };
+	static const char *const sorted[] = { "0.0.0.0",  "9.255.255.255", "10.0.0.0",
+					      "10.0.0.1", "255.0.0.0",	   "::",
+					      "::1",	  "fd00::" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(sorted); i++)
@@ -159,12 +210,17 @@ static void prefixes_contain_and_overlap(void **state)
 {
 	static const struct {
 		const char *a, *b;
-		bool contains, overlaps;	/* a contains b's address; a and b overlap */
+		bool contains, overlaps; /* a contains b's address; a and b overlap */
 	} cases[] = {
-		{ "10.1.0.0/16", "10.1.255.255/32", true, true }, { "10.1.0.0/16", "10.2.0.0/16", false, false },
-		{ "10.1.0.0/16", "10.0.0.0/8", false, true }, { "0.0.0.0/0", "10.0.0.1/32", true, true },
-		{ "0.0.0.0/0", "::1/128", false, false }, { "::/0", "::1/128", true, true }, { "fd00::/65", "fd00::8000:0:0:0/65", false, false },
-		{ "10.1.0.1/31", "10.1.0.0/31", true, true }, { "10.0.0.0/8", "10.0.0.0/8", true, true },
+		{ "10.1.0.0/16", "10.1.255.255/32", true, true },
+		{ "10.1.0.0/16", "10.2.0.0/16", false, false },
+		{ "10.1.0.0/16", "10.0.0.0/8", false, true },
+		{ "0.0.0.0/0", "10.0.0.1/32", true, true },
+		{ "0.0.0.0/0", "::1/128", false, false },
+		{ "::/0", "::1/128", true, true },
+		{ "fd00::/65", "fd00::8000:0:0:0/65", false, false },
+		{ "10.1.0.1/31", "10.1.0.0/31", true, true },
+		{ "10.0.0.0/8", "10.0.0.0/8", true, true },
 	};
 
 	(void)state;
@@ -183,8 +239,10 @@ static void special_addresses_are_known(void **state)
 		const char *text;
 		bool any, loopback;
 	} cases[] = {
-		{ "0.0.0.0", true, false }, { "::", true, false }, { "127.0.0.1", false, true }, { "127.9.9.9", false, true },
-		{ "::1", false, true }, { "::2", false, false }, { "128.0.0.1", false, false }, { "10.0.0.0", false, false },
+		{ "0.0.0.0", true, false },    { "::", true, false },
+		{ "127.0.0.1", false, true },  { "127.9.9.9", false, true },
+		{ "::1", false, true },	       { "::2", false, false },
+		{ "128.0.0.1", false, false }, { "10.0.0.0", false, false },
 	};
 	struct ip_addr unset = { 0 };
 
@@ -199,7 +257,8 @@ static void special_addresses_are_known(void **state)
 	assert_false(ip_is_set(&unset));
 	assert_false(ip_is_any(&unset));
 	assert_false(ip_is_loopback(&unset));
-	struct ip_prefix d4 = net("0.0.0.0/0"), d6 = net("::/0"), no = net("0.0.0.0/1"), nothing = { 0 };
+	struct ip_prefix d4 = net("0.0.0.0/0"), d6 = net("::/0"), no = net("0.0.0.0/1"),
+			 nothing = { 0 };
 	assert_true(ip_prefix_is_default(&d4) && ip_prefix_is_default(&d6));
 	assert_false(ip_prefix_is_default(&no) || ip_prefix_is_default(&nothing));
 	assert_true(ip_prefix_eq(&d4, &d4));

@@ -30,14 +30,10 @@ static const struct attr_spec inner_attrs[] = {
 	[2] = ATTR_U32(struct thing, inner),
 };
 static const struct attr_spec attrs[] = {
-	[A_U8] = ATTR_U8(struct thing, u8),
-	[A_U16] = ATTR_U16(struct thing, u16),
-	[A_U32] = ATTR_U32(struct thing, u32),
-	[A_BE32] = ATTR_U32BE(struct thing, be32),
-	[A_NAME] = ATTR_STR(struct thing, name),
-	[A_MAC] = ATTR_BYTES(struct thing, mac),
-	[A_NEST] = ATTR_NEST(inner_attrs),
-	[A_FN] = ATTR_FN(take),
+	[A_U8] = ATTR_U8(struct thing, u8),	 [A_U16] = ATTR_U16(struct thing, u16),
+	[A_U32] = ATTR_U32(struct thing, u32),	 [A_BE32] = ATTR_U32BE(struct thing, be32),
+	[A_NAME] = ATTR_STR(struct thing, name), [A_MAC] = ATTR_BYTES(struct thing, mac),
+	[A_NEST] = ATTR_NEST(inner_attrs),	 [A_FN] = ATTR_FN(take),
 };
 
 static void each_type_lands_in_its_member(void **state)
@@ -61,7 +57,9 @@ static void each_type_lands_in_its_member(void **state)
 	nlmsg_u16(&m, A_FN, 1);
 	nlmsg_u32(&m, A_IGNORED, 1);
 	nlmsg_u32(&m, 1000, 1);
-	assert_int_equal(attr_decode_msg((const struct nlmsghdr *)(const void *)m.buf, 4, attrs, &t), 0);
+	assert_int_equal(attr_decode_msg((const struct nlmsghdr *)(const void *)m.buf, 4, attrs,
+					 &t),
+			 0);
 	assert_int_equal(t.u8, 200);
 	assert_int_equal(t.u16, 60000);
 	assert_int_equal(t.u32, 4000000000U);
@@ -104,13 +102,25 @@ static void what_is_malformed_is_refused_and_never_read_beyond(void **state)
 		{ "u32 too short", { 7, 0, A_U32, 0, 1, 2, 3 }, 7, -EBADMSG },
 		{ "be32 too short", { 6, 0, A_BE32, 0, 1, 2 }, 6, -EBADMSG },
 		{ "u8 longer than needed", { 8, 0, A_U8, 0, 9, 0, 0, 0 }, 8, 0 },
-		{ "name without terminator", { 11, 0, A_NAME, 0, 'a', 'b', 'c', 'd', 'e', 'f', 'g' }, 11, 0 },
-		{ "name too long", { 12, 0, A_NAME, 0, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h' }, 12, -EBADMSG },
+		{ "name without terminator",
+		  { 11, 0, A_NAME, 0, 'a', 'b', 'c', 'd', 'e', 'f', 'g' },
+		  11,
+		  0 },
+		{ "name too long",
+		  { 12, 0, A_NAME, 0, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h' },
+		  12,
+		  -EBADMSG },
 		{ "name empty", { 4, 0, A_NAME, 0 }, 4, 0 },
 		{ "mac of another size", { 8, 0, A_MAC, 0, 1, 2, 3, 4 }, 8, 0 },
 		{ "nest empty", { 4, 0, A_NEST, 0x80 }, 4, 0 },
-		{ "nest with a length past its end", { 12, 0, A_NEST, 0x80, 12, 0, 2, 0, 1, 0, 0, 0 }, 12, -EBADMSG },
-		{ "nest with a short value", { 10, 0, A_NEST, 0x80, 6, 0, 2, 0, 1, 0 }, 10, -EBADMSG },
+		{ "nest with a length past its end",
+		  { 12, 0, A_NEST, 0x80, 12, 0, 2, 0, 1, 0, 0, 0 },
+		  12,
+		  -EBADMSG },
+		{ "nest with a short value",
+		  { 10, 0, A_NEST, 0x80, 6, 0, 2, 0, 1, 0 },
+		  10,
+		  -EBADMSG },
 		{ "function refuses", { 7, 0, A_FN, 0, 1, 2, 3 }, 7, -EPERM },
 		{ "flag bits in the type", { 5, 0, A_U8, 0xc0, 7 }, 5, 0 },
 	};
@@ -119,7 +129,8 @@ static void what_is_malformed_is_refused_and_never_read_beyond(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct thing t = { 0 };
 
-		row_int(i, cases[i].what, decode_bytes(cases[i].bytes, cases[i].len, &t), cases[i].r);
+		row_int(i, cases[i].what, decode_bytes(cases[i].bytes, cases[i].len, &t),
+			cases[i].r);
 	}
 }
 

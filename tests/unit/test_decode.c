@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "netlib/base/decode.h"
 #include "netlib/base/encode.h"
+#include "netlib/base/jsonlex.h"
 #include "netlib/base/str.h"
 #include "tests/unit/unit.h"
 
@@ -12,7 +13,7 @@
 struct text_case {
 	const char *text;
 	size_t len;
-	const char *want;	/* what is printed again, or the error after "invalid JSON at offset " */
+	const char *want; /* what is printed again, or the error after "invalid JSON at offset " */
 };
 #define T(t, w) { t, sizeof(t) - 1, w }
 
@@ -29,13 +30,22 @@ static int parse(struct doc *d, const char *text, size_t len, struct err *e)
 static void what_is_json_is_accepted(void **state)
 {
 	static const struct text_case cases[] = {
-		T("{}", "{}"), T(" \t\r\n{ } \n", "{}"), T("[]", "[]"), T("5", "5"), T("true", "true"), T("\"x\"", "\"x\""),
-		T("null", "null"), T("-0", "0"), T("[0,-1,10,1.5,1e3,-1E+2,0.0,2e-7]", "[0,-1,10,1.5,1e3,-1E+2,0.0,2e-7]"),
+		T("{}", "{}"),
+		T(" \t\r\n{ } \n", "{}"),
+		T("[]", "[]"),
+		T("5", "5"),
+		T("true", "true"),
+		T("\"x\"", "\"x\""),
+		T("null", "null"),
+		T("-0", "0"),
+		T("[0,-1,10,1.5,1e3,-1E+2,0.0,2e-7]", "[0,-1,10,1.5,1e3,-1E+2,0.0,2e-7]"),
 		T("{\"a\":[true,false,null]}", "{\"a\":[true,false,null]}"),
 		T("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\\"\\\\/\\u0008\\u000c\\n\\r\\t\""),
 		T("\"\\u00e4\\u20AC\\ud83d\\ude00\"", "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\""),
 		T("\"\xc3\xa4\xf4\x8f\xbf\xbf\x7f\"", "\"\xc3\xa4\xf4\x8f\xbf\xbf\x7f\""),
-		T("{\"\":1}", "{\"\":1}"), T("{\"a\":1,\"a\":2}", "{\"a\":2}"), T("\"\\\\u0000\"", "\"\\\\u0000\""),
+		T("{\"\":1}", "{\"\":1}"),
+		T("{\"a\":1,\"a\":2}", "{\"a\":2}"),
+		T("\"\\\\u0000\"", "\"\\\\u0000\""),
 		T("9223372036854775806", "9223372036854775806"),
 	};
 
@@ -55,43 +65,80 @@ static void what_is_json_is_accepted(void **state)
 static void what_is_no_json_is_refused_with_its_offset(void **state)
 {
 	static const struct text_case cases[] = {
-		T("", "0: the document ends too early"), T("  ", "2: the document ends too early"),
-		T("{", "1: the document ends too early"), T("{\"a\":", "5: the document ends too early"),
-		T("{\"a\":tr", "7: the document ends too early"), T("{\"a\":\"x", "7: the document ends too early"),
-		T("{\"a\":\"x\\", "8: the document ends too early"), T("[1", "2: the document ends too early"),
-		T("{\"a\":1,}", "7: unexpected character"), T("[1,]", "3: unexpected character"),
-		T("[,]", "1: unexpected character"), T("{,}", "1: quoted object property name expected"),
-		T("[1 2]", "3: array value separator ',' expected"), T("{\"a\" 1}", "5: object property name separator ':' expected"),
-		T("{\"a\":1 \"b\":2}", "7: object value separator ',' expected"), T("]", "0: unexpected character"),
-		T("{\"a\"}", "4: object property name separator ':' expected"), T("{} {}", "3: unexpected character"),
-		T("{}x", "2: unexpected character 'x'"), T("{}\v", "2: unexpected byte 0x0b"), T("[\f]", "1: unexpected byte 0x0c"),
-		T("{}\xc2\xa0", "2: unexpected byte 0xc2"), T("{/**/}", "1: unexpected character '/'"),
-		T("#\n{}", "0: unexpected character '#'"), T("{'a':1}", "1: unexpected character '''"),
-		T("{a:1}", "1: unexpected character 'a'"), T("[NaN]", "1: unexpected character 'N'"),
-		T("[nan]", "1: unexpected character 'n'"), T("[Infinity]", "1: unexpected character 'I'"),
-		T("[-Infinity]", "2: malformed number"), T("[True]", "1: unexpected character 'T'"),
-		T("[NULL]", "1: unexpected character 'N'"), T("[truefalse]", "5: array value separator ',' expected"),
-		T("[undefined]", "1: unexpected character 'u'"), T("[nullx]", "5: unexpected character 'x'"),
-		T("[01]", "2: malformed number"), T("[-01]", "3: malformed number"), T("[1.]", "3: malformed number"),
-		T("[.5]", "1: unexpected character '.'"), T("[+1]", "1: unexpected character '+'"), T("[-]", "2: malformed number"),
-		T("[1e]", "3: malformed number"), T("[1e+]", "4: malformed number"), T("[1.e1]", "3: malformed number"),
-		T("[0x10]", "2: unexpected character 'x'"), T("[1.2.3]", "4: unexpected character '.'"),
-		T("[--1]", "2: malformed number"), T("[\"\\q\"]", "3: invalid string sequence"),
-		T("[\"\\u12\"]", "6: invalid string sequence"), T("[\"\\u00zz\"]", "6: invalid string sequence"),
-		T("\"a\0b\"", "2: NUL byte"), T("{}\0", "2: NUL byte"), T("\0", "0: NUL byte"),
+		T("", "0: the document ends too early"),
+		T("  ", "2: the document ends too early"),
+		T("{", "1: the document ends too early"),
+		T("{\"a\":", "5: the document ends too early"),
+		T("{\"a\":tr", "7: the document ends too early"),
+		T("{\"a\":\"x", "7: the document ends too early"),
+		T("{\"a\":\"x\\", "8: the document ends too early"),
+		T("[1", "2: the document ends too early"),
+		T("{\"a\":1,}", "7: unexpected character"),
+		T("[1,]", "3: unexpected character"),
+		T("[,]", "1: unexpected character"),
+		T("{,}", "1: quoted object property name expected"),
+		T("[1 2]", "3: array value separator ',' expected"),
+		T("{\"a\" 1}", "5: object property name separator ':' expected"),
+		T("{\"a\":1 \"b\":2}", "7: object value separator ',' expected"),
+		T("]", "0: unexpected character"),
+		T("{\"a\"}", "4: object property name separator ':' expected"),
+		T("{} {}", "3: unexpected character"),
+		T("{}x", "2: unexpected character 'x'"),
+		T("{}\v", "2: unexpected byte 0x0b"),
+		T("[\f]", "1: unexpected byte 0x0c"),
+		T("{}\xc2\xa0", "2: unexpected byte 0xc2"),
+		T("{/**/}", "1: unexpected character '/'"),
+		T("#\n{}", "0: unexpected character '#'"),
+		T("{'a':1}", "1: unexpected character '''"),
+		T("{a:1}", "1: unexpected character 'a'"),
+		T("[NaN]", "1: unexpected character 'N'"),
+		T("[nan]", "1: unexpected character 'n'"),
+		T("[Infinity]", "1: unexpected character 'I'"),
+		T("[-Infinity]", "2: malformed number"),
+		T("[True]", "1: unexpected character 'T'"),
+		T("[NULL]", "1: unexpected character 'N'"),
+		T("[truefalse]", "5: array value separator ',' expected"),
+		T("[undefined]", "1: unexpected character 'u'"),
+		T("[nullx]", "5: unexpected character 'x'"),
+		T("[01]", "2: malformed number"),
+		T("[-01]", "3: malformed number"),
+		T("[1.]", "3: malformed number"),
+		T("[.5]", "1: unexpected character '.'"),
+		T("[+1]", "1: unexpected character '+'"),
+		T("[-]", "2: malformed number"),
+		T("[1e]", "3: malformed number"),
+		T("[1e+]", "4: malformed number"),
+		T("[1.e1]", "3: malformed number"),
+		T("[0x10]", "2: unexpected character 'x'"),
+		T("[1.2.3]", "4: unexpected character '.'"),
+		T("[--1]", "2: malformed number"),
+		T("[\"\\q\"]", "3: invalid string sequence"),
+		T("[\"\\u12\"]", "6: invalid string sequence"),
+		T("[\"\\u00zz\"]", "6: invalid string sequence"),
+		T("\"a\0b\"", "2: NUL byte"),
+		T("{}\0", "2: NUL byte"),
+		T("\0", "0: NUL byte"),
 		T("{\"a\":\"x\\u0000y\"}", "7: \\u0000 is not accepted in strings"),
 		T("{\"a\\u0000b\":1}", "3: \\u0000 is not accepted in strings"),
 		T("\"\\\\\\u0000\"", "3: \\u0000 is not accepted in strings"),
 		T("\"a\nb\"", "2: control character 0x0a in a string; expected \\u000a"),
 		T("\"\x1f\"", "1: control character 0x1f in a string; expected \\u001f"),
-		T("\"\\ud800\"", "1: \\ud800 is the first half of a surrogate pair without the second"),
-		T("\"\\ud800x\\udc00\"", "1: \\ud800 is the first half of a surrogate pair without the second"),
-		T("\"\\ud800\\ud800\"", "1: \\ud800 is the first half of a surrogate pair without the second"),
-		T("\"\\uDC00\"", "1: \\udc00 is the second half of a surrogate pair without the first"),
-		T("\"\xff\"", "1: invalid UTF-8 in a string"), T("\"\xc3\"", "1: invalid UTF-8 in a string"),
-		T("\"ab\xc0\x80\"", "3: invalid UTF-8 in a string"), T("\"\xed\xa0\x80\"", "1: invalid UTF-8 in a string"),
-		T("\"\xf4\x90\x80\x80\"", "1: invalid UTF-8 in a string"), T("{\"\xe2\x82\":1}", "2: invalid UTF-8 in a string"),
-		T("\xef\xbb\xbf{}", "0: byte order mark; expected plain UTF-8"), T("\xff\xfe{", "0: unexpected byte 0xff"),
+		T("\"\\ud800\"",
+		  "1: \\ud800 is the first half of a surrogate pair without the second"),
+		T("\"\\ud800x\\udc00\"",
+		  "1: \\ud800 is the first half of a surrogate pair without the second"),
+		T("\"\\ud800\\ud800\"",
+		  "1: \\ud800 is the first half of a surrogate pair without the second"),
+		T("\"\\uDC00\"",
+		  "1: \\udc00 is the second half of a surrogate pair without the first"),
+		T("\"\xff\"", "1: invalid UTF-8 in a string"),
+		T("\"\xc3\"", "1: invalid UTF-8 in a string"),
+		T("\"ab\xc0\x80\"", "3: invalid UTF-8 in a string"),
+		T("\"\xed\xa0\x80\"", "1: invalid UTF-8 in a string"),
+		T("\"\xf4\x90\x80\x80\"", "1: invalid UTF-8 in a string"),
+		T("{\"\xe2\x82\":1}", "2: invalid UTF-8 in a string"),
+		T("\xef\xbb\xbf{}", "0: byte order mark; expected plain UTF-8"),
+		T("\xff\xfe{", "0: unexpected byte 0xff"),
 	};
 
 	(void)state;
@@ -122,7 +169,7 @@ static char *nested(unsigned depth, size_t *len)
 
 static void sixty_four_levels_are_the_limit(void **state)
 {
-	static const unsigned too_deep[] = { 65, 66, 1000, 500000 };
+	static const unsigned too_deep[] = { 65, 66, 1000, 30000 };
 	size_t len;
 
 	(void)state;
@@ -140,6 +187,25 @@ static void sixty_four_levels_are_the_limit(void **state)
 	}
 }
 
+static void a_document_of_too_many_values_is_refused(void **state)
+{
+	cleanup_str struct str ok = STR_INIT, much = STR_INIT;
+	cleanup_doc struct doc d = DOC_INIT;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	str_add(&ok, "[0");
+	for (int i = 3; i <= JSON_VALUES_MAX; i++)
+		str_add(&ok, ",0");
+	str_add_n(&much, ok.p, ok.len);
+	str_add(&ok, "]");
+	str_add(&much, ",0]");
+	assert_int_equal(doc_parse(&d, ok.p, ok.len, &e), 0);
+	assert_int_equal(doc_parse(&d, much.p, much.len, &e), -EINVAL);
+	assert_string_equal(e.text, "invalid JSON at offset 65534: more than 32768 values");
+	assert_int_equal(e.code, 6);
+}
+
 static void one_mebibyte_is_the_limit(void **state)
 {
 	cleanup_free char *text = malloc(DOC_BYTES_MAX + 2);
@@ -155,7 +221,7 @@ static void one_mebibyte_is_the_limit(void **state)
 	assert_int_equal(doc_parse(&d, text, DOC_BYTES_MAX + 1, &e), -EFBIG);
 	assert_string_equal(e.text, "JSON document of 1048577 bytes; at most 1048576 are accepted");
 	assert_int_equal(e.code, 6);
-	assert_non_null(d.root);	/* a failure leaves the document alone */
+	assert_non_null(d.root); /* a failure leaves the document alone */
 }
 
 /* ---- tables */
@@ -164,11 +230,9 @@ struct inner {
 	const char *name;
 	uint32_t n;
 };
-static const struct field inner_fields[] = {
-	FIELD_STR("name", struct inner, name),
-	FIELD_U32("minID", struct inner, n, 1, 4094),
-	FIELD_END
-};
+static const struct field inner_fields[] = { FIELD_STR("name", struct inner, name),
+					     FIELD_U32("minID", struct inner, n, 1, 4094),
+					     FIELD_END };
 
 struct outer {
 	const char *s;
@@ -195,7 +259,8 @@ static int take_even(const char *s, void *member)
 	return 0;
 }
 
-static int take_fn(struct doc *d, struct json_object *v, void *member, const char *path, struct err *e)
+static int take_fn(struct doc *d, struct json_object *v, void *member, const char *path,
+		   struct err *e)
 {
 	(void)d;
 	if (!json_is_object(v))
@@ -230,7 +295,8 @@ static int read_outer(struct doc *d, const char *text, struct outer *o, struct e
 
 static void each_type_lands_in_its_member(void **state)
 {
-	static const char text[] = "{\"str\":\"x\",\"bool\":true,\"u8\":255,\"u16\":65535,\"u32\":4294967295,\"i64\":-5,"
+	static const char text[] =
+		"{\"str\":\"x\",\"bool\":true,\"u8\":255,\"u16\":65535,\"u32\":4294967295,\"i64\":-5,"
 		"\"obj\":{\"name\":\"n\",\"minID\":1},\"vlanTrunk\":[{\"minID\":2},{\"minID\":4094}],\"strs\":[\"a\",\"b\"],"
 		"\"raw\":[1],\"text\":\"42\",\"fn\":{},\"unknown\":{\"kept\":\"out\"}}";
 	cleanup_doc struct doc d = DOC_INIT;
@@ -262,22 +328,36 @@ static const struct {
 	const char *json, *got;
 	enum { STRING, TRUTH, WHOLE, FRACTION, ARRAY, OBJECT, KINDS } kind;
 } values[] = {
-	{ "\"\"", "string \"\"", STRING }, { "\"5\"", "string \"5\"", STRING }, { "\"true\"", "string \"true\"", STRING },
-	{ "true", "true", TRUTH }, { "false", "false", TRUTH }, { "5", "integer 5", WHOLE }, { "-1", "integer -1", WHOLE },
-	{ "1.5", "number 1.5", FRACTION }, { "1e3", "number 1e3", FRACTION }, { "5.0", "number 5.0", FRACTION },
-	{ "[]", "array", ARRAY }, { "[5]", "array", ARRAY }, { "{}", "object", OBJECT },
+	{ "\"\"", "string \"\"", STRING },
+	{ "\"5\"", "string \"5\"", STRING },
+	{ "\"true\"", "string \"true\"", STRING },
+	{ "true", "true", TRUTH },
+	{ "false", "false", TRUTH },
+	{ "5", "integer 5", WHOLE },
+	{ "-1", "integer -1", WHOLE },
+	{ "1.5", "number 1.5", FRACTION },
+	{ "1e3", "number 1e3", FRACTION },
+	{ "5.0", "number 5.0", FRACTION },
+	{ "[]", "array", ARRAY },
+	{ "[5]", "array", ARRAY },
+	{ "{}", "object", OBJECT },
 };
 
 static void every_key_refuses_every_wrong_type_and_says_so(void **state)
 {
 	static const struct {
 		const char *key, *expected;
-		unsigned accepts;	/* bits by kind */
+		unsigned accepts; /* bits by kind */
 	} keys[] = {
-		{ "str", "string", 1 << STRING }, { "bool", "true or false", 1 << TRUTH }, { "u8", "integer 0..255", 1 << WHOLE },
-		{ "u16", "integer 1..65535", 1 << WHOLE }, { "u32", "integer 0..4294967295", 1 << WHOLE },
-		{ "i64", "integer -5..9223372036854775806", 1 << WHOLE }, { "obj", "object", 1 << OBJECT },
-		{ "vlanTrunk", "array of objects", 1 << ARRAY }, { "strs", "array of strings", 1 << ARRAY },
+		{ "str", "string", 1 << STRING },
+		{ "bool", "true or false", 1 << TRUTH },
+		{ "u8", "integer 0..255", 1 << WHOLE },
+		{ "u16", "integer 1..65535", 1 << WHOLE },
+		{ "u32", "integer 0..4294967295", 1 << WHOLE },
+		{ "i64", "integer -5..9223372036854775806", 1 << WHOLE },
+		{ "obj", "object", 1 << OBJECT },
+		{ "vlanTrunk", "array of objects", 1 << ARRAY },
+		{ "strs", "array of strings", 1 << ARRAY },
 		{ "text", "an even number", 1 << STRING },
 	};
 
@@ -291,8 +371,10 @@ static void every_key_refuses_every_wrong_type_and_says_so(void **state)
 
 			if (keys[k].accepts & 1U << values[v].kind)
 				continue;
-			(void)snprintf(text, sizeof text, "{\"%s\":%s}", keys[k].key, values[v].json);
-			(void)snprintf(want, sizeof want, "/%s: expected %s, got %s", keys[k].key, keys[k].expected, values[v].got);
+			(void)snprintf(text, sizeof text, "{\"%s\":%s}", keys[k].key,
+				       values[v].json);
+			(void)snprintf(want, sizeof want, "/%s: expected %s, got %s", keys[k].key,
+				       keys[k].expected, values[v].got);
 			row_int(v, text, read_outer(&d, text, &o, &e), -EINVAL);
 			row_text(v, text, e.text, want);
 			row_int(v, text, e.code, 7);
@@ -304,14 +386,17 @@ static void an_error_has_the_path_of_its_value(void **state)
 	static const struct {
 		const char *json, *error;
 	} cases[] = {
-		{ "{\"vlanTrunk\":[{\"minID\":1},{\"minID\":4095}]}", "/vlanTrunk/1/minID: expected integer 1..4094, got 4095" },
+		{ "{\"vlanTrunk\":[{\"minID\":1},{\"minID\":4095}]}",
+		  "/vlanTrunk/1/minID: expected integer 1..4094, got 4095" },
 		{ "{\"vlanTrunk\":[{},5]}", "/vlanTrunk/1: expected object, got integer 5" },
 		{ "{\"vlanTrunk\":[null]}", "/vlanTrunk/0: expected object, got null" },
 		{ "{\"strs\":[\"a\",5]}", "/strs/1: expected string, got integer 5" },
 		{ "{\"strs\":[null]}", "/strs/0: expected string, got null" },
 		{ "{\"obj\":{\"name\":{}}}", "/obj/name: expected string, got object" },
-		{ "{\"OBJ\":{\"MINID\":\"x\"}}", "/obj/minID: expected integer 1..4094, got string \"x\"" },
-		{ "{\"u8\":256}", "/u8: expected integer 0..255, got 256" }, { "{\"u8\":-1}", "/u8: expected integer 0..255, got -1" },
+		{ "{\"OBJ\":{\"MINID\":\"x\"}}",
+		  "/obj/minID: expected integer 1..4094, got string \"x\"" },
+		{ "{\"u8\":256}", "/u8: expected integer 0..255, got 256" },
+		{ "{\"u8\":-1}", "/u8: expected integer 0..255, got -1" },
 		{ "{\"u16\":0}", "/u16: expected integer 1..65535, got 0" },
 		{ "{\"u32\":4294967296}", "/u32: expected integer 0..4294967295, got 4294967296" },
 		{ "{\"u32\":18446744073709551616}",
@@ -344,8 +429,13 @@ static void null_and_the_empty_address_leave_the_default(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(read_outer(&d, "{\"str\":null,\"bool\":null,\"u32\":null,\"obj\":null,\"vlanTrunk\":null,\"strs\":null,"
-				    "\"raw\":null,\"text\":\"\",\"fn\":null}", &o, &e), 0);
+	assert_int_equal(
+		read_outer(
+			&d,
+			"{\"str\":null,\"bool\":null,\"u32\":null,\"obj\":null,\"vlanTrunk\":null,\"strs\":null,"
+			"\"raw\":null,\"text\":\"\",\"fn\":null}",
+			&o, &e),
+		0);
 	assert_string_equal(o.s, "default");
 	assert_true(o.b);
 	assert_false(o.given);
@@ -359,9 +449,14 @@ static void keys_match_as_gos_do(void **state)
 	static const struct {
 		const char *json, *str;
 	} cases[] = {
-		{ "{\"str\":\"a\"}", "a" }, { "{\"STR\":\"a\"}", "a" }, { "{\"sTr\":\"a\",\"u8\":1}", "a" },
-		{ "{\"str\":\"a\",\"str\":\"b\"}", "b" }, { "{\"str\":\"a\",\"STR\":\"b\"}", "b" },
-		{ "{\"STR\":\"a\",\"str\":\"b\"}", "b" }, { "{\"str\":\"a\",\"STR\":null}", "a" }, { "{\"str\":null}", NULL },
+		{ "{\"str\":\"a\"}", "a" },
+		{ "{\"STR\":\"a\"}", "a" },
+		{ "{\"sTr\":\"a\",\"u8\":1}", "a" },
+		{ "{\"str\":\"a\",\"str\":\"b\"}", "b" },
+		{ "{\"str\":\"a\",\"STR\":\"b\"}", "b" },
+		{ "{\"STR\":\"a\",\"str\":\"b\"}", "b" },
+		{ "{\"str\":\"a\",\"STR\":null}", "a" },
+		{ "{\"str\":null}", NULL },
 		{ "{\"st\":\"a\",\"str \":\"b\"}", NULL },
 	};
 
@@ -385,9 +480,8 @@ static void a_key_with_a_field_of_its_own_spelling_goes_there(void **state)
 	struct two {
 		const char *lower, *upper;
 	} t = { 0 };
-	static const struct field fields[] = {
-		FIELD_STR("mac", struct two, lower), FIELD_STR("MAC", struct two, upper), FIELD_END
-	};
+	static const struct field fields[] = { FIELD_STR("mac", struct two, lower),
+					       FIELD_STR("MAC", struct two, upper), FIELD_END };
 	static const char text[] = "{\"MAC\":\"u\",\"mac\":\"l\"}";
 	cleanup_doc struct doc d = DOC_INIT;
 
@@ -417,8 +511,11 @@ static void arrays_end_at_4096_elements(void **state)
 			for (size_t k = 0; k < n; k++)
 				str_addf(&s, "%s%s", k ? "," : "", kinds[i].element);
 			str_add(&s, "]}");
-			row_int(i, kinds[i].key, read_outer(&d, s.p, &o, &e), n > DOC_ELEMENTS_MAX ? -EINVAL : 0);
-			(void)snprintf(want, sizeof want, "/%s: expected at most 4096 elements, got 4097", kinds[i].key);
+			row_int(i, kinds[i].key, read_outer(&d, s.p, &o, &e),
+				n > DOC_ELEMENTS_MAX ? -EINVAL : 0);
+			(void)snprintf(want, sizeof want,
+				       "/%s: expected at most 4096 elements, got 4097",
+				       kinds[i].key);
 			if (n > DOC_ELEMENTS_MAX)
 				row_text(i, kinds[i].key, e.text, want);
 		}
@@ -432,7 +529,8 @@ static int count_keys(const char *key, struct json_object *v, void *arg)
 
 static void reading_without_a_table_converts_nothing(void **state)
 {
-	static const char text[] = "{\"i\":5,\"s\":\"5\",\"d\":5.0,\"t\":true,\"n\":null,\"stop\":[],\"after\":1}";
+	static const char text[] =
+		"{\"i\":5,\"s\":\"5\",\"d\":5.0,\"t\":true,\"n\":null,\"stop\":[],\"after\":1}";
 	cleanup_doc struct doc d = DOC_INIT;
 	cleanup_str struct str keys = STR_INIT;
 	int64_t n = 0;
@@ -462,6 +560,7 @@ int main(void)
 		cmocka_unit_test(what_is_json_is_accepted),
 		cmocka_unit_test(what_is_no_json_is_refused_with_its_offset),
 		cmocka_unit_test(sixty_four_levels_are_the_limit),
+		cmocka_unit_test(a_document_of_too_many_values_is_refused),
 		cmocka_unit_test(one_mebibyte_is_the_limit),
 		cmocka_unit_test(each_type_lands_in_its_member),
 		cmocka_unit_test(every_key_refuses_every_wrong_type_and_says_so),

@@ -16,8 +16,10 @@ static void strings_are_escaped_as_go_does(void **state)
 		{ "\n\r\t", "\"\\n\\r\\t\"" },
 		{ "\b\f\x01\x1f\x7f", "\"\\u0008\\u000c\\u0001\\u001f\x7f\"" },
 		{ "<a>&b", "\"\\u003ca\\u003e\\u0026b\"" },
-		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"" },
-		{ "\xe2\x80\xa7|\xe2\x80\xa8|\xe2\x80\xa9|\xe2\x80\xaa", "\"\xe2\x80\xa7|\\u2028|\\u2029|\xe2\x80\xaa\"" },
+		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80",
+		  "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\"" },
+		{ "\xe2\x80\xa7|\xe2\x80\xa8|\xe2\x80\xa9|\xe2\x80\xaa",
+		  "\"\xe2\x80\xa7|\\u2028|\\u2029|\xe2\x80\xaa\"" },
 		{ "\xff|\xc3", "\"\\ufffd|\\ufffd\"" },
 		{ "\xc0\x80", "\"\\ufffd\\ufffd\"" },
 		{ "\xe2\x80", "\"\\ufffd\\ufffd\"" },
@@ -51,9 +53,11 @@ static struct json_object *sample(void)
 
 static void keys_keep_the_order_of_the_calls_or_are_sorted(void **state)
 {
-	static const char in_order[] = "{\"z\":\"last\",\"a\":-9223372036854775808,"
+	static const char in_order[] =
+		"{\"z\":\"last\",\"a\":-9223372036854775808,"
 		"\"list\":[{\"y\":true,\"B\":false},9223372036854775807,[],{}]}";
-	static const char sorted[] = "{\"a\":-9223372036854775808,"
+	static const char sorted[] =
+		"{\"a\":-9223372036854775808,"
 		"\"list\":[{\"B\":false,\"y\":true},9223372036854775807,[],{}],\"z\":\"last\"}";
 	cleanup_json struct json_object *o = sample();
 	cleanup_str struct str a = STR_INIT, b = STR_INIT;

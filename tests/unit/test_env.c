@@ -4,19 +4,22 @@
 
 #include <errno.h>
 
-static const char *const names[] = { "CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH",
+static const char *const names[] = { "CNI_COMMAND",	  "CNI_CONTAINERID", "CNI_NETNS",
+				     "CNI_IFNAME",	  "CNI_ARGS",	     "CNI_PATH",
 				     "CNI_NETNS_OVERRIDE" };
 enum { COMMAND, CONTAINER, NETNS, IFNAME, ARGS, PATH, OVERRIDE, VARS };
 
 static void set(const char *const values[VARS])
 {
 	for (int i = 0; i < VARS; i++)
-		assert_int_equal(values[i] ? setenv(names[i], values[i], 1) : unsetenv(names[i]), 0);
+		assert_int_equal(values[i] ? setenv(names[i], values[i], 1) : unsetenv(names[i]),
+				 0);
 }
 
 static void everything_is_read(void **state)
 {
-	static const char *const v[VARS] = { "ADD", "c1", "/run/netns/x", "eth0", "K=V", "/opt/cni/bin", "TRUE" };
+	static const char *const v[VARS] = { "ADD", "c1",	    "/run/netns/x", "eth0",
+					     "K=V", "/opt/cni/bin", "TRUE" };
 	struct cni_env env;
 
 	(void)state;
@@ -35,12 +38,15 @@ static void everything_is_read(void **state)
 static void each_verb_names_what_it_misses(void **state)
 {
 	static const struct {
-		const char *verb, *missing;	/* of an environment with CNI_COMMAND only */
+		const char *verb, *missing; /* of an environment with CNI_COMMAND only */
 	} cases[] = {
-		{ "ADD", "required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH] missing" },
+		{ "ADD",
+		  "required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH] missing" },
 		{ "DEL", "required env variables [CNI_CONTAINERID,CNI_IFNAME,CNI_PATH] missing" },
-		{ "CHECK", "required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH] missing" },
-		{ "GC", "required env variables [CNI_PATH] missing" }, { "STATUS", "required env variables [CNI_PATH] missing" },
+		{ "CHECK",
+		  "required env variables [CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH] missing" },
+		{ "GC", "required env variables [CNI_PATH] missing" },
+		{ "STATUS", "required env variables [CNI_PATH] missing" },
 		{ "VERSION", NULL },
 	};
 
@@ -48,13 +54,16 @@ static void each_verb_names_what_it_misses(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		for (int empty = 0; empty < 2; empty++) {
 			const char *none = empty ? "" : NULL;
-			const char *const v[VARS] = { cases[i].verb, none, none, none, none, none, none };
+			const char *const v[VARS] = { cases[i].verb, none, none, none,
+						      none,	     none, none };
 			struct cni_env env;
 			struct err e = ERR_INIT;
 
 			set(v);
-			row_int(i, cases[i].verb, cni_env_read(&env, &e), cases[i].missing ? -EINVAL : 0);
-			row_text(i, cases[i].verb, e.text, cases[i].missing ? cases[i].missing : "");
+			row_int(i, cases[i].verb, cni_env_read(&env, &e),
+				cases[i].missing ? -EINVAL : 0);
+			row_text(i, cases[i].verb, e.text,
+				 cases[i].missing ? cases[i].missing : "");
 			row_int(i, cases[i].verb, e.code, cases[i].missing ? 4 : 0);
 		}
 }
@@ -65,20 +74,24 @@ static void one_missing_variable_stands_alone(void **state)
 		int var;
 		const char *missing;
 	} cases[] = {
-		{ CONTAINER, "required env variables [CNI_CONTAINERID] missing" }, { NETNS, "required env variables [CNI_NETNS] missing" },
-		{ IFNAME, "required env variables [CNI_IFNAME] missing" }, { PATH, "required env variables [CNI_PATH] missing" },
+		{ CONTAINER, "required env variables [CNI_CONTAINERID] missing" },
+		{ NETNS, "required env variables [CNI_NETNS] missing" },
+		{ IFNAME, "required env variables [CNI_IFNAME] missing" },
+		{ PATH, "required env variables [CNI_PATH] missing" },
 		{ ARGS, NULL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const char *v[VARS] = { "ADD", "c1", "/run/netns/x", "eth0", "", "/opt/cni/bin", NULL };
+		const char *v[VARS] = { "ADD",		"c1", "/run/netns/x", "eth0", "",
+					"/opt/cni/bin", NULL };
 		struct cni_env env;
 		struct err e = ERR_INIT;
 
 		v[cases[i].var] = NULL;
 		set(v);
-		row_int(i, names[cases[i].var], cni_env_read(&env, &e), cases[i].missing ? -EINVAL : 0);
+		row_int(i, names[cases[i].var], cni_env_read(&env, &e),
+			cases[i].missing ? -EINVAL : 0);
 		row_text(i, names[cases[i].var], e.text, cases[i].missing ? cases[i].missing : "");
 	}
 }
@@ -109,9 +122,15 @@ static void names_of_containers_and_networks_have_rules(void **state)
 		const char *name;
 		bool ok;
 	} cases[] = {
-		{ "a", true }, { "A-b_c.9", true }, { "0", true }, { "0123456789abcdef", true }, { "a..", true },
-		{ "", false }, { ".a", false }, { "-a", false }, { "_a", false }, { "a/b", false }, { "../a", false }, { "a b", false },
-		{ "a\n", false }, { "a:b", false }, { "\xc3\xa4", false }, { "a\x80", false }, { "a%s", false },
+		{ "a", true },	       { "A-b_c.9", true },
+		{ "0", true },	       { "0123456789abcdef", true },
+		{ "a..", true },       { "", false },
+		{ ".a", false },       { "-a", false },
+		{ "_a", false },       { "a/b", false },
+		{ "../a", false },     { "a b", false },
+		{ "a\n", false },      { "a:b", false },
+		{ "\xc3\xa4", false }, { "a\x80", false },
+		{ "a%s", false },
 	};
 	char long_name[1026];
 
@@ -132,29 +151,36 @@ static void a_bad_value_is_refused_when_the_verb_uses_it(void **state)
 		int var;
 		const char *value, *error;
 	} cases[] = {
-		{ CONTAINER, "../x", "invalid characters in containerID" }, { CONTAINER, "-x", "invalid characters in containerID" },
-		{ IFNAME, "0123456789abcdef", "CNI_IFNAME: interface name \"0123456789abcdef\" is longer than 15 characters" },
+		{ CONTAINER, "../x", "invalid characters in containerID" },
+		{ CONTAINER, "-x", "invalid characters in containerID" },
+		{ IFNAME, "0123456789abcdef",
+		  "CNI_IFNAME: interface name \"0123456789abcdef\" is longer than 15 characters" },
 		{ IFNAME, "..", "CNI_IFNAME: interface name \"..\" is . or .." },
-		{ IFNAME, "a/b", "CNI_IFNAME: interface name \"a/b\" contains a character that interface names cannot have "
-				 "('/', ':', '%' or white space)" },
-		{ IFNAME, "eth%d", "CNI_IFNAME: interface name \"eth%d\" contains a character that interface names cannot have "
-				   "('/', ':', '%' or white space)" },
+		{ IFNAME, "a/b",
+		  "CNI_IFNAME: interface name \"a/b\" contains a character that interface names cannot have "
+		  "('/', ':', '%' or white space)" },
+		{ IFNAME, "eth%d",
+		  "CNI_IFNAME: interface name \"eth%d\" contains a character that interface names cannot have "
+		  "('/', ':', '%' or white space)" },
 	};
 	static const struct {
 		const char *verb;
 		bool uses;
-	} verbs[] = { { "ADD", true }, { "DEL", true }, { "CHECK", true }, { "GC", false }, { "STATUS", false }, { "VERSION", false } };
+	} verbs[] = { { "ADD", true }, { "DEL", true },	    { "CHECK", true },
+		      { "GC", false }, { "STATUS", false }, { "VERSION", false } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		for (size_t k = 0; k < ARRAY_LEN(verbs); k++) {
-			const char *v[VARS] = { verbs[k].verb, "c1", "/run/netns/x", "eth0", "", "/opt/cni/bin", NULL };
+			const char *v[VARS] = { verbs[k].verb,	"c1", "/run/netns/x", "eth0", "",
+						"/opt/cni/bin", NULL };
 			struct cni_env env;
 			struct err e = ERR_INIT;
 
 			v[cases[i].var] = cases[i].value;
 			set(v);
-			row_int(i, verbs[k].verb, cni_env_read(&env, &e), verbs[k].uses ? -EINVAL : 0);
+			row_int(i, verbs[k].verb, cni_env_read(&env, &e),
+				verbs[k].uses ? -EINVAL : 0);
 			row_text(i, verbs[k].verb, e.text, verbs[k].uses ? cases[i].error : "");
 			row_int(i, verbs[k].verb, e.code, verbs[k].uses ? 4 : 0);
 		}
@@ -162,15 +188,18 @@ static void a_bad_value_is_refused_when_the_verb_uses_it(void **state)
 
 static void the_container_id_is_shown_in_the_details(void **state)
 {
-	static const char *const v[VARS] = { "ADD", "a b", "/run/netns/x", "eth0", "", "/opt/cni/bin", NULL };
+	static const char *const v[VARS] = { "ADD",	     "a b", "/run/netns/x", "eth0", "",
+					     "/opt/cni/bin", NULL };
 	struct cni_env env;
 	struct err e = ERR_INIT;
 
 	(void)state;
 	set(v);
 	assert_int_equal(cni_env_read(&env, &e), -EINVAL);
-	assert_string_equal(e.details, "CNI_CONTAINERID is \"a b\"; expected letters, digits, '_', '.' and '-', first a letter or digit, "
-				       "at most 1024");
+	assert_string_equal(
+		e.details,
+		"CNI_CONTAINERID is \"a b\"; expected letters, digits, '_', '.' and '-', first a letter or digit, "
+		"at most 1024");
 }
 
 static void arguments_end_at_64_kib(void **state)
@@ -203,13 +232,21 @@ static void arguments_are_found_by_exact_key(void **state)
 		int r;
 		const char *value, *error;
 	} cases[] = {
-		{ "", 0, "", "" }, { "IP=10.1.0.2", 1, "10.1.0.2", "" }, { "A=1;IP=x;B=2", 1, "x", "" }, { "IP=", 1, "", "" },
-		{ "IP=a;IP=b", 1, "b", "" }, { "ip=x", 0, "", "" }, { "IPX=x", 0, "", "" }, { "XIP=x", 0, "", "" }, { "IP=x;", 1, "x", "" },
+		{ "", 0, "", "" },
+		{ "IP=10.1.0.2", 1, "10.1.0.2", "" },
+		{ "A=1;IP=x;B=2", 1, "x", "" },
+		{ "IP=", 1, "", "" },
+		{ "IP=a;IP=b", 1, "b", "" },
+		{ "ip=x", 0, "", "" },
+		{ "IPX=x", 0, "", "" },
+		{ "XIP=x", 0, "", "" },
+		{ "IP=x;", 1, "x", "" },
 		{ "IP", -EINVAL, "", "ARGS: invalid pair \"IP\"; expected KEY=VALUE" },
 		{ "IP=a=b", -EINVAL, "", "ARGS: invalid pair \"IP=a=b\"; expected KEY=VALUE" },
 		{ ";;=", -EINVAL, "", "ARGS: invalid pair \"\"; expected KEY=VALUE" },
 		{ "A=1;;B=2", -EINVAL, "", "ARGS: invalid pair \"\"; expected KEY=VALUE" },
-		{ "=x", 0, "", "" }, { "IP=0123456789abcdef", -EINVAL, "", "ARGS: value of IP is longer than 15 bytes" },
+		{ "=x", 0, "", "" },
+		{ "IP=0123456789abcdef", -EINVAL, "", "ARGS: value of IP is longer than 15 bytes" },
 		{ "A==;IP=x", -EINVAL, "", "ARGS: invalid pair \"A==\"; expected KEY=VALUE" },
 	};
 
@@ -218,7 +255,8 @@ static void arguments_are_found_by_exact_key(void **state)
 		char buf[16] = "";
 		struct err e = ERR_INIT;
 
-		row_int(i, cases[i].args, cni_arg(cases[i].args, "IP", buf, sizeof buf, &e), cases[i].r);
+		row_int(i, cases[i].args, cni_arg(cases[i].args, "IP", buf, sizeof buf, &e),
+			cases[i].r);
 		row_text(i, cases[i].args, buf, cases[i].value);
 		row_text(i, cases[i].args, e.text, cases[i].error);
 		row_int(i, cases[i].args, e.code, cases[i].r < 0 ? 4 : 0);
@@ -231,11 +269,17 @@ static void unknown_arguments_are_refused_unless_that_is_switched_off(void **sta
 	static const struct {
 		const char *args, *error;
 	} cases[] = {
-		{ "", NULL }, { "IP=1;MAC=2", NULL }, { "IgnoreUnknown=1;K8S_POD_NAME=x", NULL }, { "K8S_POD_NAME=x;IgnoreUnknown=TRUE", NULL },
-		{ "IgnoreUnknown=0", NULL }, { "IgnoreUnknown=", NULL },
+		{ "", NULL },
+		{ "IP=1;MAC=2", NULL },
+		{ "IgnoreUnknown=1;K8S_POD_NAME=x", NULL },
+		{ "K8S_POD_NAME=x;IgnoreUnknown=TRUE", NULL },
+		{ "IgnoreUnknown=0", NULL },
+		{ "IgnoreUnknown=", NULL },
 		{ "X=1", "ARGS: unknown args [\"X=1\"]; IgnoreUnknown=1 accepts them" },
-		{ "X=1;IP=2;Y=", "ARGS: unknown args [\"X=1\" \"Y=\"]; IgnoreUnknown=1 accepts them" },
-		{ "IgnoreUnknown=0;X=1", "ARGS: unknown args [\"X=1\"]; IgnoreUnknown=1 accepts them" },
+		{ "X=1;IP=2;Y=",
+		  "ARGS: unknown args [\"X=1\" \"Y=\"]; IgnoreUnknown=1 accepts them" },
+		{ "IgnoreUnknown=0;X=1",
+		  "ARGS: unknown args [\"X=1\"]; IgnoreUnknown=1 accepts them" },
 		{ "ip=1", "ARGS: unknown args [\"ip=1\"]; IgnoreUnknown=1 accepts them" },
 		{ "X", "ARGS: invalid pair \"X\"; expected KEY=VALUE" },
 		{ "IgnoreUnknown=1;X", "ARGS: invalid pair \"X\"; expected KEY=VALUE" },
@@ -245,7 +289,8 @@ static void unknown_arguments_are_refused_unless_that_is_switched_off(void **sta
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct err e = ERR_INIT;
 
-		row_int(i, cases[i].args, cni_args_check(cases[i].args, known, &e), cases[i].error ? -EINVAL : 0);
+		row_int(i, cases[i].args, cni_args_check(cases[i].args, known, &e),
+			cases[i].error ? -EINVAL : 0);
 		row_text(i, cases[i].args, e.text, cases[i].error ? cases[i].error : "");
 	}
 }
@@ -255,16 +300,19 @@ static void the_own_namespace_test_is_switched_off_by_two_words(void **state)
 	static const struct {
 		const char *value;
 		bool on;
-	} cases[] = { { "1", true }, { "true", true }, { "True", true }, { "0", false }, { "yes", false }, { "", false }, { NULL, false } };
+	} cases[] = { { "1", true },	{ "true", true }, { "True", true }, { "0", false },
+		      { "yes", false }, { "", false },	  { NULL, false } };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		const char *const v[VARS] = { "DEL", "c1", NULL, "eth0", NULL, "/opt/cni/bin", cases[i].value };
+		const char *const v[VARS] = { "DEL", "c1",	     NULL,	    "eth0",
+					      NULL,  "/opt/cni/bin", cases[i].value };
 		struct cni_env env;
 
 		set(v);
 		assert_int_equal(cni_env_read(&env, NULL), 0);
-		row_int(i, cases[i].value ? cases[i].value : "unset", env.netns_override, cases[i].on);
+		row_int(i, cases[i].value ? cases[i].value : "unset", env.netns_override,
+			cases[i].on);
 		assert_null(env.netns);
 		assert_string_equal(env.args, "");
 	}

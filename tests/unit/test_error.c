@@ -11,9 +11,26 @@ static void errno_becomes_a_code_in_one_table(void **state)
 	static const struct {
 		int no, code;
 	} cases[] = {
-		{ EAGAIN, 11 }, { EBUSY, 11 }, { ETIMEDOUT, 11 }, { EIO, 5 }, { ENOSPC, 5 }, { EDQUOT, 5 }, { EROFS, 5 }, { EADDRINUSE, 100 },
-		{ EEXIST, 100 }, { EPERM, 103 }, { EACCES, 103 }, { EOPNOTSUPP, 104 }, { EPROTONOSUPPORT, 104 }, { ENOSYS, 104 },
-		{ EINVAL, 999 }, { ENOENT, 999 }, { ENOMEM, 999 }, { ENODEV, 999 }, { 0, 999 }, { 4711, 999 },
+		{ EAGAIN, 11 },
+		{ EBUSY, 11 },
+		{ ETIMEDOUT, 11 },
+		{ EIO, 5 },
+		{ ENOSPC, 5 },
+		{ EDQUOT, 5 },
+		{ EROFS, 5 },
+		{ EADDRINUSE, 100 },
+		{ EEXIST, 100 },
+		{ EPERM, 103 },
+		{ EACCES, 103 },
+		{ EOPNOTSUPP, 104 },
+		{ EPROTONOSUPPORT, 104 },
+		{ ENOSYS, 104 },
+		{ EINVAL, 999 },
+		{ ENOENT, 999 },
+		{ ENOMEM, 999 },
+		{ ENODEV, 999 },
+		{ 0, 999 },
+		{ 4711, 999 },
 	};
 
 	(void)state;
@@ -21,7 +38,7 @@ static void errno_becomes_a_code_in_one_table(void **state)
 		struct err e = { .no = cases[i].no };
 
 		row_int(i, strerror(cases[i].no), cni_error_code(&e), cases[i].code);
-		e.code = 7;	/* a code of its own comes first */
+		e.code = 7; /* a code of its own comes first */
 		row_int(i, strerror(cases[i].no), cni_error_code(&e), 7);
 	}
 }
@@ -32,9 +49,15 @@ static void the_document_has_its_keys_in_order(void **state)
 		struct err e;
 		const char *version, *golden;
 	} cases[] = {
-		{ { .no = EINVAL, .code = 7, .text = "/mtu: expected integer 68..65535, got 5", .details = "see <the> manual & co" }, "1.0.0",
+		{ { .no = EINVAL,
+		    .code = 7,
+		    .text = "/mtu: expected integer 68..65535, got 5",
+		    .details = "see <the> manual & co" },
+		  "1.0.0",
 		  "tests/golden/errors/details" },
-		{ { .no = ENODEV, .text = "no \"eth0\"\n\tin \\ here \xff" }, "0.3.1", "tests/golden/errors/escapes" },
+		{ { .no = ENODEV, .text = "no \"eth0\"\n\tin \\ here \xff" },
+		  "0.3.1",
+		  "tests/golden/errors/escapes" },
 		{ { .no = EIO, .text = "x" }, NULL, "tests/golden/errors/no-version" },
 		{ { .no = 0 }, "", "tests/golden/errors/empty" },
 	};

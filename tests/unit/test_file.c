@@ -73,8 +73,10 @@ static void only_regular_files_within_the_limit_are_read(void **state)
 		int r;
 		const char *error;
 	} cases[] = {
-		{ "file", 5, 0, NULL }, { "file", 4, -EFBIG, "read file: File too large" },
-		{ "empty", 0, 0, NULL }, { "none", 5, -ENOENT, "open none: No such file or directory" },
+		{ "file", 5, 0, NULL },
+		{ "file", 4, -EFBIG, "read file: File too large" },
+		{ "empty", 0, 0, NULL },
+		{ "none", 5, -ENOENT, "open none: No such file or directory" },
 		{ "link", 5, -ELOOP, "open link: Too many levels of symbolic links" },
 		{ "fifo", 5, -EINVAL, "read fifo: expected a regular file" },
 		{ "sub", 5, -EINVAL, "read sub: expected a regular file" },
@@ -91,7 +93,9 @@ static void only_regular_files_within_the_limit_are_read(void **state)
 		cleanup_free char *got = NULL;
 		struct err e = ERR_INIT;
 
-		row_int(i, cases[i].name, file_read_at(dir_fd, cases[i].name, cases[i].max, &got, NULL, &e), cases[i].r);
+		row_int(i, cases[i].name,
+			file_read_at(dir_fd, cases[i].name, cases[i].max, &got, NULL, &e),
+			cases[i].r);
 		row_text(i, cases[i].name, e.text, cases[i].error ? cases[i].error : "");
 		row_int(i, "untouched", got == NULL, cases[i].r != 0);
 	}
@@ -224,9 +228,14 @@ static void a_lock_names_its_holder_when_time_runs_out(void **state)
 	cleanup_fd int fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(file_lock(fd, 30, "the lease directory", &e), -EAGAIN);
 	assert_int_equal(e.code, 11);
-	(void)snprintf(want, sizeof want, "lock the lease directory: still held by process %d after 30 ms; try again later", pid);
-	if (strstr(e.text, "process 0"))	/* no /proc/locks of other pid namespaces */
-		(void)snprintf(want, sizeof want, "lock the lease directory: still held by process 0 after 30 ms; try again later");
+	(void)snprintf(
+		want, sizeof want,
+		"lock the lease directory: still held by process %d after 30 ms; try again later",
+		pid);
+	if (strstr(e.text, "process 0")) /* no /proc/locks of other pid namespaces */
+		(void)snprintf(
+			want, sizeof want,
+			"lock the lease directory: still held by process 0 after 30 ms; try again later");
 	assert_string_equal(e.text, want);
 	assert_int_equal(kill(pid, SIGKILL), 0);
 	assert_int_equal(waitpid(pid, &st, 0), pid);
@@ -275,7 +284,7 @@ static void a_very_deep_tree_is_refused_and_not_a_crash(void **state)
 	char path[400] = "";
 	for (int i = 0; i < 100; i++)
 		strcat(path, i ? "/d" : "d");
-	assert_int_equal(file_remove_tree(dir_fd, path, NULL), 0);	/* the lower part alone can go */
+	assert_int_equal(file_remove_tree(dir_fd, path, NULL), 0); /* the lower part alone can go */
 }
 
 /* What is mounted in a tree belongs to somebody else: the volume of a container, for instance. */
@@ -291,7 +300,8 @@ static int remove_with_mounts(void)
 		return 77;
 	if (mount(from, to, NULL, MS_BIND, NULL) < 0)
 		return 1;
-	if (file_remove_tree(AT_FDCWD, to, &e) != -EXDEV || strcmp(e.text, "remove data: something is still mounted there"))
+	if (file_remove_tree(AT_FDCWD, to, &e) != -EXDEV ||
+	    strcmp(e.text, "remove data: something is still mounted there"))
 		return 2;
 	(void)snprintf(to, sizeof to, "%s/tree", dir);
 	if (file_remove_tree(AT_FDCWD, to, &e) != -EXDEV || access(file, F_OK) < 0)
@@ -314,7 +324,7 @@ static void what_is_mounted_in_a_tree_is_left_alone(void **state)
 		_exit(remove_with_mounts());
 	assert_int_equal(waitpid(pid, &st, 0), pid);
 	if (WEXITSTATUS(st) == 77)
-		skip();	/* not root */
+		skip(); /* not root */
 	assert_int_equal(st, 0);
 	assert_file("volume/precious", "x", 0600);
 	assert_int_equal(file_remove_tree(dir_fd, "tree", NULL), 0);
@@ -347,7 +357,8 @@ static void standard_streams_exist_and_inherited_descriptors_are_closed(void **s
 			_exit(1);
 		if (fcntl(0, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0)
 			_exit(2);
-		_exit(fcntl(77, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_CLOEXEC) == 3 ? 0 : 3);
+		_exit(fcntl(77, F_GETFD) < 0 && open("/dev/null", O_RDONLY | O_CLOEXEC) == 3 ? 0 :
+											       3);
 	}
 	assert_int_equal(waitpid(pid, &st, 0), pid);
 	assert_int_equal(st, 0);

@@ -7,13 +7,22 @@
 static void addresses_are_six_pairs_of_hex_digits(void **state)
 {
 	static const struct {
-		const char *text, *printed;	/* NULL: refused */
+		const char *text, *printed; /* NULL: refused */
 	} cases[] = {
-		{ "02:11:22:33:44:55", "02:11:22:33:44:55" }, { "AA:bb:CC:dd:EE:ff", "aa:bb:cc:dd:ee:ff" },
-		{ "02-11-22-33-44-55", "02:11:22:33:44:55" }, { "00:00:00:00:00:00", "00:00:00:00:00:00" },
-		{ "", NULL }, { "02:11:22:33:44", NULL }, { "02:11:22:33:44:5", NULL }, { "02:11:22:33:44:55:66", NULL },
-		{ "02:11:22:33:44:5g", NULL }, { "02 11 22 33 44 55", NULL }, { "2:11:22:33:44:555", NULL },
-		{ "0211.2233.4455", NULL }, { "02:11:22:33:44:55 ", NULL }, { "::::::::::::::::::", NULL },
+		{ "02:11:22:33:44:55", "02:11:22:33:44:55" },
+		{ "AA:bb:CC:dd:EE:ff", "aa:bb:cc:dd:ee:ff" },
+		{ "02-11-22-33-44-55", "02:11:22:33:44:55" },
+		{ "00:00:00:00:00:00", "00:00:00:00:00:00" },
+		{ "", NULL },
+		{ "02:11:22:33:44", NULL },
+		{ "02:11:22:33:44:5", NULL },
+		{ "02:11:22:33:44:55:66", NULL },
+		{ "02:11:22:33:44:5g", NULL },
+		{ "02 11 22 33 44 55", NULL },
+		{ "2:11:22:33:44:555", NULL },
+		{ "0211.2233.4455", NULL },
+		{ "02:11:22:33:44:55 ", NULL },
+		{ "::::::::::::::::::", NULL },
 	};
 
 	(void)state;
@@ -21,8 +30,10 @@ static void addresses_are_six_pairs_of_hex_digits(void **state)
 		struct mac m = { 0 };
 		char text[MAC_TEXT_MAX];
 
-		row_int(i, cases[i].text, mac_parse(cases[i].text, &m), cases[i].printed ? 0 : -EINVAL);
-		row_text(i, cases[i].text, mac_text(&m, text), cases[i].printed ? cases[i].printed : "");
+		row_int(i, cases[i].text, mac_parse(cases[i].text, &m),
+			cases[i].printed ? 0 : -EINVAL);
+		row_text(i, cases[i].text, mac_text(&m, text),
+			 cases[i].printed ? cases[i].printed : "");
 	}
 }
 

@@ -23,7 +23,8 @@ static int kernel_setup(void **state)
 	struct timeval tv = { .tv_usec = 200000 };
 	int fd[2];
 
-	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fd) < 0 || setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv) < 0)
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fd) < 0 ||
+	    setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof tv) < 0)
 		return -1;
 	k = (struct kernel){ .nl = { .fd = fd[0], .name = "host" }, .far = fd[1] };
 	*state = &k;
@@ -44,11 +45,15 @@ struct answer {
 	size_t len;
 };
 
-static struct nlmsghdr *add(struct answer *a, uint16_t type, uint16_t flags, uint32_t seq, const void *data, size_t len)
+static struct nlmsghdr *add(struct answer *a, uint16_t type, uint16_t flags, uint32_t seq,
+			    const void *data, size_t len)
 {
 	struct nlmsghdr *h = (struct nlmsghdr *)(void *)(a->buf + a->len);
 
-	*h = (struct nlmsghdr){ .nlmsg_len = (uint32_t)(NLMSG_HDRLEN + len), .nlmsg_type = type, .nlmsg_flags = flags, .nlmsg_seq = seq };
+	*h = (struct nlmsghdr){ .nlmsg_len = (uint32_t)(NLMSG_HDRLEN + len),
+				.nlmsg_type = type,
+				.nlmsg_flags = flags,
+				.nlmsg_seq = seq };
 	if (len)
 		memcpy((char *)h + NLMSG_HDRLEN, data, len);
 	a->len += NLMSG_ALIGN(h->nlmsg_len);
@@ -121,13 +126,17 @@ static void the_kernels_own_words_become_the_details(void **state)
 		struct nlmsgerr e;
 		struct nlattr a;
 		char text[16];
-	} capped = { .e = { .error = -EINVAL }, .a = { 4 + 13, NLMSGERR_ATTR_MSG }, .text = "bad attribut" };
+	} capped = { .e = { .error = -EINVAL },
+		     .a = { 4 + 13, NLMSGERR_ATTR_MSG },
+		     .text = "bad attribut" };
 	struct {
 		struct nlmsgerr e;
 		char rest[16];
 		struct nlattr a;
 		char text[8];
-	} whole = { .e = { .error = -EINVAL, .msg = { .nlmsg_len = 32 } }, .a = { 4 + 6, NLMSGERR_ATTR_MSG }, .text = "wrong" };
+	} whole = { .e = { .error = -EINVAL, .msg = { .nlmsg_len = 32 } },
+		    .a = { 4 + 6, NLMSGERR_ATTR_MSG },
+		    .text = "wrong" };
 	struct kernel *k = *state;
 	struct answer a = { .len = 0 };
 	struct err e = ERR_INIT;
@@ -157,7 +166,8 @@ static void lying_extended_acknowledgements_are_not_believed(void **state)
 				struct nlattr a;
 				char text[8];
 			} lie = { .e = { .error = -EINVAL, .msg = { .nlmsg_len = lengths[i] } },
-				  .a = { attr_len, NLMSGERR_ATTR_MSG }, .text = "1234567x" };
+				  .a = { attr_len, NLMSGERR_ATTR_MSG },
+				  .text = "1234567x" };
 			struct answer a = { .len = 0 };
 			struct err e = ERR_INIT;
 			struct nlmsg m;
@@ -195,7 +205,8 @@ static void silence_and_the_other_sides_end_are_bounded(void **state)
 
 	question(&m, 1);
 	assert_int_equal(nl_talk(&k->nl, &m, &e), -ETIMEDOUT);
-	assert_string_equal(e.text, "receive from the kernel (host namespace): Connection timed out");
+	assert_string_equal(e.text,
+			    "receive from the kernel (host namespace): Connection timed out");
 	assert_int_equal(send(k->far, "", 0, 0), 0);
 	question(&m, 1);
 	assert_int_equal(nl_talk(&k->nl, &m, &e), -EIO);
@@ -233,17 +244,21 @@ static void a_refusal_that_was_expected_leaves_the_error_untouched(void **state)
 		const char *what;
 		int refusal, want;
 	} cases[] = {
-		{ "addr_add", -EEXIST, ADDR_EXISTS }, { "addr_del", -EADDRNOTAVAIL, 0 }, { "route_add", -EEXIST, ROUTE_EXISTS },
-		{ "route_del", -ESRCH, 0 }, { "link_add_bridge", -EEXIST, LINK_EXISTS }, { "link_del", -ENODEV, 0 },
+		{ "addr_add", -EEXIST, ADDR_EXISTS },	     { "addr_del", -EADDRNOTAVAIL, 0 },
+		{ "route_add", -EEXIST, ROUTE_EXISTS },	     { "route_del", -ESRCH, 0 },
+		{ "link_add_bridge", -EEXIST, LINK_EXISTS }, { "link_del", -ENODEV, 0 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		int got;
 
 		ack(&a, k->nl.seq + 1, cases[i].refusal);
 		flush(k, &a);
-		got = i == 0 ? addr_add(&k->nl, 1, &p, 0, &e) : i == 1 ? addr_del(&k->nl, 1, &p, &e) :
-		      i == 2 ? route_add(&k->nl, &r, &e) : i == 3 ? route_del(&k->nl, &r, &e) :
-		      i == 4 ? link_add_bridge(&k->nl, &b, &e) : link_del(&k->nl, 1, &e);
+		got = i == 0 ? addr_add(&k->nl, 1, &p, 0, &e) :
+		      i == 1 ? addr_del(&k->nl, 1, &p, &e) :
+		      i == 2 ? route_add(&k->nl, &r, &e) :
+		      i == 3 ? route_del(&k->nl, &r, &e) :
+		      i == 4 ? link_add_bridge(&k->nl, &b, &e) :
+			       link_del(&k->nl, 1, &e);
 		row_int(i, cases[i].what, got, cases[i].want);
 		row_int(i, cases[i].what, e.no, 0);
 		row_text(i, cases[i].what, e.text, "");
@@ -318,7 +333,9 @@ static void a_dump_that_is_always_interrupted_ends_with_code_11(void **state)
 		flush(k, &a);
 	}
 	assert_int_equal(nl_dump(&k->nl, &m, count, restart, &n, &e), -EAGAIN);
-	assert_string_equal(e.text, "list objects (host namespace): they changed during each of 10 attempts; try again later");
+	assert_string_equal(
+		e.text,
+		"list objects (host namespace): they changed during each of 10 attempts; try again later");
 	assert_int_equal(e.code, 11);
 }
 
@@ -337,7 +354,7 @@ static void a_dump_that_ends_with_an_error_is_not_a_list(void **state)
 	assert_int_equal(nl_dump(&k->nl, &m, count, restart, &n, &e), -ENOMEM);
 	assert_string_equal(e.text, "ask the kernel (host namespace): Cannot allocate memory");
 	ask(&m);
-	(void)add(&a, NLMSG_DONE, NLM_F_MULTI, 2, NULL, 0);	/* says nothing: an end */
+	(void)add(&a, NLMSG_DONE, NLM_F_MULTI, 2, NULL, 0); /* says nothing: an end */
 	flush(k, &a);
 	assert_int_equal(nl_dump(&k->nl, &m, count, restart, &n, &e), 0);
 }
@@ -368,7 +385,9 @@ static void a_callback_that_stops_gets_no_more_and_a_sentence(void **state)
 
 static void a_malformed_object_is_an_error_with_a_sentence(void **state)
 {
-	static const uint8_t bad[sizeof(struct ifinfomsg) + 8] = { [sizeof(struct ifinfomsg)] = 2, [sizeof(struct ifinfomsg) + 2] = 3 };
+	static const uint8_t bad[sizeof(struct ifinfomsg) + 8] = { [sizeof(struct ifinfomsg)] = 2,
+								   [sizeof(struct ifinfomsg) + 2] =
+									   3 };
 	struct kernel *k = *state;
 	struct answer a = { .len = 0 };
 	struct err e = ERR_INIT;
@@ -378,7 +397,9 @@ static void a_malformed_object_is_an_error_with_a_sentence(void **state)
 	ack(&a, 1, 0);
 	flush(k, &a);
 	assert_int_equal(link_get(&k->nl, "eth0", &l, &e), -EBADMSG);
-	assert_string_equal(e.text, "interface eth0: understand the kernel's answer (host namespace): Bad message");
+	assert_string_equal(
+		e.text,
+		"interface eth0: understand the kernel's answer (host namespace): Bad message");
 }
 
 static int never(const struct link *l, void *arg)
@@ -418,7 +439,8 @@ static void objects_shorter_than_their_header_are_errors_or_passed_over(void **s
 			done(&a, k->nl.seq + 1, 0);
 			flush(k, &a);
 			r = t == 0 ? link_each(&k->nl, never, NULL, &e) :
-			    t == 1 ? addr_each(&k->nl, 0, 0, never_addr, NULL, &e) : route_each(&k->nl, 0, never_route, NULL, &e);
+			    t == 1 ? addr_each(&k->nl, 0, 0, never_addr, NULL, &e) :
+				     route_each(&k->nl, 0, never_route, NULL, &e);
 			row_int(n, "bytes", r, t == 0 ? -EBADMSG : 0);
 		}
 }

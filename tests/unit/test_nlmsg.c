@@ -23,13 +23,13 @@ static void attributes_are_padded_and_lengths_kept(void **state)
 {
 	const struct ifinfomsg any = { .ifi_family = AF_UNSPEC };
 	static const uint8_t want[] = {
-		5, 0, 1, 0, 0xab, 0, 0, 0,	/* u8, three bytes of padding */
-		6, 0, 2, 0, 0x34, 0x12, 0, 0,	/* u16 */
-		6, 0, 3, 0, 0x12, 0x34, 0, 0,	/* u16, network order */
-		8, 0, 4, 0, 1, 2, 3, 4,		/* u32, network order */
-		4, 0, 5, 0,			/* flag */
-		7, 0, 6, 0, 'a', 'b', 0, 0,	/* text with terminator */
-		12, 0, 7, 0x80, 5, 0, 8, 0, 9, 0, 0, 0,	/* nest */
+		5,  0, 1, 0,	0xab, 0,    0, 0,	      /* u8, three bytes of padding */
+		6,  0, 2, 0,	0x34, 0x12, 0, 0,	      /* u16 */
+		6,  0, 3, 0,	0x12, 0x34, 0, 0,	      /* u16, network order */
+		8,  0, 4, 0,	1,    2,    3, 4,	      /* u32, network order */
+		4,  0, 5, 0,				      /* flag */
+		7,  0, 6, 0,	'a',  'b',  0, 0,	      /* text with terminator */
+		12, 0, 7, 0x80, 5,    0,    8, 0, 9, 0, 0, 0, /* nest */
 	};
 	struct nlmsg m;
 
@@ -92,7 +92,10 @@ static void a_full_buffer_is_remembered_and_nothing_is_sent(void **state)
 	assert_int_equal(m.bad, -EMSGSIZE);
 }
 
-/* ---- what the verbs send, as golden text: a pair of sockets stands in for the kernel, its answers are there before the question */
+/*
+ * ---- what the verbs send, as golden text: a pair of sockets stands in for the kernel, its answers
+ * are there before the question
+ */
 
 struct kernel {
 	struct nl nl;
@@ -125,7 +128,9 @@ static void will_accept(const struct kernel *k, unsigned messages)
 		struct {
 			struct nlmsghdr h;
 			struct nlmsgerr e;
-		} ack = { .h = { .nlmsg_len = sizeof ack, .nlmsg_type = NLMSG_ERROR, .nlmsg_seq = k->nl.seq + 1 + i } };
+		} ack = { .h = { .nlmsg_len = sizeof ack,
+				 .nlmsg_type = NLMSG_ERROR,
+				 .nlmsg_seq = k->nl.seq + 1 + i } };
 
 		assert_int_equal(send(k->far, &ack, sizeof ack, 0), sizeof ack);
 	}
@@ -214,8 +219,11 @@ static void addresses_carry_their_broadcast_and_flags(void **state)
 		const char *prefix, *golden;
 		uint32_t flags;
 	} cases[] = {
-		{ "10.1.0.2/16", "addr-v4", 0 }, { "10.1.0.2/31", "addr-v4-31", 0 }, { "10.1.0.2/32", "addr-v4-32", IFA_F_NOPREFIXROUTE },
-		{ "127.0.0.1/8", "addr-v4-loopback", 0 }, { "fd00::2/64", "addr-v6", IFA_F_NODAD },
+		{ "10.1.0.2/16", "addr-v4", 0 },
+		{ "10.1.0.2/31", "addr-v4-31", 0 },
+		{ "10.1.0.2/32", "addr-v4-32", IFA_F_NOPREFIXROUTE },
+		{ "127.0.0.1/8", "addr-v4-loopback", 0 },
+		{ "fd00::2/64", "addr-v6", IFA_F_NODAD },
 	};
 	struct kernel *k = *state;
 
@@ -246,8 +254,16 @@ static void routes_carry_every_number(void **state)
 	r = (struct route){ .dst = net("10.9.8.7/16"), .oif = 5 };
 	assert_int_equal(route_add(&k->nl, &r, NULL), 0);
 	assert_sent(k, "route-on-link");
-	r = (struct route){ .dst = net("2001:db8::/32"), .oif = 5, .table = 1000, .priority = 42, .mtu = 1280, .advmss = 1220,
-			    .scope = RT_SCOPE_SITE, .has_scope = true, .protocol = RTPROT_STATIC, .type = RTN_UNICAST };
+	r = (struct route){ .dst = net("2001:db8::/32"),
+			    .oif = 5,
+			    .table = 1000,
+			    .priority = 42,
+			    .mtu = 1280,
+			    .advmss = 1220,
+			    .scope = RT_SCOPE_SITE,
+			    .has_scope = true,
+			    .protocol = RTPROT_STATIC,
+			    .type = RTN_UNICAST };
 	assert_int_equal(ip_parse("fe80::1", &r.gw), 0);
 	assert_int_equal(ip_parse("2001:db8::5", &r.src), 0);
 	assert_int_equal(route_add(&k->nl, &r, NULL), 0);
@@ -275,8 +291,9 @@ static void one_line_has_nests_in_braces(void **state)
 		nlmsg_str(&m, IFLA_INFO_KIND, "bridge");
 	nlmsg_u32(&m, IFLA_MTU, 1500);
 	nl_print(&s, (const struct nlmsghdr *)(const void *)m.buf, false);
-	assert_string_equal(s.p, "RTM_NEWLINK request excl create family unspec index 3 flags up change up "
-				 "IFLA_LINKINFO { IFLA_INFO_KIND \"bridge\" } IFLA_MTU 1500");
+	assert_string_equal(
+		s.p, "RTM_NEWLINK request excl create family unspec index 3 flags up change up "
+		     "IFLA_LINKINFO { IFLA_INFO_KIND \"bridge\" } IFLA_MTU 1500");
 }
 
 static void what_has_no_name_is_printed_by_number(void **state)
@@ -297,16 +314,18 @@ static void what_has_no_name_is_printed_by_number(void **state)
 	nlmsg_begin(&m, 60, 0, bytes, 3);
 	nlmsg_begin(&m, 0xa05, 0, NULL, 0);
 	nl_print_all(&s, m.buf, m.len);
-	assert_string_equal(s.p, "RTM_NEWADDR request 0x8000\n"
-				 "  family 77 prefixlen 0 scope 9 index 0 flags permanent\n"
-				 "  attribute 99 0102ff\n"
-				 "  attribute 98 0102ff0000000000000000000000000000000000000000000000000000000000... (40 bytes)\n"
-				 "  IFA_LOCAL 0102ff\n"
-				 "  IFA_LABEL \"a\\x22\\x0a\"\n"
-				 "  attribute 97 (empty)\n"
-				 "message 60 request\n"
-				 "  0102ff00\n"
-				 "netfilter subsystem 10 message 5 request\n");
+	assert_string_equal(
+		s.p,
+		"RTM_NEWADDR request 0x8000\n"
+		"  family 77 prefixlen 0 scope 9 index 0 flags permanent\n"
+		"  attribute 99 0102ff\n"
+		"  attribute 98 0102ff0000000000000000000000000000000000000000000000000000000000... (40 bytes)\n"
+		"  IFA_LOCAL 0102ff\n"
+		"  IFA_LABEL \"a\\x22\\x0a\"\n"
+		"  attribute 97 (empty)\n"
+		"message 60 request\n"
+		"  0102ff00\n"
+		"netfilter subsystem 10 message 5 request\n");
 }
 
 static void malformed_messages_are_printed_as_far_as_they_go(void **state)
@@ -325,9 +344,11 @@ static void malformed_messages_are_printed_as_far_as_they_go(void **state)
 		nlmsg_u32(&m, IFLA_MTU, 1500);
 		memcpy(m.buf + NLMSG_HDRLEN + sizeof any, &odd, sizeof odd);
 		if (len >= 4 && len <= 8)
-			continue;	/* well formed */
+			continue; /* well formed */
 		nl_print_all(&s, m.buf, m.len);
-		(void)snprintf(want, sizeof want, "RTM_NEWLINK request\n  family unspec index 0\n  malformed: 8 bytes left\n");
+		(void)snprintf(
+			want, sizeof want,
+			"RTM_NEWLINK request\n  family unspec index 0\n  malformed: 8 bytes left\n");
 		row_text(len, "attribute length", s.p, want);
 	}
 	cleanup_str struct str s = STR_INIT;

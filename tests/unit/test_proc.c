@@ -13,7 +13,8 @@
 static char *const no_env[] = { NULL };
 
 /* /bin/sh -c script */
-static int sh(const char *script, const char *in, struct proc_spec limits, struct proc_result *res, struct err *e)
+static int sh(const char *script, const char *in, struct proc_spec limits, struct proc_result *res,
+	      struct err *e)
 {
 	char *const argv[] = { (char *)"sh", (char *)"-c", (char *)script, NULL };
 
@@ -31,9 +32,14 @@ static void output_and_status_come_back(void **state)
 		const char *script, *in, *out;
 		int status, signal;
 	} cases[] = {
-		{ "cat", "document", "document", 0, 0 }, { "true", NULL, "", 0, 0 }, { "exit 7", NULL, "", 7, 0 },
-		{ "echo out; echo err >/dev/null; exit 1", NULL, "out\n", 1, 0 }, { "kill -9 $$", NULL, "", -1, SIGKILL },
-		{ "echo $#:$0", NULL, "0:sh\n", 0, 0 }, { "exit 3", "never read", "", 3, 0 }, { "exec 0<&-; echo x", "never read", "x\n", 0, 0 },
+		{ "cat", "document", "document", 0, 0 },
+		{ "true", NULL, "", 0, 0 },
+		{ "exit 7", NULL, "", 7, 0 },
+		{ "echo out; echo err >/dev/null; exit 1", NULL, "out\n", 1, 0 },
+		{ "kill -9 $$", NULL, "", -1, SIGKILL },
+		{ "echo $#:$0", NULL, "0:sh\n", 0, 0 },
+		{ "exit 3", "never read", "", 3, 0 },
+		{ "exec 0<&-; echo x", "never read", "x\n", 0, 0 },
 	};
 
 	(void)state;
@@ -44,7 +50,8 @@ static void output_and_status_come_back(void **state)
 		if (sh(cases[i].script, cases[i].in, (struct proc_spec){ 0 }, &res, &e) < 0)
 			row_fail(i, e.text);
 		row_text(i, cases[i].script, res.out, cases[i].out);
-		row_int(i, cases[i].script, (long long)res.out_len, (long long)strlen(cases[i].out));
+		row_int(i, cases[i].script, (long long)res.out_len,
+			(long long)strlen(cases[i].out));
 		row_int(i, cases[i].script, res.status, cases[i].status);
 		row_int(i, cases[i].script, res.signal, cases[i].signal);
 		proc_result_clear(&res);
@@ -77,14 +84,20 @@ static void too_much_output_and_too_much_time_end_the_child(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(sh("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx; done", NULL, (struct proc_spec){ .out_max = 1000 }, &res, &e), -EFBIG);
+	assert_int_equal(sh("while :; do echo xxxxxxxxxxxxxxxxxxxxxxxx; done", NULL,
+			    (struct proc_spec){ .out_max = 1000 }, &res, &e),
+			 -EFBIG);
 	assert_string_equal(e.text, "run /bin/sh: read its output: File too large");
-	assert_int_equal(sh("exec sleep 30", NULL, (struct proc_spec){ .timeout_ms = 100 }, &res, &e), -ETIMEDOUT);
+	assert_int_equal(sh("exec sleep 30", NULL, (struct proc_spec){ .timeout_ms = 100 }, &res,
+			    &e),
+			 -ETIMEDOUT);
 	assert_string_equal(e.text, "run /bin/sh: no answer within 100 ms; killed");
 	/* it closed its output but goes on */
-	assert_int_equal(sh("exec sleep 30 >&-", NULL, (struct proc_spec){ .timeout_ms = 100 }, &res, &e), -ETIMEDOUT);
+	assert_int_equal(sh("exec sleep 30 >&-", NULL, (struct proc_spec){ .timeout_ms = 100 },
+			    &res, &e),
+			 -ETIMEDOUT);
 	assert_null(res.out);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);	/* none is left, not even dead */
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* none is left, not even dead */
 	assert_int_equal(errno, ECHILD);
 }
 
@@ -124,13 +137,17 @@ static void signals_and_descriptors_of_ours_do_not_reach_the_child(void **state)
 	assert_int_equal(sigfillset(&all), 0);
 	assert_int_equal(sigprocmask(SIG_BLOCK, &all, &old), 0);
 	(void)signal(SIGTERM, SIG_IGN);
-	assert_int_equal(sh("kill -TERM $$; echo still here", NULL, (struct proc_spec){ 0 }, &res, NULL), 0);
+	assert_int_equal(sh("kill -TERM $$; echo still here", NULL, (struct proc_spec){ 0 }, &res,
+			    NULL),
+			 0);
 	(void)signal(SIGTERM, SIG_DFL);
 	assert_int_equal(sigprocmask(SIG_SETMASK, &old, NULL), 0);
 	assert_int_equal(res.signal, SIGTERM);
 	proc_result_clear(&res);
 	assert_int_equal(ours, 777);
-	assert_int_equal(sh("[ -e /proc/$$/fd/777 ] && echo leaked; :", NULL, (struct proc_spec){ 0 }, &res, NULL), 0);
+	assert_int_equal(sh("[ -e /proc/$$/fd/777 ] && echo leaked; :", NULL,
+			    (struct proc_spec){ 0 }, &res, NULL),
+			 0);
 	assert_string_equal(res.out, "");
 	proc_result_clear(&res);
 }
@@ -147,7 +164,7 @@ static void a_file_that_is_still_being_written_is_waited_for(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(fd_write_all(fd, script, strlen(script)), 0);
 	assert_int_equal(fchmod(fd, 0700), 0);
-	pid_t writer = fork();	/* keeps it open for writing a while */
+	pid_t writer = fork(); /* keeps it open for writing a while */
 	if (writer == 0) {
 		(void)nanosleep(&(struct timespec){ .tv_nsec = 120000000 }, NULL);
 		_exit(0);

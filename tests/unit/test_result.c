@@ -30,7 +30,8 @@ static struct ip_addr ip(const char *s)
 
 static void add_ifaces(struct cni_result *r)
 {
-	const struct mac bridge = { .set = true, .b = { 2, 0, 0, 0, 0, 1 } }, eth0 = { .set = true, .b = { 2, 0, 0, 0, 0, 2 } };
+	const struct mac bridge = { .set = true, .b = { 2, 0, 0, 0, 0, 1 } },
+			 eth0 = { .set = true, .b = { 2, 0, 0, 0, 0, 2 } };
 
 	assert_non_null(cni_result_add_iface(r, "cni0", NULL, &bridge));
 	assert_non_null(cni_result_add_iface(r, "veth5e4dccb6", "", NULL));
@@ -129,7 +130,7 @@ static void make_numbers(struct cni_result *r)
 	rt->table = 4294967295U;
 	rt->scope = 253;
 	rt->has_table = rt->has_scope = true;
-	rt = add_route(r, "10.8.0.0/16", NULL);	/* 0 is a value for these two */
+	rt = add_route(r, "10.8.0.0/16", NULL); /* 0 is a value for these two */
 	rt->has_table = rt->has_scope = true;
 }
 
@@ -138,8 +139,9 @@ static const struct shape {
 	void (*make)(struct cni_result *r);
 	bool ipam, no_ip;
 } shapes[] = {
-	{ "v4", make_v4, false, false }, { "v6", make_v6, false, false }, { "dual", make_dual, false, false },
-	{ "none", make_none, false, true }, { "layer2", make_layer2, false, true }, { "dns", make_dns, false, false },
+	{ "v4", make_v4, false, false },	   { "v6", make_v6, false, false },
+	{ "dual", make_dual, false, false },	   { "none", make_none, false, true },
+	{ "layer2", make_layer2, false, true },	   { "dns", make_dns, false, false },
 	{ "numbers", make_numbers, false, false }, { "ipam", make_dual, true, false },
 };
 
@@ -157,12 +159,14 @@ static void every_shape_has_the_reference_form_in_every_version(void **state)
 			int rc = cni_result_print(&r, (enum cni_version)v, shapes[i].ipam, &s, &e);
 			if (v <= CNI_V_0_2_0 && shapes[i].no_ip) {
 				row_int(i, shapes[i].name, rc, -EINVAL);
-				row_text(i, shapes[i].name, e.text, "cannot convert: no valid IP addresses");
+				row_text(i, shapes[i].name, e.text,
+					 "cannot convert: no valid IP addresses");
 				continue;
 			}
 			if (rc < 0)
 				row_fail(i, e.text);
-			(void)snprintf(golden, sizeof golden, "tests/golden/results/%s-%s", shapes[i].name, cni_version_names[v]);
+			(void)snprintf(golden, sizeof golden, "tests/golden/results/%s-%s",
+				       shapes[i].name, cni_version_names[v]);
 			assert_golden(golden, s.p);
 		}
 }
@@ -183,7 +187,9 @@ static void what_was_printed_is_read_back_the_same(void **state)
 			assert_int_equal(doc_parse(&d, s.p, s.len, NULL), 0);
 			if (cni_result_decode(d.root, (enum cni_version)v, &back, "", &e) < 0)
 				row_fail(i, e.text);
-			assert_int_equal(cni_result_print(&back, (enum cni_version)v, shapes[i].ipam, &again, NULL), 0);
+			assert_int_equal(cni_result_print(&back, (enum cni_version)v,
+							  shapes[i].ipam, &again, NULL),
+					 0);
 			row_text(i, cni_version_names[v], again.p, s.p);
 		}
 }
@@ -203,8 +209,10 @@ static char *read_golden(const char *name, const char *version)
 
 static void the_references_documents_come_out_as_they_went_in(void **state)
 {
-	static const char *const plugins[] = { "bridge", "bridge-l2", "host-local-dns", "host-local-dual", "host-local-v4", "host-local-v6",
-					       "loopback", "ptp" };
+	static const char *const plugins[] = { "bridge",	 "bridge-l2",
+					       "host-local-dns", "host-local-dual",
+					       "host-local-v4",	 "host-local-v6",
+					       "loopback",	 "ptp" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
@@ -215,19 +223,23 @@ static void the_references_documents_come_out_as_they_went_in(void **state)
 			struct err e = ERR_INIT;
 
 			if (v <= CNI_V_0_2_0 && !strcmp(plugins[i], "bridge-l2"))
-				continue;	/* "cannot convert: no valid IP addresses" there too */
+				continue; /* "cannot convert: no valid IP addresses" there too */
 			if (v < CNI_V_1_0_0 && !strcmp(plugins[i], "loopback"))
-				continue;	/* it writes the form of 1.0.0 whatever was asked for */
+				continue; /* it writes the form of 1.0.0 whatever was asked for */
 			cleanup_free char *text = read_golden(plugins[i], cni_version_names[v]);
 			assert_int_equal(doc_parse(&d, text, strlen(text), NULL), 0);
 			if (cni_result_decode(d.root, (enum cni_version)v, &r, "", &e) < 0)
 				row_fail(i, e.text);
-			assert_int_equal(cni_result_print(&r, (enum cni_version)v, false, &s, NULL), 0);
+			assert_int_equal(cni_result_print(&r, (enum cni_version)v, false, &s, NULL),
+					 0);
 			if (v < CNI_V_1_0_0) {
 				row_text(i, plugins[i], s.p, text);
 				continue;
 			}
-			/* later releases sort the keys of 1.x and leave an empty dns out, and so do we */
+			/*
+			 * later releases sort the keys of 1.x and leave an empty dns out, and so do
+			 * we
+			 */
 			if (json_get(d.root, "dns") && cni_dns_empty(&r.dns))
 				json_del(d.root, "dns");
 			json_print(&want, d.root, 4, true);
@@ -237,7 +249,8 @@ static void the_references_documents_come_out_as_they_went_in(void **state)
 
 static void a_result_of_another_version_is_converted(void **state)
 {
-	cleanup_free char *old = read_golden("bridge", "0.4.0"), *oldest = read_golden("bridge", "0.2.0");
+	cleanup_free char *old = read_golden("bridge", "0.4.0"),
+			  *oldest = read_golden("bridge", "0.2.0");
 	cleanup_result struct cni_result r = { 0 };
 	cleanup_str struct str s = STR_INIT;
 	cleanup_doc struct doc d = DOC_INIT;
@@ -259,37 +272,58 @@ static void every_error_has_its_path(void **state)
 	} cases[] = {
 		{ "[]", "/prevResult: expected a result object", CNI_V_1_0_0 },
 		{ "{\"interfaces\":{}}", "/prevResult/interfaces: expected an array", CNI_V_1_0_0 },
-		{ "{\"interfaces\":[5]}", "/prevResult/interfaces/0: expected object, got integer 5", CNI_V_1_0_0 },
-		{ "{\"interfaces\":[{\"name\":5}]}", "/prevResult/interfaces/0/name: expected string, got integer 5", CNI_V_1_0_0 },
-		{ "{\"interfaces\":[{},{\"mtu\":-1}]}", "/prevResult/interfaces/1/mtu: expected integer 0..4294967295, got -1", CNI_V_1_1_0 },
+		{ "{\"interfaces\":[5]}",
+		  "/prevResult/interfaces/0: expected object, got integer 5", CNI_V_1_0_0 },
+		{ "{\"interfaces\":[{\"name\":5}]}",
+		  "/prevResult/interfaces/0/name: expected string, got integer 5", CNI_V_1_0_0 },
+		{ "{\"interfaces\":[{},{\"mtu\":-1}]}",
+		  "/prevResult/interfaces/1/mtu: expected integer 0..4294967295, got -1",
+		  CNI_V_1_1_0 },
 		{ "{\"ips\":\"x\"}", "/prevResult/ips: expected an array", CNI_V_0_3_1 },
-		{ "{\"ips\":[{}]}", "/prevResult/ips/0: expected \"address\", like 10.1.0.2/16", CNI_V_0_3_1 },
-		{ "{\"ips\":[{\"address\":\"\"}]}", "/prevResult/ips/0: expected \"address\", like 10.1.0.2/16", CNI_V_0_3_1 },
+		{ "{\"ips\":[{}]}", "/prevResult/ips/0: expected \"address\", like 10.1.0.2/16",
+		  CNI_V_0_3_1 },
+		{ "{\"ips\":[{\"address\":\"\"}]}",
+		  "/prevResult/ips/0: expected \"address\", like 10.1.0.2/16", CNI_V_0_3_1 },
 		{ "{\"ips\":[{\"address\":\"10.1.0.2\"}]}",
-		  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got string \"10.1.0.2\"", CNI_V_1_0_0 },
+		  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got string \"10.1.0.2\"",
+		  CNI_V_1_0_0 },
 		{ "{\"ips\":[{\"address\":\"10.1.0.2/33\"}]}",
-		  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got string \"10.1.0.2/33\"", CNI_V_1_0_0 },
-		{ "{\"ips\":[{\"address\":5}]}", "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got integer 5",
+		  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got string \"10.1.0.2/33\"",
+		  CNI_V_1_0_0 },
+		{ "{\"ips\":[{\"address\":5}]}",
+		  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got integer 5",
 		  CNI_V_1_0_0 },
 		{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"gateway\":\"x\"}]}",
-		  "/prevResult/ips/0/gateway: expected an IP address, got string \"x\"", CNI_V_1_0_0 },
-		{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"interface\":-1}]}", "/prevResult/ips/0/interface: expected integer 0..4096, got -1",
+		  "/prevResult/ips/0/gateway: expected an IP address, got string \"x\"",
 		  CNI_V_1_0_0 },
+		{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"interface\":-1}]}",
+		  "/prevResult/ips/0/interface: expected integer 0..4096, got -1", CNI_V_1_0_0 },
 		{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"interface\":\"0\"}]}",
-		  "/prevResult/ips/0/interface: expected integer 0..4096, got string \"0\"", CNI_V_1_0_0 },
-		{ "{\"routes\":[{\"gw\":\"10.0.0.1\"}]}", "/prevResult/routes/0: expected \"dst\", a destination like 0.0.0.0/0", CNI_V_1_0_0 },
-		{ "{\"routes\":[{\"dst\":\"0.0.0.0/0\",\"scope\":256}]}", "/prevResult/routes/0/scope: expected integer 0..255, got 256",
-		  CNI_V_1_1_0 },
+		  "/prevResult/ips/0/interface: expected integer 0..4096, got string \"0\"",
+		  CNI_V_1_0_0 },
+		{ "{\"routes\":[{\"gw\":\"10.0.0.1\"}]}",
+		  "/prevResult/routes/0: expected \"dst\", a destination like 0.0.0.0/0",
+		  CNI_V_1_0_0 },
+		{ "{\"routes\":[{\"dst\":\"0.0.0.0/0\",\"scope\":256}]}",
+		  "/prevResult/routes/0/scope: expected integer 0..255, got 256", CNI_V_1_1_0 },
 		{ "{\"dns\":[]}", "/prevResult/dns: expected object, got array", CNI_V_1_0_0 },
-		{ "{\"dns\":{\"nameservers\":\"x\"}}", "/prevResult/dns/nameservers: expected array of strings, got string \"x\"", CNI_V_1_0_0 },
-		{ "{\"dns\":{\"search\":[5]}}", "/prevResult/dns/search/0: expected string, got integer 5", CNI_V_0_2_0 },
-		{ "{\"ip4\":5}", "/prevResult/ip4: expected \"ip\", an address like 10.1.0.2/16", CNI_V_0_2_0 },
-		{ "{\"ip4\":{\"ip\":\"x\"}}", "/prevResult/ip4: expected \"ip\", an address like 10.1.0.2/16", CNI_V_0_1_0 },
+		{ "{\"dns\":{\"nameservers\":\"x\"}}",
+		  "/prevResult/dns/nameservers: expected array of strings, got string \"x\"",
+		  CNI_V_1_0_0 },
+		{ "{\"dns\":{\"search\":[5]}}",
+		  "/prevResult/dns/search/0: expected string, got integer 5", CNI_V_0_2_0 },
+		{ "{\"ip4\":5}", "/prevResult/ip4: expected \"ip\", an address like 10.1.0.2/16",
+		  CNI_V_0_2_0 },
+		{ "{\"ip4\":{\"ip\":\"x\"}}",
+		  "/prevResult/ip4: expected \"ip\", an address like 10.1.0.2/16", CNI_V_0_1_0 },
 		{ "{\"ip6\":{\"ip\":\"fd00::1/64\",\"gateway\":\"x\"}}",
-		  "/prevResult/ip6: expected \"gateway\" to be an IP address, got \"x\"", CNI_V_0_2_0 },
-		{ "{\"ip4\":{\"ip\":\"10.1.0.2/16\",\"routes\":{}}}", "/prevResult/ip4/routes: expected an array", CNI_V_0_2_0 },
+		  "/prevResult/ip6: expected \"gateway\" to be an IP address, got \"x\"",
+		  CNI_V_0_2_0 },
+		{ "{\"ip4\":{\"ip\":\"10.1.0.2/16\",\"routes\":{}}}",
+		  "/prevResult/ip4/routes: expected an array", CNI_V_0_2_0 },
 		{ "{\"ip4\":{\"ip\":\"10.1.0.2/16\",\"routes\":[{\"dst\":\"x\"}]}}",
-		  "/prevResult/ip4/routes/0/dst: expected a destination like 0.0.0.0/0, got string \"x\"", CNI_V_0_2_0 },
+		  "/prevResult/ip4/routes/0/dst: expected a destination like 0.0.0.0/0, got string \"x\"",
+		  CNI_V_0_2_0 },
 	};
 
 	(void)state;
@@ -299,7 +333,8 @@ static void every_error_has_its_path(void **state)
 		struct err e = ERR_INIT;
 
 		assert_int_equal(doc_parse(&d, cases[i].json, strlen(cases[i].json), NULL), 0);
-		row_int(i, cases[i].json, cni_result_decode(d.root, cases[i].v, &r, "/prevResult", &e), -EINVAL);
+		row_int(i, cases[i].json,
+			cni_result_decode(d.root, cases[i].v, &r, "/prevResult", &e), -EINVAL);
 		row_text(i, cases[i].json, e.text, cases[i].error);
 		row_int(i, "untouched", r.nifaces || r.nips || r.nroutes, 0);
 	}
@@ -307,7 +342,8 @@ static void every_error_has_its_path(void **state)
 
 static void null_lists_and_unknown_keys_are_accepted(void **state)
 {
-	static const char text[] = "{\"interfaces\":null,\"ips\":null,\"routes\":null,\"dns\":null,\"future\":{\"x\":1},\"CNIVERSION\":\"1.0.0\"}";
+	static const char text[] =
+		"{\"interfaces\":null,\"ips\":null,\"routes\":null,\"dns\":null,\"future\":{\"x\":1},\"CNIVERSION\":\"1.0.0\"}";
 	cleanup_result struct cni_result r = { 0 };
 	cleanup_doc struct doc d = DOC_INIT;
 
@@ -320,7 +356,8 @@ static void null_lists_and_unknown_keys_are_accepted(void **state)
 
 static void lists_end_at_4096_elements(void **state)
 {
-	static const char *const elements[][2] = { { "ips", "{\"address\":\"10.1.0.2/16\"}" }, { "routes", "{\"dst\":\"::/0\"}" },
+	static const char *const elements[][2] = { { "ips", "{\"address\":\"10.1.0.2/16\"}" },
+						   { "routes", "{\"dst\":\"::/0\"}" },
 						   { "interfaces", "{}" } };
 
 	(void)state;
@@ -336,7 +373,9 @@ static void lists_end_at_4096_elements(void **state)
 				str_addf(&s, "%s%s", k ? "," : "", elements[i][1]);
 			str_add(&s, "]}");
 			assert_int_equal(doc_parse(&d, s.p, s.len, NULL), 0);
-			row_int(i, elements[i][0], cni_result_decode(d.root, CNI_V_1_0_0, &r, "", &e), n > 4096 ? -EINVAL : 0);
+			row_int(i, elements[i][0],
+				cni_result_decode(d.root, CNI_V_1_0_0, &r, "", &e),
+				n > 4096 ? -EINVAL : 0);
 		}
 }
 
@@ -349,7 +388,7 @@ static void dns_is_copied_and_known_when_empty(void **state)
 	make_dns(&r);
 	assert_false(cni_dns_empty(&r.dns));
 	assert_int_equal(cni_dns_copy(&r.dns, &copy.dns), 0);
-	assert_int_equal(cni_dns_copy(&r.dns, &copy.dns), 0);	/* what was there is freed */
+	assert_int_equal(cni_dns_copy(&r.dns, &copy.dns), 0); /* what was there is freed */
 	assert_string_equal(copy.dns.search[1], "<b>&c");
 	assert_ptr_not_equal(copy.dns.search[1], r.dns.search[1]);
 	assert_string_equal(copy.dns.domain, "example.org");

@@ -72,10 +72,19 @@ static void numbers_are_whole_and_bounded(void **state)
 		int r;
 		uint64_t n;
 	} cases[] = {
-		{ "0", 10, 0, 0 }, { "10", 10, 0, 10 }, { "007", 10, 0, 7 }, { "11", 10, -ERANGE, 0 },
-		{ "18446744073709551615", UINT64_MAX, 0, UINT64_MAX }, { "18446744073709551616", UINT64_MAX, -ERANGE, 0 },
-		{ "99999999999999999999999999", UINT64_MAX, -ERANGE, 0 }, { "", 10, -EINVAL, 0 }, { "-1", 10, -EINVAL, 0 },
-		{ "+1", 10, -EINVAL, 0 }, { " 1", 10, -EINVAL, 0 }, { "1 ", 10, -EINVAL, 0 }, { "0x1", 10, -EINVAL, 0 },
+		{ "0", 10, 0, 0 },
+		{ "10", 10, 0, 10 },
+		{ "007", 10, 0, 7 },
+		{ "11", 10, -ERANGE, 0 },
+		{ "18446744073709551615", UINT64_MAX, 0, UINT64_MAX },
+		{ "18446744073709551616", UINT64_MAX, -ERANGE, 0 },
+		{ "99999999999999999999999999", UINT64_MAX, -ERANGE, 0 },
+		{ "", 10, -EINVAL, 0 },
+		{ "-1", 10, -EINVAL, 0 },
+		{ "+1", 10, -EINVAL, 0 },
+		{ " 1", 10, -EINVAL, 0 },
+		{ "1 ", 10, -EINVAL, 0 },
+		{ "0x1", 10, -EINVAL, 0 },
 		{ "1e1", 10, -EINVAL, 0 },
 	};
 
@@ -94,16 +103,37 @@ static void utf8_is_known_from_what_looks_like_it(void **state)
 		const char *text;
 		unsigned len;
 	} cases[] = {
-		{ "a", 1 }, { "\x7f", 1 }, { "\xc2\x80", 2 }, { "\xdf\xbf", 2 }, { "\xe0\xa0\x80", 3 }, { "\xed\x9f\xbf", 3 },
-		{ "\xee\x80\x80", 3 }, { "\xf0\x90\x80\x80", 4 }, { "\xf4\x8f\xbf\xbf", 4 }, { "\xc3\xa4 and more", 2 },
-		{ "\x80", 0 }, { "\xbf", 0 }, { "\xc0\x80", 0 }, { "\xc1\xbf", 0 }, { "\xe0\x9f\xbf", 0 }, { "\xed\xa0\x80", 0 },
-		{ "\xed\xbf\xbf", 0 }, { "\xf0\x8f\xbf\xbf", 0 }, { "\xf4\x90\x80\x80", 0 }, { "\xf8\x88\x80\x80\x80", 0 },
-		{ "\xff", 0 }, { "\xc3", 0 }, { "\xe2\x82", 0 }, { "\xe2\x28\xa1", 0 }, { "", 0 },
+		{ "a", 1 },
+		{ "\x7f", 1 },
+		{ "\xc2\x80", 2 },
+		{ "\xdf\xbf", 2 },
+		{ "\xe0\xa0\x80", 3 },
+		{ "\xed\x9f\xbf", 3 },
+		{ "\xee\x80\x80", 3 },
+		{ "\xf0\x90\x80\x80", 4 },
+		{ "\xf4\x8f\xbf\xbf", 4 },
+		{ "\xc3\xa4 and more", 2 },
+		{ "\x80", 0 },
+		{ "\xbf", 0 },
+		{ "\xc0\x80", 0 },
+		{ "\xc1\xbf", 0 },
+		{ "\xe0\x9f\xbf", 0 },
+		{ "\xed\xa0\x80", 0 },
+		{ "\xed\xbf\xbf", 0 },
+		{ "\xf0\x8f\xbf\xbf", 0 },
+		{ "\xf4\x90\x80\x80", 0 },
+		{ "\xf8\x88\x80\x80\x80", 0 },
+		{ "\xff", 0 },
+		{ "\xc3", 0 },
+		{ "\xe2\x82", 0 },
+		{ "\xe2\x28\xa1", 0 },
+		{ "", 0 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		row_int(i, cases[i].text, utf8_len(cases[i].text, strlen(cases[i].text)), cases[i].len);
+		row_int(i, cases[i].text, utf8_len(cases[i].text, strlen(cases[i].text)),
+			cases[i].len);
 	assert_int_equal(utf8_len("\xe2\x82\xac", 2), 0);
 }
 

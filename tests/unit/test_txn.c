@@ -43,7 +43,8 @@ static const char *in_dir(const char *name)
 static int note(const struct undo *u, struct txn *t, struct err *e)
 {
 	(void)e;
-	str_addf(t->ctx, "%s:%s:%u:%s:%s ", u->ns == UNDO_HOST ? "host" : "cont", u->name, u->index, u->a ? u->a : "-", u->b ? u->b : "-");
+	str_addf(t->ctx, "%s:%s:%u:%s:%s ", u->ns == UNDO_HOST ? "host" : "cont", u->name, u->index,
+		 u->a ? u->a : "-", u->b ? u->b : "-");
 	return 0;
 }
 
@@ -146,8 +147,12 @@ static void a_fault_at_k_undoes_what_came_before_and_does_nothing_after(void **s
 		unsigned k;
 		const char *acts, *undone;
 	} cases[] = {
-		{ 1, "", "" }, { 2, "1", "host::0:1:- " }, { 3, "12", "host::0:2:- host::0:1:- " },
-		{ 4, "123", "host::0:3:- host::0:2:- host::0:1:- " }, { 5, "123", "" }, { 0, "123", "" },
+		{ 1, "", "" },
+		{ 2, "1", "host::0:1:- " },
+		{ 3, "12", "host::0:2:- host::0:1:- " },
+		{ 4, "123", "host::0:3:- host::0:2:- host::0:1:- " },
+		{ 5, "123", "" },
+		{ 0, "123", "" },
 	};
 
 	(void)state;
@@ -221,12 +226,15 @@ static void a_journal_has_each_record_before_its_act(void **state)
 	cleanup_fd int fd = journal_open(&t);
 	assert_true(fd >= 0);
 	t.ctx = &s;
-	assert_non_null(txn_reserve_at(&t, &op_note, UNDO_CONT, 7, "eth0", "a \"quoted\" \n one", "b", NULL));
+	assert_non_null(txn_reserve_at(&t, &op_note, UNDO_CONT, 7, "eth0", "a \"quoted\" \n one",
+				       "b", NULL));
 	assert_non_null(reserve(&t, "2"));
 	assert_int_equal(file_read_at(AT_FDCWD, in_dir("journal"), 1 << 20, &text, NULL, NULL), 0);
-	assert_string_equal(text, "{\"op\":\"note\",\"ns\":\"cont\",\"name\":\"eth0\",\"index\":7,\"a\":\"a \\\"quoted\\\" \\n one\",\"b\":\"b\"}\n"
-				  "{\"op\":\"note\",\"ns\":\"host\",\"a\":\"2\"}\n");
-	txn_commit(&t);	/* the journal stays: it is what rm replays */
+	assert_string_equal(
+		text,
+		"{\"op\":\"note\",\"ns\":\"cont\",\"name\":\"eth0\",\"index\":7,\"a\":\"a \\\"quoted\\\" \\n one\",\"b\":\"b\"}\n"
+		"{\"op\":\"note\",\"ns\":\"host\",\"a\":\"2\"}\n");
+	txn_commit(&t); /* the journal stays: it is what rm replays */
 	txn_end(&t);
 	assert_null(s.p);
 	assert_int_equal(replay(&s, NULL), 0);
@@ -268,20 +276,28 @@ static void a_torn_or_damaged_line_does_not_stop_the_others(void **state)
 		const char *text, *undone, *error;
 	} cases[] = {
 		{ "", "", NULL },
-		{ "{\"op\":\"note\",\"a\":\"1\"}", "", NULL },	/* no newline: the write was cut off, its act never began */
+		{ "{\"op\":\"note\",\"a\":\"1\"}", "",
+		  NULL }, /* no newline: the write was cut off, its act never began */
 		{ "{\"op\":\"note\",\"a\":\"1\"}\n{\"op\":\"no", "host::0:1:- ", NULL },
 		{ "{\"op\":\"no\n{\"op\":\"note\",\"a\":\"1\"}\n", "host::0:1:- ", NULL },
 		{ "\n\n{\"op\":\"note\",\"a\":\"1\"}\n", "host::0:1:- ", NULL },
-		{ "{\"op\":\"unheard of\"}\n{\"op\":\"note\",\"a\":\"1\"}\n", "host::0:1:- ", "journal: unknown kind of undo \"unheard of\"" },
-		{ "{\"no\":\"op\"}\n{\"op\":\"note\",\"a\":\"1\"}\n", "host::0:1:- ", "journal: unknown kind of undo \"\"" },
-		{ "[]\n5\nnull\n{\"op\":\"note\",\"a\":\"1\"}\n", "host::0:1:- ", "journal: unknown kind of undo \"\"" },
+		{ "{\"op\":\"unheard of\"}\n{\"op\":\"note\",\"a\":\"1\"}\n", "host::0:1:- ",
+		  "journal: unknown kind of undo \"unheard of\"" },
+		{ "{\"no\":\"op\"}\n{\"op\":\"note\",\"a\":\"1\"}\n", "host::0:1:- ",
+		  "journal: unknown kind of undo \"\"" },
+		{ "[]\n5\nnull\n{\"op\":\"note\",\"a\":\"1\"}\n", "host::0:1:- ",
+		  "journal: unknown kind of undo \"\"" },
 		{ "{\"op\":5}\n", "", "journal: unknown kind of undo \"\"" },
-		{ "{\"op\":\"note\",\"ns\":5,\"name\":[],\"index\":\"x\",\"a\":1}\n", "host::0:-:- ", NULL },
-		{ "{\"op\":\"note\",\"name\":\"a name that is much too long\",\"index\":4294967295}\n", "host:a name that is :4294967295:-:- ",
-		  NULL },
-		{ "{\"op\":\"sysctl\",\"a\":\"net/x\"}\n", "", "journal: \"sysctl\" without its operand \"b\"" },
-		{ "{\"op\":\"file unlink\"}\n", "", "journal: \"file unlink\" without its operand \"a\"" },
-		{ "{\"op\":\"drop\"}\n{\"op\":\"note\",\"a\":\"1\"}\n{\"op\":\"drop\"}\n{\"op\":\"drop\"}\n", "", NULL },
+		{ "{\"op\":\"note\",\"ns\":5,\"name\":[],\"index\":\"x\",\"a\":1}\n",
+		  "host::0:-:- ", NULL },
+		{ "{\"op\":\"note\",\"name\":\"a name that is too long\",\"index\":4294967295}\n",
+		  "host:a name that is :4294967295:-:- ", NULL },
+		{ "{\"op\":\"sysctl\",\"a\":\"net/x\"}\n", "",
+		  "journal: \"sysctl\" without its operand \"b\"" },
+		{ "{\"op\":\"file unlink\"}\n", "",
+		  "journal: \"file unlink\" without its operand \"a\"" },
+		{ "{\"op\":\"drop\"}\n{\"op\":\"note\"}\n{\"op\":\"drop\"}\n{\"op\":\"drop\"}\n",
+		  "", NULL },
 	};
 
 	(void)state;
@@ -312,8 +328,13 @@ static void every_kind_of_undo_survives_the_journal(void **state)
 
 	(void)state;
 	for (const struct undo_op *const *op = txn_undo_ops; *op; op++, n++) {
-		struct undo u = { .op = *op, .ns = n % 2 ? UNDO_CONT : UNDO_HOST, .index = (uint32_t)n * 1000000000U, .name = "eth0",
-				  .a = (char *)"10.1.0.2/16 \"x\" \xc3\xa4", .b = (char *)"1" }, back = { 0 };
+		struct undo u = { .op = *op,
+				  .ns = n % 2 ? UNDO_CONT : UNDO_HOST,
+				  .index = (uint32_t)n * 1000000000U,
+				  .name = "eth0",
+				  .a = (char *)"10.1.0.2/16 \"x\" \xc3\xa4",
+				  .b = (char *)"1" },
+			    back = { 0 };
 		cleanup_json struct json_object *o = undo_encode(&u);
 		cleanup_str struct str s = STR_INIT, again = STR_INIT;
 		cleanup_doc struct doc d = DOC_INIT;
@@ -378,7 +399,7 @@ static void files_and_directories_go_again(void **state)
 	assert_int_equal(txn_mkdir(&t, sub, 0700, NULL), 0);
 	assert_int_equal(txn_file_create(&t, inside, 0600, "", 0, NULL), 0);
 	assert_int_equal(access(inside, F_OK), 0);
-	assert_int_equal(unlink(inside), 0);	/* gone already: success */
+	assert_int_equal(unlink(inside), 0); /* gone already: success */
 	assert_int_equal(txn_rollback(&t, NULL), 0);
 	assert_int_equal(access(file, F_OK), -1);
 	assert_int_equal(access(sub, F_OK), -1);

@@ -30,10 +30,14 @@ static inline void row_int(size_t i, const char *what, long long got, long long 
 static inline void row_text(size_t i, const char *what, const char *got, const char *want)
 {
 	if (!got || strcmp(got, want))
-		fail_msg("case %zu (%s):\nexpected %s\ngot      %s", i, what, want, got ? got : "nothing");
+		fail_msg("case %zu (%s):\nexpected %s\ngot      %s", i, what, want,
+			 got ? got : "nothing");
 }
 
-/* The text of a golden file, to the byte. GOLDEN=write makes the file anew; look at the difference before committing it. */
+/*
+ * The text of a golden file, to the byte. GOLDEN=write makes the file anew; look at the difference
+ * before committing it.
+ */
 static inline void assert_golden(const char *path, const char *text)
 {
 	const char *mode = getenv("GOLDEN");
