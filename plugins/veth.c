@@ -14,8 +14,11 @@
 #include "netlib/cni/common.h"
 #include "netlib/cni/error.h"
 #include "netlib/net/addr.h"
+#include "netlib/net/port.h"
 #include "netlib/net/route.h"
 #include "netlib/txn/verbs.h"
+
+#define CARRIER_TIMEOUT_MS 5000
 
 struct veth_conf {
 	const char *masq_backend;
@@ -259,6 +262,14 @@ static int host_check(struct cni_op *op, struct err *e)
 	return common_forwarding_check(op, e);
 }
 
+/* The host end carries packets a moment after the container's end went up; what is sent before is lost. */
+static int carrier_await(struct cni_op *op, struct err *e)
+{
+	const struct veth_conf *c = op->conf;
+
+	return port_await(op->host, -1, c->host.index, CARRIER_TIMEOUT_MS, e);
+}
+
 static const struct cni_step veth_steps[] = {
 	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
 	  common_ipam_gc, common_ipam_status },
@@ -269,6 +280,7 @@ static const struct cni_step veth_steps[] = {
 	{ "host", NULL, host_add, NULL, host_check, NULL, NULL },
 	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,
 	  common_masq_status },
+	{ "carrier", NULL, carrier_await, NULL, NULL, NULL, NULL },
 	{ 0 }
 };
 

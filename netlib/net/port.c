@@ -130,9 +130,10 @@ int port_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, stru
 		if (rr < 0 || ready(&v))
 			return rr;
 		return err_say(e, -ETIMEDOUT,
-			       "bridge port in error state: interface %u is not up after %d ms "
+			       "%s: interface %u is not up after %d ms "
 			       "(operational state %u, port state %u)",
-			       index, timeout_ms, v.operstate, v.port.state);
+			       v.master ? "bridge port in error state" : "host interface in error state", index,
+			       timeout_ms, v.operstate, v.port.state);
 	}
 	return r;
 }

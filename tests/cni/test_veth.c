@@ -197,10 +197,10 @@ static void bytes_pass_between_host_container_and_container(void **state)
 	traffic_serve(&s[2], "c2", TRAFFIC_UDP, "0.0.0.0", 53, "two");
 	traffic_serve(&s[3], "c2", TRAFFIC_UDP, "::", 53, "two");
 	for (size_t i = 0; i < LEN(t); i++) {
-		assert_int_equal(tcp_fetch(t[i].from, t[i].to, 80, 1500, peer), 0);
+		assert_int_equal(tcp_fetch(t[i].from, t[i].to, 80, 5000, peer), 0);
 		if (t[i].peer)
 			assert_string_equal(peer, t[i].peer);
-		assert_int_equal(udp_fetch(t[i].from, t[i].to, 53, 1500, NULL), 0);
+		assert_int_equal(udp_fetch(t[i].from, t[i].to, 53, 5000, NULL), 0);
 	}
 	for (int i = 0; i < 4; i++)
 		traffic_stop(&s[i]);
