@@ -94,10 +94,10 @@ int spec_check_seccomp(struct spec *s, struct err *e)
 
 	s->seccomp = note && !strcmp(note, "default") ? SPEC_SECCOMP_DEFAULT : SPEC_SECCOMP_NONE;
 	if (!s->seccomp_listed)
-		return note && strcmp(note, "default") && strcmp(note, "unconfined")
-			       ? err_conf(e, "/annotations/" SPEC_SECCOMP_NOTE,
-					  "expected default or unconfined, got \"%s\"", note)
-			       : 0;
+		return note && strcmp(note, "default") && strcmp(note, "unconfined") ?
+			       err_conf(e, "/annotations/" SPEC_SECCOMP_NOTE,
+					"expected default or unconfined, got \"%s\"", note) :
+			       0;
 	cleanup_json struct json_object *ours = spec_seccomp_tree(s->process.caps.sets.bounding);
 	if (same_tree(ours, s->seccomp_listed)) {
 		s->seccomp = SPEC_SECCOMP_DEFAULT;

@@ -177,10 +177,10 @@ static int restrict_devices(const struct hier *l, const struct cgroup *c,
 	if (l->v2) {
 		cleanup_fd int dir = hier_dir(l->v2, where);
 
-		return dir < 0 ? err_set(e, dir, "open control group %s", where)
-		       : usual && devices_restricted(dir)
-			       ? 0
-			       : devices_restrict(dir, usual ? NULL : res->devices,
+		return dir < 0 ? err_set(e, dir, "open control group %s", where) :
+		       usual && devices_restricted(dir) ?
+				 0 :
+				 devices_restrict(dir, usual ? NULL : res->devices,
 						  usual ? 0 : res->ndevices, e);
 	}
 	if (!(c->v1 & BIT(CGROUP_DEVICES)))
@@ -226,25 +226,28 @@ static int make_all(const struct hier *l, struct cgroup *c, const struct cgroup_
 	return write_limits(l, c->path, w, n, e);
 }
 
+/* Version 1 and the controllers of version 2 are looked at only when a limit needs them. */
+static int plan(const struct spec_resources *res, struct hier *l, struct cgroup_write *w,
+		struct err *e)
+{
+	bool limits = limits_plan(res, 0, 0, w, NULL) != 0;
+
+	*l = hier_detect(limits);
+	return limits ? limits_plan(res, l->v1, l->v2 ? v2_controllers(l->v2) : 0, w, e) : 0;
+}
+
 int cgroup_create(struct txn *t, const char *id, const char *path, const struct spec_resources *res,
 		  struct cgroup *out, struct err *e)
 {
 	cleanup_cgroup struct cgroup c = CGROUP_INIT;
 	struct cgroup_write w[CGROUP_WRITES_MAX];
 	struct err why = ERR_INIT;
-	struct hier l = hier_detect();
-	char buf[64];
+	struct hier l;
+	char buf[HIER_ROOT_MAX];
 	int r = choose_path(id, path, res, c.path, sizeof c.path, e), n;
 
-	if (r < 0)
+	if (r < 0 || (r = n = plan(res, &l, w, e)) < 0)
 		return r;
-	if ((n = limits_plan(res, l.v1, 0, w, NULL)) != 0 &&
-	    l.v2) /* the version 2 controllers are looked at only when needed */
-		n = limits_plan(res, l.v1, v2_controllers(l.v2), w, e);
-	else if (n < 0)
-		n = limits_plan(res, l.v1, 0, w, e);
-	if (n < 0)
-		return n;
 	if (!hier_members(&l, buf)) {
 		*out = (struct cgroup)CGROUP_INIT;
 		return CGROUP_NO_DEVICES;
@@ -252,9 +255,8 @@ int cgroup_create(struct txn *t, const char *id, const char *path, const struct 
 	if (!txn_reserve(t, &cgroup_undo_remove, UNDO_HOST, NULL, c.path, NULL, e))
 		return -(e && e->no ? e->no : EIO);
 	r = make_all(&l, &c, w, n, &why);
-	if (r < 0 && n == 0 &&
-	    (r == -EROFS || r == -EACCES ||
-	     r == -EPERM)) { /* not ours to use, and nothing asked for it */
+	/* not ours to use, and no limit needs it */
+	if (n == 0 && (r == -EROFS || r == -EACCES || r == -EPERM)) {
 		(void)cgroup_remove(c.path, NULL);
 		*out = (struct cgroup)CGROUP_INIT;
 		return CGROUP_NO_DEVICES;
@@ -281,7 +283,7 @@ void cgroup_clear(struct cgroup *c)
 int cgroup_open(const char *path, struct cgroup *out, struct err *e)
 {
 	struct cgroup c = CGROUP_INIT;
-	struct hier l = hier_detect();
+	struct hier l = hier_all();
 	const char *root;
 
 	if (str_copyf(c.path, sizeof c.path, "%s", path) < 0)

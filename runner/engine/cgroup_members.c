@@ -55,7 +55,7 @@ static int read_file(int dir, const char *name, char **out)
 static int open_members(const char *path)
 {
 	char buf[HIER_ROOT_MAX];
-	struct hier h = hier_detect();
+	struct hier h = hier_detect(false);
 	const char *root = hier_members(&h, buf);
 
 	return !root || !*path ? -ENOENT : hier_dir(root, path);
@@ -127,9 +127,9 @@ int cgroup_kill_all(const char *path, struct err *e)
 	int r = file_poke_at(dir, "cgroup.kill", "1");
 	if (r < 0) /* version 1, or a kernel before 5.14 */
 		r = kill_one_by_one(dir, path);
-	return r < 0 && r != -ENOENT && r != -ENODEV
-		       ? err_set(e, r, "kill the processes of control group %s", path)
-		       : 0;
+	return r < 0 && r != -ENOENT && r != -ENODEV ?
+		       err_set(e, r, "kill the processes of control group %s", path) :
+		       0;
 }
 
 /*
@@ -203,7 +203,7 @@ static int remove_everywhere(const struct hier *h, const char *path, const char 
 int cgroup_remove(const char *path, struct err *e)
 {
 	const char *where = "";
-	struct hier h = hier_detect();
+	struct hier h = hier_all();
 	int64_t until = 0;
 	int r;
 
@@ -224,7 +224,7 @@ int cgroup_remove(const char *path, struct err *e)
 int cgroup_remove_parent(struct err *e)
 {
 	static const char *const kinds[] = { "", "-devices" };
-	struct hier h = hier_detect();
+	struct hier h = hier_all();
 	char full[400];
 	const char *root;
 	int in_use = 0;
@@ -322,7 +322,7 @@ int cgroup_stat(const char *path, struct cgroup_stat *out, struct err *e)
 	struct cgroup_stat s = {
 		UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, false
 	};
-	struct hier h = hier_detect();
+	struct hier h = hier_all();
 	cleanup_fd int dir = open_members(path);
 
 	if (dir < 0)

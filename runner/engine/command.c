@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "runner/engine/command.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,10 +10,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "runner/engine/stage.h"
+#include "runner/engine/sync.h"
 
 /* A descriptor that is needed later must not be overwritten before. */
 int command_stdio(const int stdio[3])
@@ -50,69 +55,120 @@ static const char *path_of(const char *const *env)
 	return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
-static int say(int no, const char *name, const char *path, struct err *e)
+int command_refused(int no, const char *name, bool exists, struct err *e)
 {
 	int r;
 
-	if (no == ENOENT && path && access(path, F_OK) == 0)
-		r = err_say(
-			e, -no,
-			"%s: exists, but its interpreter or dynamic loader does not exist inside the container",
-			path);
-	else if (no == ENOENT || no == ENOTDIR)
-		r = path ? err_say(e, -ENOENT, "%s: no such file inside the container", path)
-			 : err_say(e, -ENOENT,
-				   "%s: executable file not found in the container's PATH", name);
+	if (no == ENOENT && exists)
+		r = err_say(e, -no,
+			    "%s: exists, but its interpreter or loader is missing in the container",
+			    name);
+	else if (no == ENOENT && strchr(name, '/'))
+		r = err_say(e, -no, "%s: no such file inside the container", name);
+	else if (no == ENOENT)
+		r = err_say(e, -no, "%s: executable file not found in the container's PATH",
+			    *name ? name : "\"\"");
 	else if (no == ENOEXEC)
 		r = err_say(e, -no,
 			    "%s: is not a program of this machine's kind, and names no interpreter",
-			    path ? path : name);
+			    name);
 	else
-		r = err_set(e, -no, "%s: cannot be executed", path ? path : name);
+		r = err_set(e, -no, "%s: cannot be executed", name);
 	if (e)
-		e->code = r == -ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_EXECUTABLE;
+		e->code = no == ENOENT ? COMMAND_NOT_FOUND : COMMAND_NOT_EXECUTABLE;
 	return r;
 }
 
-/*
- * Along PATH as execvpe does: absent ones are passed over, one that is there and cannot be run is
- * remembered.
- */
-static int search(const char *const *args, const char *const *env, struct err *e)
+/* 0 when it can be tried. */
+static int look_at(const char *path)
 {
-	const char *dir = path_of(env);
-	char path[PATH_MAX], found[PATH_MAX] = "";
-	int no = ENOENT;
+	struct stat st;
 
+	if (stat(path, &st) < 0)
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EACCES;
+	return access(path, X_OK) < 0 ? -errno : 0;
+}
+
+/*
+ * Along PATH as execvpe does: absent ones are passed over, and of those that are there but cannot
+ * be run the first is what is complained about.
+ */
+static int search(const char *name, const char *dir, char path[PATH_MAX])
+{
+	char next[PATH_MAX];
+	int first = -ENOENT;
+
+	(void)snprintf(path, PATH_MAX, "%s", name);
 	for (bool more = true; more; dir++) {
 		size_t len = strcspn(dir, ":");
-		int n = snprintf(path, sizeof path, "%.*s%s%s", (int)len, dir, len ? "/" : "./",
-				 args[0]);
+		int n = snprintf(next, sizeof next, "%.*s%s%s", (int)len, dir, len ? "/" : "./",
+				 name);
+		int r = n < (int)sizeof next ? look_at(next) : -ENOENT;
 
 		dir += len;
 		more = *dir == ':';
-		if (n >= (int)sizeof path)
-			continue;
-		(void)execve(path, (char *const *)args, (char *const *)env);
-		int why = errno;
-		if (why != ENOENT && why != ENOTDIR && why != EACCES)
-			return say(why, args[0], path, e);
-		if (!*found && (why == EACCES || (why == ENOENT && access(path, F_OK) == 0))) {
-			no = why;
-			memcpy(found, path, sizeof found);
-		}
+		if (r == 0 || (r != -ENOENT && first == -ENOENT))
+			memcpy(path, next, sizeof next);
+		if (r == 0)
+			return 0;
+		if (first == -ENOENT)
+			first = r;
 	}
-	return say(no, args[0], *found ? found : NULL, e);
+	return first;
 }
 
-int command_exec(const char *const *args, const char *const *env, struct err *e)
+/*
+ * A machine program on the root mount: its file cannot be the runner's, and it cannot name the
+ * runner's as its interpreter (a script can, by "#!/proc/self/exe").
+ */
+static bool is_plain_program(const char *path)
 {
-	if (syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
+	const int no_wait = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	cleanup_fd int fd = open(path, no_wait);
+	struct statx file, root;
+	char magic[SELFMAG];
+
+	return fd >= 0 && statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &file) == 0 &&
+	       statx(AT_FDCWD, "/", 0, STATX_MNT_ID, &root) == 0 &&
+	       (file.stx_mask & root.stx_mask & STATX_MNT_ID) &&
+	       file.stx_mnt_id == root.stx_mnt_id && read(fd, magic, SELFMAG) == SELFMAG &&
+	       !memcmp(magic, ELFMAG, SELFMAG);
+}
+
+/* Returns when the program could not be started at all. */
+static int exec_by_stage(const char *path, const char *const *args, const char *const *env,
+			 int sync, struct err *e)
+{
+	int r;
+
+	sync_executing(sync, path);
+	if (sync == STAGE_FD ? fcntl(sync, F_SETFD, 0) < 0 : dup2(sync, STAGE_FD) < 0)
+		return err_set(e, -errno, "keep the way back for an error");
+	r = stage_exec(path, args, env);
+	return err_set(e, r,
+		       "%s: cannot be executed by way of sealed memory (is the sysctl "
+		       "vm.memfd_noexec 2?)",
+		       path);
+}
+
+int command_exec(const struct command *c, int sync, struct err *e)
+{
+	char path[PATH_MAX];
+	int r;
+
+	if (syscall(SYS_close_range, STAGE_FD, ~0u, CLOSE_RANGE_CLOEXEC) < 0)
 		return err_set(e, -errno, "close what is not the container's");
-	if (!*args[0])
-		return say(ENOENT, "\"\"", NULL, e);
-	if (!strchr(args[0], '/'))
-		return search(args, env, e);
-	(void)execve(args[0], (char *const *)args, (char *const *)env);
-	return say(errno, args[0], args[0], e);
+	if (snprintf(path, sizeof path, "%s", c->args[0]) >= (int)sizeof path)
+		return command_refused(ENAMETOOLONG, c->args[0], false, e);
+	r = strchr(path, '/') ? look_at(path) :
+	    *path	      ? search(c->args[0], path_of(c->env), path) :
+				-ENOENT;
+	if (r < 0)
+		return command_refused(-r, path, false, e);
+	if (!c->alone || !is_plain_program(path))
+		return exec_by_stage(path, c->args, c->env, sync, e);
+	(void)execve(path, (char *const *)c->args, (char *const *)c->env);
+	return command_refused(errno, path, true, e);
 }

@@ -100,6 +100,8 @@ static int parent_prepare(struct birth *b, struct err *e)
 	if (p->nenv)
 		memcpy(b->env, p->env, p->nenv * sizeof *b->env);
 	if (b->spec->ns[SPEC_NS_PID].path) {
+		/* others are there already; they must not look into the new process */
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 		b->pidns = open(b->spec->ns[SPEC_NS_PID].path, O_RDONLY | O_CLOEXEC);
 		if (b->pidns < 0)
 			return err_set(e, -errno, "open the pid namespace %s",
@@ -325,7 +327,9 @@ static int child_ready(struct birth *b, struct err *e)
 
 static int child_exec(struct birth *b, struct err *e)
 {
-	return command_exec(b->spec->process.args, b->env, e);
+	const struct command c = { b->spec->process.args, b->env, b->pidns < 0 };
+
+	return command_exec(&c, b->child_sync, e);
 }
 
 /* ---------------------------------------------------------------- the phases */
@@ -378,12 +382,10 @@ static void child_main(struct birth *b)
 		if (r == 0)
 			r = phases[i].child(b, &err);
 		if (r < 0) {
-			int code = err.code;
-
-			(void)err_wrap(&err, "%s", phases[i].name);
-			err.code = code;
+			if (!err.code) /* else it is about the command, and says so */
+				(void)err_wrap(&err, "%s", phases[i].name);
 			sync_report(b->child_sync, r, &err, NULL);
-			_exit(code ? code : 125);
+			_exit(err.code ? err.code : 125);
 		}
 	}
 	_exit(125); /* not reached: the last phase does not return 0 */
@@ -398,8 +400,8 @@ static int parent_main(struct birth *b, struct err *e)
 			return err_wrap(e, "%s", phases[i].name);
 		int r = phases[i].parent(b, e);
 		if (r < 0) /* what comes from the child names its phase */
-			return phases[i].parent == parent_ready ? r
-								: err_wrap(e, "%s", phases[i].name);
+			return phases[i].parent == parent_ready ? r :
+								  err_wrap(e, "%s", phases[i].name);
 	}
 	return 0;
 }
@@ -468,8 +470,8 @@ int engine_exit_code(int r, const struct err *e)
 {
 	if (r >= 0)
 		return 0;
-	return e && (e->code == COMMAND_NOT_FOUND || e->code == COMMAND_NOT_EXECUTABLE) ? e->code
-											: 125;
+	return e && (e->code == COMMAND_NOT_FOUND || e->code == COMMAND_NOT_EXECUTABLE) ? e->code :
+											  125;
 }
 
 int engine_wait(struct engine_proc *p, int *status, struct err *e)

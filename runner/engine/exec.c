@@ -93,6 +93,7 @@ static void child_main(struct entry *n) __attribute__((noreturn));
 
 static void child_main(struct entry *n)
 {
+	const struct command c = { n->x->args, n->env, false };
 	struct err err = ERR_INIT;
 	int r;
 
@@ -103,7 +104,7 @@ static void child_main(struct entry *n)
 		sync_report(n->child_sync, 0, NULL, &n->notes);
 		if (sync_await_go(n->child_sync) < 0)
 			_exit(0);
-		r = command_exec(n->x->args, n->env, &err);
+		r = command_exec(&c, n->child_sync, &err);
 	}
 	sync_report(n->child_sync, r, &err, NULL);
 	_exit(err.code ? err.code : 125);
@@ -191,9 +192,9 @@ static int spawn(struct entry *n, struct err *e)
 		return err_set(e, pid, "create a process in the container (clone3)");
 	n->p.pid = pid;
 	(void)close(take_fd(n->child_sync));
-	return engine_start_time(pid, &n->p.start_time) < 0
-		       ? err_set(e, -ESRCH, "identify the new process")
-		       : 0;
+	return engine_start_time(pid, &n->p.start_time) < 0 ?
+		       err_set(e, -ESRCH, "identify the new process") :
+		       0;
 }
 
 static int await(struct entry *n, struct err *e)

@@ -6,6 +6,7 @@
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/vfs.h>
 
 #include "netlib/base/str.h"
@@ -17,7 +18,7 @@ static bool is_fs(const char *path, long magic)
 	return statfs(path, &s) == 0 && (long)s.f_type == magic;
 }
 
-struct hier hier_detect(void)
+struct hier hier_detect(bool v1_too)
 {
 	struct hier h = { 0 };
 	char path[HIER_ROOT_MAX];
@@ -28,11 +29,20 @@ struct hier hier_detect(void)
 	}
 	if (is_fs(HIER_MOUNT "/unified", CGROUP2_SUPER_MAGIC))
 		h.v2 = HIER_MOUNT "/unified";
-	for (unsigned c = 0; c < CGROUP_CONTROLLERS; c++) {
+	for (unsigned c = 0; c < CGROUP_CONTROLLERS && (v1_too || !h.v2); c++) {
 		(void)snprintf(path, sizeof path, HIER_MOUNT "/%s", cgroup_controller_name(c));
 		if (is_fs(path, CGROUP_SUPER_MAGIC))
 			h.v1 |= 1u << c;
 	}
+	return h;
+}
+
+struct hier hier_all(void)
+{
+	struct hier h = hier_detect(false);
+
+	if (!h.v2 || strcmp(h.v2, HIER_MOUNT) != 0)
+		h.v1 = (1u << CGROUP_CONTROLLERS) - 1;
 	return h;
 }
 

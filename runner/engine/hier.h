@@ -2,6 +2,8 @@
 #ifndef NARU_ENGINE_HIER_H
 #define NARU_ENGINE_HIER_H
 
+#include <stdbool.h>
+
 #include "runner/engine/limits.h"
 
 #define HIER_MOUNT "/sys/fs/cgroup"
@@ -13,7 +15,14 @@ struct hier {
 	unsigned v1;	/* 1 << controller: there is a version 1 hierarchy HIER_MOUNT/NAME */
 };
 
-struct hier hier_detect(void);
+/*
+ * Looks. Version 1 is asked for when limits are to be set; without a version 2 tree it is looked at
+ * in any case.
+ */
+struct hier hier_detect(bool v1_too);
+
+/* Every hierarchy there could be, without looking: for those to whom absence is fine. */
+struct hier hier_all(void);
 
 /*
  * Root of hierarchy i: a controller's of version 1, or with CGROUP_CONTROLLERS the version 2 tree.

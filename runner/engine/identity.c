@@ -135,7 +135,7 @@ int identity_apply(const struct identity *id, struct notes *n, struct err *e)
 
 	if (id->uid)
 		give_stdio(id);
-	if ((r = enter_cwd(id->cwd, e)) < 0)
+	if (strcmp(id->cwd, "/") != 0 && (r = enter_cwd(id->cwd, e)) < 0)
 		return r;
 	if (id->spec->process.no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set(e, -errno, "set no_new_privs");

@@ -35,7 +35,7 @@ int inroot_find(int root, const char *path)
 	return inroot_open(root, path, O_PATH);
 }
 
-/* Makes the last component of path, whose parent is there. */
+/* Makes the last component of path, whose parent is there, and opens it. */
 static int make_last(int root, char *path, bool directory)
 {
 	char *name = strrchr(path, '/') + 1, first = *name;
@@ -47,38 +47,40 @@ static int make_last(int root, char *path, bool directory)
 	if (dir < 0)
 		return dir;
 	if (directory)
-		return mkdirat(dir, name, 0755) < 0 && errno != EEXIST ? -errno : 0;
-	fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return errno == EEXIST ? 0 : -errno;
-	(void)close(fd);
-	return 0;
+		fd = mkdirat(dir, name, 0755);
+	else
+		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0) /* there after all: a link that leads nowhere, or made by somebody else */
+		return errno == EEXIST ? inroot_find(root, path) : -errno;
+	if (!directory)
+		(void)close(fd);
+	fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 int inroot_make(int root, const char *path, bool directory)
 {
 	char buf[PATH_MAX];
-	int fd = inroot_find(root, path), r;
+	int fd = inroot_find(root, path);
 
 	if (fd != -ENOENT)
 		return fd;
 	if (*path != '/' || strlen(path) >= sizeof buf)
 		return *path != '/' ? -EINVAL : -ENAMETOOLONG;
 	strcpy(buf, path);
-	for (char *p = buf + strspn(buf, "/"); *p; p += strspn(p, "/")) {
-		p += strcspn(p, "/");
-		bool last = !p[strspn(p, "/")];
-		char slash = *p;
-
+	for (char *p = buf + strlen(buf); p > buf + 1 && p[-1] == '/';)
+		*--p = '\0';
+	fd = make_last(root, buf, directory);
+	for (char *p = buf + 1; fd == -ENOENT && (p = strchr(p, '/')); p++) { /* from the top */
 		*p = '\0';
-		fd = last ? -ENOENT : inroot_find(root, buf);
-		if (fd >= 0)
-			(void)close(fd);
-		else if (fd != -ENOENT)
-			return fd;
-		else if ((r = make_last(root, buf, directory || !last)) < 0)
-			return r;
-		*p = slash;
+		int dir = inroot_find(root, buf);
+
+		if (dir == -ENOENT)
+			dir = make_last(root, buf, true);
+		*p = '/';
+		if (dir < 0)
+			return dir;
+		(void)close(dir);
 	}
-	return inroot_find(root, path);
+	return fd == -ENOENT ? make_last(root, buf, directory) : fd;
 }

@@ -7,12 +7,12 @@
 /* Length of the well-formed UTF-8 sequence at p (RFC 3629), 0 when there is none. */
 static size_t utf8_len(const unsigned char *p, size_t n)
 {
-	size_t len = *p < 0x80	 ? 1
-		     : *p < 0xc2 ? 0
-		     : *p < 0xe0 ? 2
-		     : *p < 0xf0 ? 3
-		     : *p < 0xf5 ? 4
-				 : 0;
+	size_t len = *p < 0x80 ? 1 :
+		     *p < 0xc2 ? 0 :
+		     *p < 0xe0 ? 2 :
+		     *p < 0xf0 ? 3 :
+		     *p < 0xf5 ? 4 :
+				 0;
 
 	if (len == 0 || len > n)
 		return 0;

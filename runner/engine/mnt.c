@@ -72,9 +72,9 @@ int mnt_copy(int dir, const char *path, bool recursive)
 int mnt_attach(int mount, int target)
 {
 	return move_mount(mount, "", target, "",
-			  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0
-		       ? -errno
-		       : 0;
+			  MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ?
+		       -errno :
+		       0;
 }
 
 int mnt_set(int mount, uint64_t set, uint64_t clear, uint64_t propagation, bool recursive)
@@ -82,7 +82,7 @@ int mnt_set(int mount, uint64_t set, uint64_t clear, uint64_t propagation, bool 
 	struct mount_attr a = { .attr_set = set, .attr_clr = clear, .propagation = propagation };
 
 	return mount_setattr(mount, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0u), &a,
-			     sizeof a) < 0
-		       ? -errno
-		       : 0;
+			     sizeof a) < 0 ?
+		       -errno :
+		       0;
 }

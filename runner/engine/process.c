@@ -107,9 +107,9 @@ int process_record(struct txn *t, pid_t pid, uint64_t start_time, struct err *e)
 
 	(void)snprintf(a, sizeof a, "%d", (int)pid);
 	(void)snprintf(b, sizeof b, "%" PRIu64, start_time);
-	return txn_reserve(t, &process_undo_kill, UNDO_HOST, NULL, a, b, e)
-		       ? 0
-		       : -(e && e->no ? e->no : EIO);
+	return txn_reserve(t, &process_undo_kill, UNDO_HOST, NULL, a, b, e) ?
+		       0 :
+		       -(e && e->no ? e->no : EIO);
 }
 
 static int undo_kill(const struct undo *u, struct txn *t, struct err *e)

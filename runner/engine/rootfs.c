@@ -132,8 +132,8 @@ static int overlay_by_steps(const struct engine_rootfs *l, const char *target, s
 	cleanup_fd int to = open(target, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (r == 0)
 		r = m < 0 || to < 0 ? -errno : mnt_attach(m, to);
-	return r < 0 ? err_set(e, r, "mount the overlay of %zu layers on %s", l->nlowers, target)
-		     : 0;
+	return r < 0 ? err_set(e, r, "mount the overlay of %zu layers on %s", l->nlowers, target) :
+		       0;
 }
 
 static int mount_overlay(const struct engine_rootfs *l, const char *target, struct err *e)
@@ -148,11 +148,11 @@ static int mount_overlay(const struct engine_rootfs *l, const char *target, stru
 		if (overlay_by_steps(l, target, NULL) == 0)
 			return 0;
 		if ((r = compose_by_fd(l, &t, e)) < 0)
-			return r == -E2BIG
-				       ? err_say(e, r,
-						 "the %zu layers of the image are too many for this kernel",
-						 l->nlowers)
-				       : r;
+			return r == -E2BIG ?
+				       err_say(e, r,
+					       "the %zu layers of the image are too many for this kernel",
+					       l->nlowers) :
+				       r;
 	}
 	if (mount("overlay", target, "overlay", 0, t.buf) == 0)
 		return 0;

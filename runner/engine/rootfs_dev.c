@@ -59,8 +59,8 @@ static int make_device(struct rootfs *f, const struct spec_device *d, struct err
 		return err_set(e, -EINVAL, "make device %s", d->path);
 	(void)snprintf(parent, sizeof parent, "%.*s", (int)(name - d->path), d->path);
 	cleanup_fd int dir = inroot_make(f->root, parent, true);
-	r = dir < 0 ? dir
-		    : make_node(dir, name, type | d->mode,
+	r = dir < 0 ? dir :
+		      make_node(dir, name, type | d->mode,
 				makedev((unsigned)d->major, (unsigned)d->minor));
 	if (r == 0 && (d->uid || d->gid) &&
 	    fchownat(dir, name, d->uid, d->gid, AT_SYMLINK_NOFOLLOW) < 0)

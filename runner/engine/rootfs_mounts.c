@@ -144,8 +144,8 @@ static int mount_cgroup(struct rootfs *f, const struct spec_mount *m, const stru
 	if (target < 0)
 		return target;
 	struct mountopt plain = { .set = o->set };
-	cleanup_fd int mount = view.v2_only ? mnt_new("cgroup2", "cgroup", &plain, e)
-					    : mnt_new("tmpfs", "cgroup", &tmpfs, e);
+	cleanup_fd int mount = view.v2_only ? mnt_new("cgroup2", "cgroup", &plain, e) :
+					      mnt_new("tmpfs", "cgroup", &tmpfs, e);
 	if (mount < 0)
 		return mount;
 	if ((r = mnt_attach(mount, target)) < 0)

@@ -8,7 +8,11 @@
 #include <unistd.h>
 
 #include "netlib/base/err.h"
+#include "netlib/base/str.h"
+#include "runner/engine/command.h"
 #include "runner/engine/identity.h"
+
+#define EXECUTING 1 /* report.r: the path is in the notes; 0 is ready, negative an error */
 
 struct report {
 	int32_t r;
@@ -41,6 +45,14 @@ void sync_report(int fd, int r, const struct err *e, const struct notes *n)
 		;
 }
 
+void sync_executing(int fd, const char *path)
+{
+	struct notes n = { "" };
+
+	(void)str_copyf(n.text, sizeof n.text, "%s", path);
+	sync_report(fd, EXECUTING, NULL, &n);
+}
+
 int sync_await_go(int fd)
 {
 	char go;
@@ -58,27 +70,45 @@ int sync_go(int fd, struct err *e)
 	return err_set(e, -errno, "tell the container's process to start (it is gone)");
 }
 
-int sync_await(int fd, struct notes *n, struct err *e)
+/* One message: its length, 0 at the end. A short one is the errno of an exec. */
+static ssize_t receive(int fd, struct report *m)
 {
-	struct report m;
 	ssize_t len;
 
-	while ((len = recv(fd, &m, sizeof m, 0)) < 0 && errno == EINTR)
+	while ((len = recv(fd, m, sizeof *m, 0)) < 0 && errno == EINTR)
 		;
-	if (len == 0 || (len < 0 && errno == ECONNRESET))
-		return 1;
 	if (len < 0)
-		return err_set(e, -errno, "hear from the container's process");
-	if (len != sizeof m)
-		return err_say(e, -EPROTO,
-			       "the container's process sent %zd bytes instead of a report", len);
-	m.err.text[sizeof m.err.text - 1] = m.err.details[sizeof m.err.details - 1] = '\0';
+		return errno == ECONNRESET ? 0 : -errno;
+	if (len == sizeof m->r)
+		return len;
+	if (len && len != sizeof *m)
+		return -EPROTO;
+	m->err.text[sizeof m->err.text - 1] = m->err.details[sizeof m->err.details - 1] = '\0';
+	m->notes.text[sizeof m->notes.text - 1] = '\0';
+	return len;
+}
+
+int sync_await(int fd, struct notes *n, struct err *e)
+{
+	struct notes path = { "" };
+	struct report m;
+	ssize_t len = receive(fd, &m);
+
+	if (len == sizeof m && m.r == EXECUTING) {
+		path = m.notes;
+		len = receive(fd, &m);
+	}
+	if (len < 0)
+		return err_set(e, (int)len, "hear from the container's process");
+	if (len == 0)
+		return 1;
+	if (len == sizeof m.r && m.r < 0)
+		return command_refused(-m.r, path.text, true, e);
 	if (m.r < 0) {
 		if (e)
 			*e = m.err;
 		return m.r;
 	}
-	m.notes.text[sizeof m.notes.text - 1] = '\0';
 	if (n)
 		*n = m.notes;
 	return 0;

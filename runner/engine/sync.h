@@ -14,7 +14,8 @@ int sync_pair(int *parent, int *child, struct err *e);
 
 /* Child. */
 void sync_report(int fd, int r, const struct err *e, const struct notes *n); /* r 0: ready */
-int sync_await_go(int fd); /* 0; -ECANCELED when the parent is gone */
+void sync_executing(int fd, const char *path); /* names what a later errno speaks of */
+int sync_await_go(int fd);		       /* 0; -ECANCELED when the parent is gone */
 
 /*
  * Parent: 0 (notes filled) or the child's error. When the child is gone without a word, "exec

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -484,20 +485,16 @@ static void exit_codes_are_dockers(void **state)
 	} cases[] = {
 		{ { "true" }, 0, NULL },
 		{ { "sh", "-c", "exit 7" }, 7, NULL },
-		{ { "nosuch" },
-		  127,
-		  "exec: nosuch: executable file not found in the container's PATH" },
-		{ { "/no/such" }, 127, "exec: /no/such: no such file inside the container" },
+		{ { "nosuch" }, 127, "nosuch: executable file not found in the container's PATH" },
+		{ { "/no/such" }, 127, "/no/such: no such file inside the container" },
 		{ { "lost" },
 		  127,
-		  "exec: /bin/lost: exists, but its interpreter or dynamic loader does not exist inside the container" },
-		{ { "/etc/plain" },
-		  126,
-		  "exec: /etc/plain: cannot be executed: Permission denied" },
-		{ { "/etc" }, 126, "exec: /etc: cannot be executed: Permission denied" },
+		  "/bin/lost: exists, but its interpreter or loader is missing in the container" },
+		{ { "/etc/plain" }, 126, "/etc/plain: cannot be executed: Permission denied" },
+		{ { "/etc" }, 126, "/etc: cannot be executed: Permission denied" },
 		{ { "broken" },
 		  126,
-		  "exec: /bin/broken: is not a program of this machine's kind, and names no interpreter" },
+		  "/bin/broken: is not a program of this machine's kind, and names no interpreter" },
 	};
 
 	(void)state;
@@ -514,6 +511,38 @@ static void exit_codes_are_dockers(void **state)
 		assert_int_equal(b->r, 0);
 		assert_int_equal(engine_wait(&b->proc, &b->status, NULL), 0);
 		assert_int_equal(b->status, cases[i].code);
+	}
+}
+
+/* The file behind /proc/PID/exe; "" when the process is gone. */
+static void exe_of(pid_t pid, char *out, size_t size)
+{
+	char path[64];
+	ssize_t n;
+
+	(void)snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+	n = readlink(path, out, size - 1);
+	out[n < 0 ? 0 : n] = '\0';
+}
+
+/* A script of /proc/self/exe executes the stage program, which executes the script, and so on. */
+static void the_runner_cannot_be_reached_through_its_own_exec(void **state)
+{
+	static const char *const ways[] = { "/bin/self", "/self-script", "/proc/self/exe" };
+	char ours[PATH_MAX], theirs[PATH_MAX];
+
+	(void)state;
+	exe_of(getpid(), ours, sizeof ours);
+	lab_sh("ln -sfn /proc/self/exe " LOWER "/bin/self; printf '#!/proc/self/exe\\n' > " LOWER
+	       "/self-script; chmod 755 " LOWER "/self-script");
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
+		cleanup_box struct box *b = box_new((const char *const[]){ ways[i], "x", NULL });
+
+		box_begin(b);
+		for (unsigned k = 0; k < 200 && b->r == 0; k++) {
+			exe_of(b->proc.pid, theirs, sizeof theirs);
+			assert_string_not_equal(theirs, ours);
+		}
 	}
 }
 
@@ -828,6 +857,7 @@ int main(void)
 		cmocka_unit_test(settings_of_the_host_are_refused),
 		cmocka_unit_test(limits_are_written_and_hold),
 		cmocka_unit_test(exit_codes_are_dockers),
+		cmocka_unit_test(the_runner_cannot_be_reached_through_its_own_exec),
 		cmocka_unit_test(a_signal_counts_from_128),
 		cmocka_unit_test(exec_is_the_container_from_inside),
 		cmocka_unit_test(exec_reports_what_cannot_run_and_who_is_gone),
