@@ -49,8 +49,9 @@ const struct fw_set fw_base_sets[FW_BASE_SETS] = {
 #define MULTICAST6 { .addr = { AF_INET6, { 0xff } }, .len = 8 }
 /* clang-format off */
 #define DNAT_RULE(f, k) \
-	{ FW_CHAIN_HOSTPORTS, { { FW_OP_FAMILY, .family = (f) }, \
-				{ FW_OP_DNAT, .family = (f), .set = { .kind = (k), .family = (f) } } } }
+	{ FW_CHAIN_HOSTPORTS, \
+	  { { FW_OP_FAMILY, .family = (f) }, \
+	    { FW_OP_DNAT, .family = (f), .set = { .kind = (k), .family = (f) } } } }
 /* clang-format on */
 
 const struct fw_rule fw_base_rules[FW_BASE_RULES] = {

@@ -139,9 +139,8 @@ static void keep_others(struct json_object *from, struct json_object *to, const 
 	(void)snprintf(digest, sizeof digest, "sha256:%s", manifest);
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *o = json_at(from, i);
-		const char *its =
-			json_text(json_get(json_get(o, "annotations"), "io.containerd.image.name")) ?:
-				"";
+		struct json_object *notes = json_get(o, "annotations");
+		const char *its = json_text(json_get(notes, "io.containerd.image.name")) ?: "";
 		const char *what = json_text(json_get(o, "digest")) ?: "";
 		bool elsewhere = false;
 
