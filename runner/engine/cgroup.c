@@ -125,7 +125,8 @@ static int inherit_cpuset(const char *root, const char *path, struct err *e)
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 	char from[400], to[400];
 
-	for (const char *p = strchr(path, '/'); p; p = *p ? p + strcspn(p + 1, "/") + 1 : NULL) {
+	for (const char *p = path + strcspn(path, "/"); p;
+	     p = *p ? p + strcspn(p + 1, "/") + 1 : NULL) {
 		const char *up = memrchr(path, '/', (size_t)(p - path));
 
 		for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -103,7 +104,8 @@ static int sealed_program(void)
 		fd = memfd_create("naru-stage", flags);
 	if (fd < 0)
 		return -errno;
-	if ((r = fd_write_all(fd, naru_stage, (size_t)(naru_stage_end - naru_stage))) < 0)
+	if ((r = fd_write_all(fd, naru_stage, (uintptr_t)naru_stage_end - (uintptr_t)naru_stage)) <
+	    0)
 		return r;
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
 		return -errno;

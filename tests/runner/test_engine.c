@@ -52,6 +52,7 @@ struct box {
 	struct err err;
 	int out;	    /* read end of its stdout and stderr */
 	char text[OUT_MAX]; /* what it printed */
+	const char *cpus;   /* for the spec */
 	int r, status;
 };
 
@@ -101,6 +102,7 @@ static void box_create(struct box *b)
 
 	if (spec_compose(&b->rq, &o, &b->err) < 0 || spec_decode(&b->spec, o, &b->err) < 0)
 		fail_msg("%s", b->err.text);
+	b->spec.resources.cpus = b->cpus;
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	cleanup_fd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	b->start.spec = &b->spec;
@@ -472,6 +474,22 @@ static void limits_are_written_and_hold(void **state)
 	box_read(b);
 	assert_int_equal(engine_wait(&b->proc, &b->status, &b->err), 0);
 	assert_non_null(strstr(b->text, "can't fork"));
+}
+
+static void processors_can_be_chosen(void **state)
+{
+	cleanup_box struct box *b = box_sh(
+		"grep Cpus_allowed_list /proc/self/status | cut -f2; cat /sys/fs/cgroup/*/cpuset.cpus");
+
+	(void)state;
+	b->cpus = "0";
+	box_begin(b);
+	if (b->r == -ENOTSUP)
+		lab_skip("%s", b->err.text);
+	if (b->r < 0)
+		fail_msg("%s", b->err.text);
+	box_read(b);
+	assert_string_equal(b->text, "0\n0\n");
 }
 
 /* ---------------------------------------------------------------- how it ends */
@@ -856,6 +874,7 @@ int main(void)
 		cmocka_unit_test(a_working_directory_that_leaves_the_root_is_refused),
 		cmocka_unit_test(settings_of_the_host_are_refused),
 		cmocka_unit_test(limits_are_written_and_hold),
+		cmocka_unit_test(processors_can_be_chosen),
 		cmocka_unit_test(exit_codes_are_dockers),
 		cmocka_unit_test(the_runner_cannot_be_reached_through_its_own_exec),
 		cmocka_unit_test(a_signal_counts_from_128),
