@@ -97,8 +97,8 @@ static int run(void *opts, const struct operands *args, struct err *e)
 
 static const char *missing(size_t have)
 {
-	return have ? "a name for the image, such as busybox:1"
-		    : "an archive; - reads standard input";
+	return have ? "a name for the image, such as busybox:1" :
+		      "an archive; - reads standard input";
 }
 
 static const struct opt options[] = {

@@ -12,7 +12,7 @@
 
 #include "netlib/base/err.h"
 
-#define CAPS_MAX 64	/* a set never has more bits than that */
+#define CAPS_MAX 64 /* a set never has more bits than that */
 
 static const char names[][24] = {
 	/* clang-format off */
@@ -147,7 +147,7 @@ uint64_t caps_bounding(void)
 	for (int i = 0; i < CAPS_MAX; i++) {
 		int r = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
 
-		if (r < 0)	/* the kernel has no capability of this number, nor any above */
+		if (r < 0) /* the kernel has no capability of this number, nor any above */
 			break;
 		if (r)
 			mask |= CAP_BIT(i);
@@ -200,8 +200,7 @@ static int permitted_now(uint64_t *perm)
 static int raise_ambient(uint64_t mask, struct err *e)
 {
 	for (unsigned i = 0; i < CAPS_KNOWN; i++)
-		if ((mask & CAP_BIT(i)) &&
-		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
+		if ((mask & CAP_BIT(i)) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0) < 0)
 			return err_set(e, -errno, "raise ambient capability %s", names[i]);
 	return 0;
 }

@@ -10,7 +10,7 @@ struct err;
 
 /* A set of capabilities is a mask: bit n is capability n (capabilities(7)). */
 #define CAP_BIT(n) (UINT64_C(1) << (n))
-#define CAPS_KNOWN (CAP_CHECKPOINT_RESTORE + 1)	/* numbers 0 .. CAPS_KNOWN - 1 have names */
+#define CAPS_KNOWN (CAP_CHECKPOINT_RESTORE + 1) /* numbers 0 .. CAPS_KNOWN - 1 have names */
 #define CAPS_ALL (CAP_BIT(CAPS_KNOWN) - 1)
 
 /* What docker gives a container that asks for nothing. */

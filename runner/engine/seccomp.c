@@ -13,7 +13,7 @@
 
 static const struct sock_fprog prebuilt = {
 	.len = sizeof seccomp_default_insns / sizeof *seccomp_default_insns,
-	.filter = (struct sock_filter *)seccomp_default_insns,	/* the kernel only reads it */
+	.filter = (struct sock_filter *)seccomp_default_insns, /* the kernel only reads it */
 };
 
 const struct sock_fprog *seccomp_default_prebuilt(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "runner/engine/seccomp_bpf.h"
 
-#define JUMP_MAX 255	/* a conditional jump counts the instructions it skips in 8 bits */
+#define JUMP_MAX 255 /* a conditional jump counts the instructions it skips in 8 bits */
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 void bpf_init(struct bpf *b, struct sock_filter *insn, size_t max)
@@ -77,13 +77,12 @@ size_t bpf_jump(struct bpf *b, uint16_t op, uint32_t k, size_t yes, size_t no)
 {
 	if (yes == no)
 		return yes;
-	yes = near(b, yes, 1);	/* reaching `no` may take one instruction in between */
+	yes = near(b, yes, 1); /* reaching `no` may take one instruction in between */
 	no = near(b, no, 0);
 	return push(b, (uint16_t)(BPF_JMP | op | BPF_K), yes - b->first, no - b->first, k);
 }
 
-size_t bpf_tree(struct bpf *b, const struct bpf_span *spans, size_t n, bpf_leaf_fn *leaf,
-		void *arg)
+size_t bpf_tree(struct bpf *b, const struct bpf_span *spans, size_t n, bpf_leaf_fn *leaf, void *arg)
 {
 	size_t mid = n / 2, above, below;
 

@@ -15,12 +15,12 @@
 struct bpf {
 	struct sock_filter *insn;
 	size_t max;
-	size_t first;	/* index of the instruction written last; max: none */
+	size_t first; /* index of the instruction written last; max: none */
 	bool full;
 	struct {
 		uint32_t value;
 		size_t at;
-	} rets[4];	/* the nearest return of each value */
+	} rets[4]; /* the nearest return of each value */
 	unsigned nrets;
 };
 
@@ -41,8 +41,8 @@ size_t bpf_jump(struct bpf *b, uint16_t op, uint32_t k, size_t yes, size_t no);
 /* Numbers from `first` up to the next span's first are dealt with at leaf(span). */
 struct bpf_span {
 	uint32_t first;
-	uint32_t value;		/* for leaf() */
-	const void *what;	/* for leaf() */
+	uint32_t value;	  /* for leaf() */
+	const void *what; /* for leaf() */
 };
 
 typedef size_t bpf_leaf_fn(struct bpf *b, const struct bpf_span *s, void *arg);

@@ -20,7 +20,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "halves of arguments l
 
 struct audit_arch {
 	uint32_t token;
-	enum seccomp_abi abis[2];	/* x86_64 programs may use x32 numbers as well */
+	enum seccomp_abi abis[2]; /* x86_64 programs may use x32 numbers as well */
 	unsigned nabis;
 };
 
@@ -38,11 +38,11 @@ struct composer {
 	struct bpf bpf;
 	const struct seccomp_nr *rows;
 	size_t nrows;
-	const struct seccomp_rule *by_row[SECCOMP_NR_ROWS_MAX];	/* the rule of each call, or NULL */
+	const struct seccomp_rule *by_row[SECCOMP_NR_ROWS_MAX]; /* the rule of each call, or NULL */
 	struct {
 		const struct seccomp_rule *rule;
 		size_t at;
-	} checks[CHECKS_MAX];	/* conditions already written: the same for every convention */
+	} checks[CHECKS_MAX]; /* conditions already written: the same for every convention */
 	unsigned nchecks;
 	struct bpf_span spans[SPANS_MAX];
 	size_t nspans;
@@ -135,7 +135,7 @@ static void span_add(struct composer *c, uint32_t first, uint32_t value, const v
 {
 	struct bpf_span *last = c->nspans ? &c->spans[c->nspans - 1] : NULL;
 
-	if (last && last->first == first)	/* the number before did not leave a gap */
+	if (last && last->first == first) /* the number before did not leave a gap */
 		c->nspans--;
 	last = c->nspans ? &c->spans[c->nspans - 1] : NULL;
 	if (last && last->value == value && last->what == what)

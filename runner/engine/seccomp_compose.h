@@ -10,7 +10,7 @@
 
 struct err;
 
-#define SECCOMP_PROG_MAX 2048	/* docker's profile needs about a fifth of it */
+#define SECCOMP_PROG_MAX 2048 /* docker's profile needs about a fifth of it */
 
 /*
  * The filter of docker's default profile for a machine and a capability bounding set. Pure.

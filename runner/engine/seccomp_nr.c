@@ -459,7 +459,7 @@ const struct seccomp_nr *seccomp_nr_find(const char *name, size_t len)
 		if (c > 0)
 			lo = mid + 1;
 		else
-			hi = mid;	/* also when name is only the beginning of this row */
+			hi = mid; /* also when name is only the beginning of this row */
 	}
 	return NULL;
 }

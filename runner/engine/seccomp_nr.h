@@ -9,7 +9,7 @@
 enum seccomp_abi {
 	SECCOMP_ABI_X86_64,
 	SECCOMP_ABI_X86,
-	SECCOMP_ABI_X32,	/* shares the audit architecture of x86_64; numbers carry bit 30 */
+	SECCOMP_ABI_X32, /* shares the audit architecture of x86_64; numbers carry bit 30 */
 	SECCOMP_ABI_AARCH64,
 	SECCOMP_ABI_ARM,
 	SECCOMP_ABIS,
@@ -23,7 +23,7 @@ enum seccomp_machine { SECCOMP_MACHINE_X86_64 = 1, SECCOMP_MACHINE_AARCH64 = 2 }
 #define SECCOMP_MACHINE_NATIVE SECCOMP_MACHINE_X86_64
 #endif
 
-#define SECCOMP_NR_NONE (-1)	/* this convention has no such call */
+#define SECCOMP_NR_NONE (-1) /* this convention has no such call */
 #define SECCOMP_NR_ROWS_MAX 512
 
 struct seccomp_nr {

@@ -127,9 +127,8 @@ static const char *const op_names[] = {
 	[SECCOMP_OP_MASKED_EQ] = "SCMP_CMP_MASKED_EQ",
 };
 
-static const char *const x86_arches[] = {
-	"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32", NULL
-};
+static const char *const x86_arches[] = { "SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32",
+					  NULL };
 static const char *const arm_arches[] = { "SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", NULL };
 
 const char *seccomp_op_name(enum seccomp_op op)

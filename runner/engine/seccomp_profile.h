@@ -19,15 +19,15 @@ struct seccomp_range {
 };
 
 struct seccomp_rule {
-	const char *names;	/* separated by blanks; seccomp_names_next() takes them apart */
-	int refuse;		/* 0: allowed; else the errno the call fails with */
-	unsigned arg;		/* with ranges: argument 0..5 that has to lie in one of them */
-	uint32_t mask;		/* 0: all 64 bits of the argument; else only these bits of it */
-	const struct seccomp_range *ranges;	/* ascending, disjoint */
-	unsigned nranges;	/* 0: no condition */
-	uint64_t with_cap;	/* applies when the bounding set has all of these ... */
-	uint64_t without_cap;	/* ... and none of these */
-	unsigned machines;	/* enum seccomp_machine, or-ed; 0: all */
+	const char *names; /* separated by blanks; seccomp_names_next() takes them apart */
+	int refuse;	   /* 0: allowed; else the errno the call fails with */
+	unsigned arg;	   /* with ranges: argument 0..5 that has to lie in one of them */
+	uint32_t mask;	   /* 0: all 64 bits of the argument; else only these bits of it */
+	const struct seccomp_range *ranges; /* ascending, disjoint */
+	unsigned nranges;		    /* 0: no condition */
+	uint64_t with_cap;		    /* applies when the bounding set has all of these ... */
+	uint64_t without_cap;		    /* ... and none of these */
+	unsigned machines;		    /* enum seccomp_machine, or-ed; 0: all */
 };
 
 /* The rule after prev (NULL: the first) that applies here; NULL after the last. */
@@ -42,10 +42,10 @@ enum seccomp_op { SECCOMP_OP_NONE, SECCOMP_OP_LT, SECCOMP_OP_EQ, SECCOMP_OP_MASK
 /* One entry of linux.syscalls[] in config.json (OCI runtime specification, "seccomp"). */
 struct seccomp_call {
 	const char *names;
-	int refuse;		/* 0: SCMP_ACT_ALLOW; else SCMP_ACT_ERRNO with this "errnoRet" */
+	int refuse; /* 0: SCMP_ACT_ALLOW; else SCMP_ACT_ERRNO with this "errnoRet" */
 	unsigned arg;
-	enum seccomp_op op;	/* SECCOMP_OP_NONE: no "args" */
-	uint64_t value, value_two;	/* MASKED_EQ: mask, expected */
+	enum seccomp_op op;	   /* SECCOMP_OP_NONE: no "args" */
+	uint64_t value, value_two; /* MASKED_EQ: mask, expected */
 };
 
 typedef int seccomp_walk_fn(const struct seccomp_call *c, void *arg);

@@ -35,10 +35,11 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define IPAM4	"'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24'}]]}"
-#define IPAM6	"'ipam':{'type':'host-local','ranges':[[{'subnet':'fd00:1::/64'}]]}"
-#define IPAM46	"'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24'}]," \
-		"[{'subnet':'fd00:1::/64'}]]}"
+#define IPAM4 "'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24'}]]}"
+#define IPAM6 "'ipam':{'type':'host-local','ranges':[[{'subnet':'fd00:1::/64'}]]}"
+#define IPAM46 \
+	"'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24'}]," \
+	"[{'subnet':'fd00:1::/64'}]]}"
 
 static const char *conf_of(const char *version, const char *network, const char *keys)
 {
@@ -69,33 +70,32 @@ static void lease_directory(const char *network, const char *subnet)
 /* ---- keys: what is true afterwards, in shell, on the host and in the container */
 
 #define HAS(text) " | grep -q '" text "' && "
-#define PORT	  "/sys/class/net/br0/brif/*/"
+#define PORT "/sys/class/net/br0/brif/*/"
 
 static const struct {
 	const char *keys, *host, *container;
 } keys[] = {
 	{ IPAM4,
-	  "! ip -4 -o addr show br0 | grep -q inet && cat /proc/sys/net/ipv4/ip_forward" HAS("^0$")
-	  "ip link show br0 up" HAS("br0") "cat " PORT "hairpin_mode" HAS("0") "true",
-	  "ip -4 -o addr show eth0" HAS("10.1.0.2/24 brd 10.1.0.255") "ip link show eth0 up" HAS("eth0")
-	  "! ip route | grep -q default && cat /proc/sys/net/ipv4/conf/eth0/arp_notify" HAS("1") "true" },
+	  "! ip -4 -o addr show br0 | grep -q inet && cat /proc/sys/net/ipv4/ip_forward" HAS(
+		  "^0$") "ip link show br0 up" HAS("br0") "cat " PORT
+							  "hairpin_mode" HAS("0") "true",
+	  "ip -4 -o addr show eth0" HAS("10.1.0.2/24 brd 10.1.0.255") "ip link show eth0 up" HAS(
+		  "eth0") "! ip route | grep -q default && cat /proc/sys/net/ipv4/conf/eth0/arp_notify" HAS("1") "true" },
 	{ "'isGateway':true," IPAM4,
-	  "ip -4 -o addr show br0" HAS("10.1.0.1/24 brd 10.1.0.255")
-	  "cat /proc/sys/net/ipv4/ip_forward" HAS("^1$")
-	  "cat /proc/sys/net/ipv6/conf/all/forwarding" HAS("^0$") "true",
+	  "ip -4 -o addr show br0" HAS("10.1.0.1/24 brd 10.1.0.255") "cat /proc/sys/net/ipv4/ip_forward" HAS(
+		  "^1$") "cat /proc/sys/net/ipv6/conf/all/forwarding" HAS("^0$") "true",
 	  "! ip route | grep -q default" },
 	{ "'isDefaultGateway':true," IPAM46,
-	  "ip -4 -o addr show br0" HAS("10.1.0.1/24") "ip -6 -o addr show br0" HAS("fd00:1::1/64")
-	  "cat /proc/sys/net/ipv6/conf/all/forwarding" HAS("^1$")
-	  "! ip -6 addr show br0 | grep fd00 | grep -q tentative",
-	  "ip route" HAS("default via 10.1.0.1") "ip -6 route" HAS("default via fd00:1::1")
-	  "ip -6 -o addr show eth0" HAS("fd00:1::2/64")
-	  "! ip -6 addr show eth0 | grep fd00 | grep -q tentative" },
+	  "ip -4 -o addr show br0" HAS("10.1.0.1/24") "ip -6 -o addr show br0" HAS(
+		  "fd00:1::1/64") "cat /proc/sys/net/ipv6/conf/all/forwarding" HAS("^1$") "! ip -6 addr show br0 | grep fd00 | grep -q tentative",
+	  "ip route" HAS("default via 10.1.0.1") "ip -6 route" HAS("default via fd00:1::1") "ip -6 -o addr show eth0" HAS(
+		  "fd00:1::2/64") "! ip -6 addr show eth0 | grep fd00 | grep -q tentative" },
 	{ "'isGateway':true,'ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
 	  "'gateway':'10.1.0.254','routes':[{'dst':'0.0.0.0/0'},{'dst':'10.9.0.0/16',"
 	  "'gw':'10.1.0.7'}]}",
 	  "ip -4 -o addr show br0" HAS("10.1.0.254/24") "true",
-	  "ip route" HAS("^default via 10.1.0.254") "ip route" HAS("^10.9.0.0/16 via 10.1.0.7") "true" },
+	  "ip route" HAS("^default via 10.1.0.254") "ip route" HAS(
+		  "^10.9.0.0/16 via 10.1.0.7") "true" },
 	{ "'isDefaultGateway':true,'ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
 	  "'routes':[{'dst':'0.0.0.0/0','gw':'10.1.0.7'}]}",
 	  "ip -4 -o addr show br0" HAS("10.1.0.1/24") "true",
@@ -106,20 +106,19 @@ static const struct {
 	{ "'hairpinMode':true," IPAM4, "cat " PORT "hairpin_mode" HAS("1") "true", "true" },
 	{ "'promiscMode':true," IPAM4, "ip link show br0" HAS("PROMISC") "true", "true" },
 	{ IPAM6, "true",
-	  "cat /proc/sys/net/ipv6/conf/eth0/accept_dad" HAS("^0$")
-	  "cat /proc/sys/net/ipv6/conf/eth0/keep_addr_on_down" HAS("^1$") "true" },
+	  "cat /proc/sys/net/ipv6/conf/eth0/accept_dad" HAS(
+		  "^0$") "cat /proc/sys/net/ipv6/conf/eth0/keep_addr_on_down" HAS("^1$") "true" },
 	{ "'enabledad':true," IPAM6, "true",
-	  "cat /proc/sys/net/ipv6/conf/eth0/accept_dad" HAS("^1$")
-	  "cat /proc/sys/net/ipv6/conf/eth0/enhanced_dad" HAS("^1$") "true" },
+	  "cat /proc/sys/net/ipv6/conf/eth0/accept_dad" HAS(
+		  "^1$") "cat /proc/sys/net/ipv6/conf/eth0/enhanced_dad" HAS("^1$") "true" },
 	{ "'mtu':0,'ipMasq':null,'ipMasqBackend':'nftables'," IPAM4, "true", "true" },
 	{ "'isGateway':true,'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24'}],"
 	  "[{'subnet':'10.2.0.0/24'}],[{'subnet':'fd00:1::/64'}]]}",
-	  "ip -o addr show br0" HAS("10.1.0.1/24") "ip -o addr show br0" HAS("10.2.0.1/24")
-	  "ip -o addr show br0" HAS("fd00:1::1/64") "true",
-	  "ip -o addr show eth0" HAS("10.1.0.2/24") "ip -o addr show eth0" HAS("10.2.0.2/24")
-	  "ip -o addr show eth0" HAS("fd00:1::2/64") "true" },
-	{ "'ISGATEWAY':true," IPAM4,
-	  "ip -4 -o addr show br0" HAS("10.1.0.1/24") "true", "true" },
+	  "ip -o addr show br0" HAS("10.1.0.1/24") "ip -o addr show br0" HAS(
+		  "10.2.0.1/24") "ip -o addr show br0" HAS("fd00:1::1/64") "true",
+	  "ip -o addr show eth0" HAS("10.1.0.2/24") "ip -o addr show eth0" HAS(
+		  "10.2.0.2/24") "ip -o addr show eth0" HAS("fd00:1::2/64") "true" },
+	{ "'ISGATEWAY':true," IPAM4, "ip -4 -o addr show br0" HAS("10.1.0.1/24") "true", "true" },
 	{ "'x':{'y':[1,{'z':null}]},'capabilities':{'portMappings':true}," IPAM4, "true", "true" },
 };
 
@@ -144,8 +143,9 @@ static void the_bridge_is_cni0_when_the_key_is_missing_or_empty(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++) {
-		const char *c = jsonf("{'cniVersion':'1.1.0','name':'n','type':'bridge',%s" IPAM4 "}",
-				      t[i]);
+		const char *c =
+			jsonf("{'cniVersion':'1.1.0','name':'n','type':'bridge',%s" IPAM4 "}",
+			      t[i]);
 		assert_string_equal(at(ok("bridge", "ADD", c), "/interfaces/0/name"), "cni0");
 		ok("bridge", "DEL", c);
 	}
@@ -163,7 +163,9 @@ static void without_ipam_the_attachment_is_layer_2_only(void **state)
 
 		assert_int_equal(json_count(result, "/interfaces"), 3);
 		assert_int_equal(json_count(result, "/ips"), -1);
-		lab_sh_in("c1", "ip link show eth0 up | grep -q eth0; ! ip -4 addr show eth0 | grep inet");
+		lab_sh_in(
+			"c1",
+			"ip link show eth0 up | grep -q eth0; ! ip -4 addr show eth0 | grep inet");
 		lab_sh("! ip -4 addr show br0 | grep inet");
 
 		const char *with_prev = json_with(c, "prevResult", result);
@@ -189,31 +191,43 @@ static void without_ipam_the_attachment_is_layer_2_only(void **state)
 	"        {\n            'address': '" a "',\n            'gateway': '" g "',\n" \
 	"            'interface': 2\n        }"
 #define ROUTE(pad, d, g) pad "{\n" pad "    'dst': '" d "',\n" pad "    'gw': '" g "'\n" pad "}"
-#define P8  "        "
+#define P8 "        "
 #define P12 "            "
 
 static void the_result_has_the_references_shape_in_every_version(void **state)
 {
-	static const char shape_1[] = "'ip4': {\n        'ip': '10.1.0.2/24',\n"
-		"        'gateway': '10.1.0.1',\n        'routes': [\n"
-		ROUTE(P12, "0.0.0.0/0", "10.1.0.1") "\n        ]\n    },\n    'ip6': {\n"
-		"        'ip': 'fd00:1::2/64',\n        'gateway': 'fd00:1::1',\n        'routes': [\n"
-		ROUTE(P12, "::/0", "fd00:1::1") "\n        ]\n    },\n    'dns': {}\n}";
-	static const char shape_3[] = "'interfaces': [\n" IFACE_OLD("br0", "") ",\n"
-		IFACE_OLD("vethN", "") ",\n" IFACE_OLD("eth0", BOX) "\n    ],\n    'ips': [\n"
-		IP_OLD("4", "10.1.0.2/24", "10.1.0.1") ",\n" IP_OLD("6", "fd00:1::2/64", "fd00:1::1")
-		"\n    ],\n    'routes': [\n" ROUTE(P8, "0.0.0.0/0", "10.1.0.1") ",\n"
-		ROUTE(P8, "::/0", "fd00:1::1") "\n    ],\n    'dns': {}\n}";
-	static const char shape_10[] = "'interfaces': [\n" IFACE_NEW("br0", "") ",\n"
-		IFACE_NEW("vethN", "") ",\n" IFACE_NEW("eth0", BOX) "\n    ],\n    'ips': [\n"
-		IP_NEW("10.1.0.2/24", "10.1.0.1") ",\n" IP_NEW("fd00:1::2/64", "fd00:1::1")
-		"\n    ],\n    'routes': [\n" ROUTE(P8, "0.0.0.0/0", "10.1.0.1") ",\n"
-		ROUTE(P8, "::/0", "fd00:1::1") "\n    ]\n}";
+	static const char shape_1[] =
+		"'ip4': {\n        'ip': '10.1.0.2/24',\n"
+		"        'gateway': '10.1.0.1',\n        'routes': [\n" ROUTE(
+			P12, "0.0.0.0/0",
+			"10.1.0.1") "\n        ]\n    },\n    'ip6': {\n"
+				    "        'ip': 'fd00:1::2/64',\n        'gateway': 'fd00:1::1',\n        'routes': [\n" ROUTE(
+					    P12, "::/0",
+					    "fd00:1::1") "\n        ]\n    },\n    'dns': {}\n}";
+	static const char shape_3[] =
+		"'interfaces': [\n" IFACE_OLD("br0", "") ",\n" IFACE_OLD("vethN", "") ",\n" IFACE_OLD("eth0", BOX) "\n    ],\n    'ips': [\n" IP_OLD(
+			"4", "10.1.0.2/24",
+			"10.1.0.1") ",\n" IP_OLD("6", "fd00:1::2/64",
+						 "fd00:1::1") "\n    ],\n    'routes': [\n" ROUTE(P8,
+												  "0.0.0.0/0",
+												  "10.1.0.1") ",\n" ROUTE(P8,
+															  "::/0",
+															  "fd00:1::1") "\n    ],\n    'dns': {}\n}";
+	static const char shape_10[] =
+		"'interfaces': [\n" IFACE_NEW("br0", "") ",\n" IFACE_NEW("vethN", "") ",\n" IFACE_NEW("eth0", BOX) "\n    ],\n    'ips': [\n" IP_NEW(
+			"10.1.0.2/24",
+			"10.1.0.1") ",\n" IP_NEW("fd00:1::2/64",
+						 "fd00:1::1") "\n    ],\n    'routes': [\n" ROUTE(P8,
+												  "0.0.0.0/0",
+												  "10.1.0.1") ",\n" ROUTE(P8,
+															  "::/0",
+															  "fd00:1::1") "\n    ]\n}";
 	static const struct {
 		const char *version, *shape;
 	} t[] = {
-		{ "0.1.0", shape_1 },  { "0.2.0", shape_1 },  { "0.3.0", shape_3 }, { "0.3.1", shape_3 },
-		{ "0.4.0", shape_3 }, { "1.0.0", shape_10 }, { "1.1.0", shape_10 },
+		{ "0.1.0", shape_1 },  { "0.2.0", shape_1 }, { "0.3.0", shape_3 },
+		{ "0.3.1", shape_3 },  { "0.4.0", shape_3 }, { "1.0.0", shape_10 },
+		{ "1.1.0", shape_10 },
 	};
 
 	(void)state;
@@ -221,9 +235,8 @@ static void the_result_has_the_references_shape_in_every_version(void **state)
 		const char *c = conf_of(t[i].version, "net1", "'isDefaultGateway':true," IPAM46);
 		const char *result = ok("bridge", "ADD", c);
 
-		assert_string_equal(text_folded(result),
-				    jsonf("{\n    'cniVersion': '%s',\n    %s", t[i].version,
-					  t[i].shape));
+		assert_string_equal(text_folded(result), jsonf("{\n    'cniVersion': '%s',\n    %s",
+							       t[i].version, t[i].shape));
 		ok("bridge", "DEL", c);
 		lab_sh("rm -rf /var/lib/cni/networks");
 	}
@@ -287,7 +300,8 @@ static void the_mac_comes_from_three_sources_of_which_the_runtimes_wins(void **s
 		const char *args, *keys, *mac;
 	} t[] = {
 		{ "MAC=02:00:00:00:00:01", "'x':1", "02:00:00:00:00:01" },
-		{ "IgnoreUnknown=1;K8S_POD_NAME=p;MAC=02:00:00:00:00:01", "'x':1", "02:00:00:00:00:01" },
+		{ "IgnoreUnknown=1;K8S_POD_NAME=p;MAC=02:00:00:00:00:01", "'x':1",
+		  "02:00:00:00:00:01" },
 		{ "", "'args':{'cni':{'mac':'02:00:00:00:00:02'}}", "02:00:00:00:00:02" },
 		{ "", "'runtimeConfig':{'mac':'02:00:00:00:00:03'}", "02:00:00:00:00:03" },
 		{ "", "'RuntimeConfig':{'MAC':'02:00:00:00:00:03'}", "02:00:00:00:00:03" },
@@ -420,8 +434,8 @@ static void of_ipv6_only_an_overlapping_address_is_in_the_way(void **state)
 #define V6(net) "'isGateway':true,'ipam':{'type':'host-local','subnet':'" net "'}"
 	(void)state;
 	ok("bridge", "ADD", conf(V6("fd00:1::/64")));
-	ok("bridge", "ADD", conf_of("1.1.0", "net2", V6("fd00:2::/64")), .cid = "c2",
-	   .netns = "c2", .ifname = "a0");
+	ok("bridge", "ADD", conf_of("1.1.0", "net2", V6("fd00:2::/64")), .cid = "c2", .netns = "c2",
+	   .ifname = "a0");
 	lab_sh("ip -6 addr show br0 | grep -q fd00:1::1/64; ip -6 addr show br0 | grep -q fd00:2::1/64");
 	lease_directory("net3", "fd00::/16");
 
@@ -439,8 +453,8 @@ static void of_ipv6_only_an_overlapping_address_is_in_the_way(void **state)
 static void a_bridge_made_by_us_takes_no_routes_from_containers(void **state)
 {
 	(void)state;
-	const char *veth = at(ok("bridge", "ADD", conf("'isGateway':true," IPAM46)),
-			      "/interfaces/1/name");
+	const char *veth =
+		at(ok("bridge", "ADD", conf("'isGateway':true," IPAM46)), "/interfaces/1/name");
 
 	lab_sh("grep -q '^0$' /proc/sys/net/ipv6/conf/br0/accept_ra");
 	/* a port has no IPv6 life of its own */
@@ -476,10 +490,12 @@ static void what_cannot_be_is_refused_before_the_first_change(void **state)
 		{ 100, "(\\\"lo\\\") already exists", IPAM4, NULL, "lo" },
 		{ 101, "no IP addresses available in range set: 10.1.0.1-10.1.0.1",
 		  "'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24',"
-		  "'rangeEnd':'10.1.0.1'}]]}", NULL, NULL },
+		  "'rangeEnd':'10.1.0.1'}]]}",
+		  NULL, NULL },
 		{ 7, "failed to find plugin", "'ipam':{'type':'no-such-ipam'}", NULL, NULL },
 		{ 7, "invalid plugin name", "'ipam':{'type':'../host-local'}", NULL, NULL },
-		{ 7, "/ipMasqBackend", "'ipMasq':true,'ipMasqBackend':'ebtables'," IPAM4, NULL, NULL },
+		{ 7, "/ipMasqBackend", "'ipMasq':true,'ipMasqBackend':'ebtables'," IPAM4, NULL,
+		  NULL },
 		{ 7, "MAC", "'runtimeConfig':{'mac':'nonsense'}," IPAM4, NULL, NULL },
 	};
 
@@ -489,8 +505,8 @@ static void what_cannot_be_is_refused_before_the_first_change(void **state)
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		char *before = snapshot_take(SNAP, "c1");
 
-		fails(t[i].code, t[i].words, "bridge", "ADD", conf(t[i].keys),
-		      .netns = t[i].netns, .ifname = t[i].ifname);
+		fails(t[i].code, t[i].words, "bridge", "ADD", conf(t[i].keys), .netns = t[i].netns,
+		      .ifname = t[i].ifname);
 		assert_untouched(before, SNAP, "c1");
 		free(before);
 	}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Crash points: each plugin is killed just before each of its state-changing system calls in turn, then cleaned up in the ways that
- * a runtime has, and the machine must be exactly as before. No exception list.
+ * Crash points: each plugin is killed just before each of its state-changing system calls in turn,
+ * then cleaned up in the ways that a runtime has, and the machine must be exactly as before. No
+ * exception list.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,15 +41,23 @@ struct subject {
 };
 
 static const struct subject bridge = {
-	"bridge", HEAD("bridge") ",\"bridge\":\"br0\",\"isGateway\":true,\"ipMasq\":true,\"hairpinMode\":true," IPAM "}", "eth0", NULL
+	"bridge",
+	HEAD("bridge") ",\"bridge\":\"br0\",\"isGateway\":true,\"ipMasq\":true,\"hairpinMode\":true," IPAM
+		       "}",
+	"eth0", NULL
 };
-static const struct subject veth = { "veth", HEAD("veth") ",\"ipMasq\":true,\"mtu\":1400," IPAM "}", "eth0", NULL };
-static const struct subject plain = { "bridge", HEAD("bridge") ",\"bridge\":\"br0\",\"isGateway\":true," IPAM "}", "eth0", NULL };
+static const struct subject veth = { "veth", HEAD("veth") ",\"ipMasq\":true,\"mtu\":1400," IPAM "}",
+				     "eth0", NULL };
+static const struct subject plain = {
+	"bridge", HEAD("bridge") ",\"bridge\":\"br0\",\"isGateway\":true," IPAM "}", "eth0", NULL
+};
 static const struct subject portmap = { "portmap", HEAD("portmap") "," PORTS "}", "eth0", &bridge };
 static const struct subject masquerade = { "masquerade", HEAD("masquerade") "}", "eth0", &plain };
-static const struct subject host_local = { "host-local", HEAD("bridge") "," IPAM "}", "eth0", NULL };
+static const struct subject host_local = { "host-local", HEAD("bridge") "," IPAM "}", "eth0",
+					   NULL };
 static const struct subject loopback = { "loopback", HEAD("loopback") "}", "lo", NULL };
-static const struct subject *const subjects[] = { &bridge, &veth, &portmap, &masquerade, &host_local, &loopback };
+static const struct subject *const subjects[] = { &bridge,     &veth,	    &portmap,
+						  &masquerade, &host_local, &loopback };
 
 static char stepper[4096];
 static char *pristine;
@@ -56,9 +65,9 @@ static char *pristine;
 /* ---- running a plugin, plainly or under the stepper */
 
 struct point {
-	const char *how;	/* "--kill", "--errno=ENOSPC@" ... or NULL for a plain run */
+	const char *how; /* "--kill", "--errno=ENOSPC@" ... or NULL for a plain run */
 	unsigned n;
-	unsigned *total;	/* with --list: how many points there are */
+	unsigned *total; /* with --list: how many points there are */
 };
 
 static char *with_prev(const char *conf, const char *prev)
@@ -68,20 +77,28 @@ static char *with_prev(const char *conf, const char *prev)
 	return prev ? str_fmt("%.*s,\"prevResult\":%s}", (int)n - 1, conf, prev) : strdup(conf);
 }
 
-static void run(const struct subject *s, const char *verb, const char *cid, const char *netns, const char *prev,
-		const struct point *p, struct lab_result *out)
+static void run(const struct subject *s, const char *verb, const char *cid, const char *netns,
+		const char *prev, const struct point *p, struct lab_result *out)
 {
 	cleanup_free char *conf = with_prev(s->conf, prev);
 	char bin[4096], how[64], report[64];
-	cleanup_free char *command = str_fmt("CNI_COMMAND=%s", verb), *id = str_fmt("CNI_CONTAINERID=%s", cid);
-	cleanup_free char *ns = str_fmt("CNI_NETNS=%s", netns), *ifname = str_fmt("CNI_IFNAME=%s", s->ifname);
+	cleanup_free char *command = str_fmt("CNI_COMMAND=%s", verb),
+			  *id = str_fmt("CNI_CONTAINERID=%s", cid);
+	cleanup_free char *ns = str_fmt("CNI_NETNS=%s", netns),
+			  *ifname = str_fmt("CNI_IFNAME=%s", s->ifname);
 	cleanup_free char *path = str_fmt("CNI_PATH=%s", lab_bin());
-	char limit[] = "--timeout=20", bare_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", no_leaks[] = "ASAN_OPTIONS=detect_leaks=0";
+	char limit[] = "--timeout=20", bare_path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+	     no_leaks[] = "ASAN_OPTIONS=detect_leaks=0";
 	char *env[] = { command, id, ns, ifname, path, bare_path, no_leaks, NULL };
 	char *argv[] = { stepper, how, report, limit, bin, NULL };
 
 	(void)snprintf(bin, sizeof bin, "%s/%s", lab_bin(), s->plugin);
-	struct lab_cmd c = { .path = bin, .argv = argv + 4, .env = env, .in = conf, .in_len = strlen(conf), .timeout_ms = 30000 };
+	struct lab_cmd c = { .path = bin,
+			     .argv = argv + 4,
+			     .env = env,
+			     .in = conf,
+			     .in_len = strlen(conf),
+			     .timeout_ms = 30000 };
 	if (p) {
 		(void)snprintf(how, sizeof how, "%s%u", p->how, p->n);
 		if (p->total)
@@ -101,7 +118,8 @@ static void run(const struct subject *s, const char *verb, const char *cid, cons
 	(void)unlink("/run/stepper.report");
 }
 
-static void must(const struct subject *s, const char *verb, const char *cid, const char *netns, const char *prev, char **result)
+static void must(const struct subject *s, const char *verb, const char *cid, const char *netns,
+		 const char *prev, char **result)
 {
 	struct lab_result r;
 
@@ -115,22 +133,29 @@ static void must(const struct subject *s, const char *verb, const char *cid, con
 
 /* ---- what "as before" means */
 
-/* Furniture may stay: a network's lock and markers, bridges, tables, sysctls. Collected the way gc does, nothing else may be there. */
+/*
+ * Furniture may stay: a network's lock and markers, bridges, tables, sysctls. Collected the way gc
+ * does, nothing else may be there.
+ */
 static char *residue(void)
 {
 	cleanup_nl struct nl host = NL_INIT;
 	struct err e = ERR_INIT;
 	unsigned removed = 0;
 
-	cleanup_free char *odd = lab_out("cd /var/lib/cni/networks 2>/dev/null || exit 0; "
-					 "find . ! -type d ! -name lock ! -name 'last_reserved_ip.*'");
+	cleanup_free char *odd =
+		lab_out("cd /var/lib/cni/networks 2>/dev/null || exit 0; "
+			"find . ! -type d ! -name lock ! -name 'last_reserved_ip.*'");
 	if (*odd)
 		return str_fmt("files: %s", odd);
 	lab_sh("rm -rf /var/lib/cni/networks");
 	if (nl_open(&host, 0, -1, "host", &e) < 0 || furniture_sweep(&host, &removed, &e) < 0)
 		return str_fmt("sweep: %s", e.text);
 	lab_sh("rm -rf /run/naru/*");
-	/* the child that closes the nftables socket for us lives some 60 ms; a namespace's links go in the background */
+	/*
+	 * the child that closes the nftables socket for us lives some 60 ms; a namespace's links go
+	 * in the background
+	 */
 	char *diff = NULL;
 	for (int i = 0; i < 100; i++) {
 		cleanup_free char *now = snapshot_take(SNAPSHOT_ALL);
@@ -196,7 +221,8 @@ enum aftermath { AFTER_DEL, AFTER_GONE, AFTER_GC };
 static void collect(const struct subject *s)
 {
 	cleanup_free char *conf = with_prev(s->conf, NULL);
-	cleanup_free char *gc = str_fmt("%.*s,\"cni.dev/valid-attachments\":[]}", (int)strlen(conf) - 1, conf);
+	cleanup_free char *gc =
+		str_fmt("%.*s,\"cni.dev/valid-attachments\":[]}", (int)strlen(conf) - 1, conf);
 	const struct subject collector = { s->plugin, gc, s->ifname, NULL };
 
 	must(&collector, "GC", "x", "", NULL, NULL);
@@ -206,7 +232,9 @@ static void collect(const struct subject *s)
 
 static void kill_in_add(const struct subject *s, unsigned n, enum aftermath what)
 {
-	static const char *const names[] = { "killed in ADD, DEL", "killed in ADD, namespace gone, DEL", "killed in ADD, GC" };
+	static const char *const names[] = { "killed in ADD, DEL",
+					     "killed in ADD, namespace gone, DEL",
+					     "killed in ADD, GC" };
 	struct point kill = { .how = "--kill=", .n = n };
 	struct lab_result r;
 
@@ -291,7 +319,10 @@ static void killed_at_any_point_of_del_the_next_del_leaves_nothing(void **state)
 	}
 }
 
-/* A call of ADD that fails: ADD fails with an error document (or does without the call), and nothing is left even before DEL. */
+/*
+ * A call of ADD that fails: ADD fails with an error document (or does without the call), and
+ * nothing is left even before DEL.
+ */
 static void fail_in_add(const struct subject *s, unsigned n, const char *name)
 {
 	cleanup_free char *how = str_fmt("--errno=%s@", name);
@@ -307,7 +338,8 @@ static void fail_in_add(const struct subject *s, unsigned n, const char *name)
 	if (failed && r.out_len && json_count(r.out, "") <= 0)
 		lab_fail("%s, %s at point %u: no error document: %s", s->plugin, name, n, r.out);
 	lab_result_clear(&r);
-	if (!failed) {	/* did without that call: then it must be whole, and DEL must know all of it */
+	/* did without that call: then it must be whole, and DEL must know all of it */
+	if (!failed) {
 		finish(s, "victim", "/run/netns/c1");
 	} else if (s->before) {
 		cleanup_free char *after = snapshot_take(SNAPSHOT_ALL, "c1");
@@ -321,7 +353,9 @@ static void fail_in_add(const struct subject *s, unsigned n, const char *name)
 
 static void a_call_that_fails_fails_add_without_a_trace(void **state)
 {
-	static const char *const errors[] = { "ENOSPC", "EPERM", "ENOMEM", "EBUSY", "ENOBUFS", "EIO" };
+	static const char *const errors[] = {
+		"ENOSPC", "EPERM", "ENOMEM", "EBUSY", "ENOBUFS", "EIO"
+	};
 	unsigned k = 0;
 
 	(void)state;
@@ -357,8 +391,13 @@ static void every_fault_point_of_every_plugin_rolls_back(void **state)
 			cleanup_free char *env = str_fmt("NARU_FAIL_AT=%s", at);
 			char *const extra[] = { env, NULL };
 			struct lab_call c = {
-				.plugin = s->plugin, .verb = "ADD", .cid = "victim", .netns = "/run/netns/c1", .ifname = s->ifname,
-				.conf = conf, .env = extra,
+				.plugin = s->plugin,
+				.verb = "ADD",
+				.cid = "victim",
+				.netns = "/run/netns/c1",
+				.ifname = s->ifname,
+				.conf = conf,
+				.env = extra,
 			};
 			lab_call(&c, &r);
 			done = r.status == 0;

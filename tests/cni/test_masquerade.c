@@ -59,11 +59,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-#define RANGES "'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24'}]," \
-	       "[{'subnet':'fd00:1::/64'}]],'routes':[{'dst':'0.0.0.0/0'},{'dst':'::/0'}]}"
-#define BRIDGE	   "{'type':'bridge','bridge':'br0','isGateway':true," RANGES "}"
+#define RANGES \
+	"'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24'}]," \
+	"[{'subnet':'fd00:1::/64'}]],'routes':[{'dst':'0.0.0.0/0'},{'dst':'::/0'}]}"
+#define BRIDGE "{'type':'bridge','bridge':'br0','isGateway':true," RANGES "}"
 #define BRIDGE_MASQ "{'type':'bridge','bridge':'br0','isGateway':true,'ipMasq':true," RANGES "}"
-#define VETH_MASQ  "{'type':'veth','ipMasq':true," RANGES "}"
+#define VETH_MASQ "{'type':'veth','ipMasq':true," RANGES "}"
 #define MASQUERADE "{'type':'masquerade'}"
 
 /* A chain in text with apostrophes; at most two plugins. */

@@ -62,10 +62,11 @@ static int teardown(void **state)
 static const char *previous(int v)
 {
 	if (v < 5)
-		return jsonf("{'cniVersion':'%s','interfaces':[{'name':'eth0','mac':"
-			     "'02:00:00:00:00:01','sandbox':'/run/netns/c1'}],'ips':[{'version':'4',"
-			     "'interface':0,'address':'10.4.0.9/24','gateway':'10.4.0.1'}],'dns':{}}",
-			     versions[v]);
+		return jsonf(
+			"{'cniVersion':'%s','interfaces':[{'name':'eth0','mac':"
+			"'02:00:00:00:00:01','sandbox':'/run/netns/c1'}],'ips':[{'version':'4',"
+			"'interface':0,'address':'10.4.0.9/24','gateway':'10.4.0.1'}],'dns':{}}",
+			versions[v]);
 	return jsonf("{'cniVersion':'%s','interfaces':[{'name':'eth0','mac':'02:00:00:00:00:01',"
 		     "'sandbox':'/run/netns/c1'}],'ips':[{'interface':0,'address':'10.4.0.9/24',"
 		     "'gateway':'10.4.0.1'}]}",
@@ -177,8 +178,9 @@ static void version_is_one_compact_line_and_reads_no_stdin(void **state)
 
 	(void)state;
 	for (size_t p = 0; p < LEN(plugins); p++) {
-		const char *expected = textf("{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[%s]}\n",
-					     lists[plugins[p].oldest != 0]);
+		const char *expected =
+			textf("{\"cniVersion\":\"1.1.0\",\"supportedVersions\":[%s]}\n",
+			      lists[plugins[p].oldest != 0]);
 
 		assert_string_equal(ok(plugins[p].name, "VERSION", "this is not JSON"), expected);
 		assert_string_equal(ok(plugins[p].name, "VERSION", ""), expected);
@@ -192,7 +194,8 @@ static void without_a_command_it_says_what_it_is_on_stderr(void **state)
 	(void)state;
 	for (size_t p = 0; p < LEN(plugins); p++)
 		for (size_t i = 0; i < 2; i++) {
-			const struct lab_call c = { .plugin = plugins[p].name, .verb = commands[i] };
+			const struct lab_call c = { .plugin = plugins[p].name,
+						    .verb = commands[i] };
 			struct lab_result r;
 
 			lab_call(&c, &r);
@@ -226,8 +229,12 @@ static void all_missing_variables_are_named_together_in_the_references_order(voi
 	for (size_t p = 0; p < LEN(plugins); p++)
 		for (size_t i = 0; i < LEN(t); i++) {
 			const struct lab_call c = {
-				.plugin = plugins[p].name, .verb = t[i].verb, .cid = t[i].cid,
-				.netns = t[i].netns, .ifname = t[i].ifname, .path = t[i].path,
+				.plugin = plugins[p].name,
+				.verb = t[i].verb,
+				.cid = t[i].cid,
+				.netns = t[i].netns,
+				.ifname = t[i].ifname,
+				.path = t[i].path,
 				.conf = "not even JSON",
 			};
 			struct lab_result r;
@@ -272,7 +279,8 @@ static void checks_come_in_the_references_order(void **state)
 		{ "{'cniVersion':'9.0.0'}", 7, "missing network name" },
 		{ "{'name':''}", 7, "missing network name" },
 		{ "{'name':'a b'}", 7, "invalid characters found in network name" },
-		{ "{'name':'net','cniVersion':'9.0.0','bridge':5}", 1, "incompatible CNI versions" },
+		{ "{'name':'net','cniVersion':'9.0.0','bridge':5}", 1,
+		  "incompatible CNI versions" },
 		{ "{'name':'net','cniVersion':'1.0.1'}", 1, "incompatible CNI versions" },
 		{ "{'name':'net','cniVersion':'x'}", 6, "" },
 		{ "{'name':'net','cniVersion':'1.0.0.0'}", 6, "" },
@@ -314,7 +322,8 @@ static void a_missing_version_is_the_first_one(void **state)
 static void old_versions_have_no_room_for_an_attachment_without_addresses(void **state)
 {
 	(void)state;
-	const char *c = jsonf("{'name':'net1','cniVersion':'0.2.0','type':'bridge','bridge':'br0'}");
+	const char *c =
+		jsonf("{'name':'net1','cniVersion':'0.2.0','type':'bridge','bridge':'br0'}");
 
 	char *before = snapshot_take(SNAP, "c1");
 
@@ -354,8 +363,12 @@ static void the_runtimes_version_probe_is_answered(void **state)
 	(void)state;
 	for (size_t p = 0; p < LEN(plugins); p++) {
 		const struct lab_call c = {
-			.plugin = plugins[p].name, .verb = "VERSION", .netns = "dummy",
-			.ifname = "dummy", .path = "dummy", .conf = "{\"cniVersion\":\"1.1.0\"}",
+			.plugin = plugins[p].name,
+			.verb = "VERSION",
+			.netns = "dummy",
+			.ifname = "dummy",
+			.path = "dummy",
+			.conf = "{\"cniVersion\":\"1.1.0\"}",
 		};
 		struct lab_result r;
 

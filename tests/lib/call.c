@@ -71,16 +71,15 @@ const char *call_fails(const struct call *c, int code, const char *words)
 
 	call_run(c, &r);
 
-	const char *object =
-		call_refused(textf("%s %s < %.2000s", c->plugin, c->verb, c->conf), &r, code,
-			     words);
+	const char *object = call_refused(textf("%s %s < %.2000s", c->plugin, c->verb, c->conf), &r,
+					  code, words);
 
 	lab_result_clear(&r);
 	return object;
 }
 
 /* A child of a plugin that closes a socket after it: gone within a grace period of the kernel. */
-#define CLOSER	  "machine process naru-fw-close"
+#define CLOSER "machine process naru-fw-close"
 #define SETTLE_MS 3000
 
 /* Is there a line of interest: none of the excepted words in it, and no news of a closer's end? */
@@ -91,7 +90,8 @@ static bool matters(const char *diff, const char *except)
 
 		const char *hit = except ? strstr(line, except) : NULL;
 
-		if (end > line && (!hit || hit > end) && strncmp(line, "-" CLOSER, strlen(CLOSER) + 1))
+		if (end > line && (!hit || hit > end) &&
+		    strncmp(line, "-" CLOSER, strlen(CLOSER) + 1))
 			return true;
 	}
 	return false;

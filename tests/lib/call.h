@@ -48,8 +48,7 @@ const char *call_refused(const char *who, const struct lab_result *r, int code, 
 #define assert_left_as_before(before, flags, ...) \
 	call_compare(before, flags, "/last_reserved_ip.", \
 		     (const char *const[]){ NULL, ##__VA_ARGS__, NULL } + 1)
-void call_compare(const char *before, unsigned flags, const char *except,
-		  const char *const *netns);
+void call_compare(const char *before, unsigned flags, const char *except, const char *const *netns);
 
 /*
  * The host without what attachments share: bridges, veths, firewall, leases, notes, forwarding. The

@@ -97,8 +97,9 @@ static bool find(const char *text, const char *path, struct item *it)
 			return false;
 		*it = (struct item){ 0 };
 		for (; !found && next_item(&p, it); n++)
-			found = it->key ? it->key_len == len + 2 && !strncmp(it->key + 1, path, len)
-					: rest == path + len && n == index;
+			found = it->key ?
+					it->key_len == len + 2 && !strncmp(it->key + 1, path, len) :
+					rest == path + len && n == index;
 		if (!found)
 			return false;
 		path += len;

@@ -89,9 +89,9 @@ void lab_carrier(const char *netns, const char *ifname);
  * routes to the host, loopback up. The host gets default routes to it. Forwarding on the host is
  * left as it is. Made once per laboratory.
  */
-#define LAB_HOST_V4    "198.51.100.1"
+#define LAB_HOST_V4 "198.51.100.1"
 #define LAB_OUTSIDE_V4 "198.51.100.2"
-#define LAB_HOST_V6    "2001:db8:ff::1"
+#define LAB_HOST_V6 "2001:db8:ff::1"
 #define LAB_OUTSIDE_V6 "2001:db8:ff::2"
 void lab_outside(void);
 

@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ROOT	      "/sys/fs/cgroup"
+#define ROOT "/sys/fs/cgroup"
 #define HIERARCHY_MAX 32
-#define PATH_SIZE     1024
+#define PATH_SIZE 1024
 
 /* One mounted hierarchy of the machine. */
 struct hierarchy {

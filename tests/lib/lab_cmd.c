@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define CAPTURE_MAX (16u << 20)
-#define ENV_MAX	    256
+#define ENV_MAX 256
 
 extern char **environ;
 

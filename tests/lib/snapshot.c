@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FILE_MAX    (1u << 20)
+#define FILE_MAX (1u << 20)
 #define PROGRAM_MAX (64u << 20)
 
 /* ---- lines ---- */

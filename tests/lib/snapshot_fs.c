@@ -16,9 +16,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define DEPTH_MAX	 16
+#define DEPTH_MAX 16
 #define CGROUP_DEPTH_MAX 6
-#define HASH_ALL	 (4u << 20) /* larger files are known by size and their first part */
+#define HASH_ALL (4u << 20) /* larger files are known by size and their first part */
 
 /* ---- mounts ---- */
 
@@ -107,11 +107,11 @@ static void file_line(struct snap *s, int dir, const char *name, const char *pat
 			snprintf(link, sizeof link, "?");
 		snap_line(s, "symlink %s -> %s", path, link);
 	} else {
-		const char *type = S_ISDIR(st->st_mode)	   ? "dir"
-				   : S_ISFIFO(st->st_mode) ? "fifo"
-				   : S_ISSOCK(st->st_mode) ? "socket"
-				   : S_ISCHR(st->st_mode)  ? "chardev"
-							   : "blockdev";
+		const char *type = S_ISDIR(st->st_mode)	 ? "dir" :
+				   S_ISFIFO(st->st_mode) ? "fifo" :
+				   S_ISSOCK(st->st_mode) ? "socket" :
+				   S_ISCHR(st->st_mode)	 ? "chardev" :
+							   "blockdev";
 
 		snap_line(s, "%s %s mode=%04o owner=%u:%u", type, path, mode, st->st_uid,
 			  st->st_gid);

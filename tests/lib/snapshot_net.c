@@ -27,7 +27,7 @@ struct names {
 	struct name {
 		int index;
 		char name[IF_NAMESIZE];
-	} * v;
+	} *v;
 	size_t n, cap;
 };
 
@@ -250,9 +250,9 @@ static void link_line(const struct nlmsghdr *h, void *arg)
 	settings_text(bridge_settings, strcmp(kind, "bridge") ? NULL : info[IFLA_INFO_DATA],
 		      kind_set, sizeof kind_set);
 	settings_text(port_settings,
-		      strcmp(rtnl_str(info[IFLA_INFO_SLAVE_KIND], ""), "bridge")
-			      ? NULL
-			      : info[IFLA_INFO_SLAVE_DATA],
+		      strcmp(rtnl_str(info[IFLA_INFO_SLAVE_KIND], ""), "bridge") ?
+			      NULL :
+			      info[IFLA_INFO_SLAVE_DATA],
 		      port_set, sizeof port_set);
 	if (n->s->flags & SNAPSHOT_MAC)
 		mac_text(tb[IFLA_ADDRESS], mac);

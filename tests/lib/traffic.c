@@ -18,9 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SERVER_LIFE_S	  300
+#define SERVER_LIFE_S 300
 #define CONNECTION_LIFE_S 60
-#define UDP_ECHO_MAX	  1200
+#define UDP_ECHO_MAX 1200
 
 struct sock_kind {
 	int type, protocol;

@@ -22,14 +22,10 @@ static const struct {
 	const char *proto, *dst, *src;
 	unsigned port;
 } flows[] = {
-	{ "udp", "192.0.2.1", "192.0.2.9", 53 },
-	{ "udp", "192.0.2.2", "192.0.2.9", 53 },
-	{ "udp", "192.0.2.1", "192.0.2.9", 54 },
-	{ "udp", "192.0.2.1", "192.0.2.9", 6005 },
-	{ "sctp", "192.0.2.1", "192.0.2.9", 53 },
-	{ "tcp", "192.0.2.1", "192.0.2.9", 53 },
-	{ "udp", "2001:db8::1", "2001:db8::9", 53 },
-	{ "udp", "2001:db8::1", "2001:db8::9", 54 },
+	{ "udp", "192.0.2.1", "192.0.2.9", 53 },     { "udp", "192.0.2.2", "192.0.2.9", 53 },
+	{ "udp", "192.0.2.1", "192.0.2.9", 54 },     { "udp", "192.0.2.1", "192.0.2.9", 6005 },
+	{ "sctp", "192.0.2.1", "192.0.2.9", 53 },    { "tcp", "192.0.2.1", "192.0.2.9", 53 },
+	{ "udp", "2001:db8::1", "2001:db8::9", 53 }, { "udp", "2001:db8::1", "2001:db8::9", 54 },
 };
 #define ALL ((1u << ARRAY_LEN(flows)) - 1)
 
@@ -37,10 +33,13 @@ static void fill(void)
 {
 	lab_sh("conntrack -F >/dev/null 2>&1; conntrack -F -f ipv6 >/dev/null 2>&1; true");
 	for (size_t i = 0; i < ARRAY_LEN(flows); i++)
-		lab_sh("conntrack -I -s %s -d %s -p %s --sport %zu --dport %u -t 100 %s >/dev/null 2>&1", flows[i].src, flows[i].dst,
-		       flows[i].proto, 1000 + i, flows[i].port,
-		       !strcmp(flows[i].proto, "udp") ? "" : !strcmp(flows[i].proto, "tcp") ? "--state ESTABLISHED" :
-		       "--state ESTABLISHED --orig-vtag 1 --reply-vtag 2");
+		lab_sh("conntrack -I -s %s -d %s -p %s --sport %zu --dport %u -t 100 %s >/dev/null 2>&1",
+		       flows[i].src, flows[i].dst, flows[i].proto, 1000 + i, flows[i].port,
+		       !strcmp(flows[i].proto, "udp") ?
+			       "" :
+		       !strcmp(flows[i].proto, "tcp") ?
+			       "--state ESTABLISHED" :
+			       "--state ESTABLISHED --orig-vtag 1 --reply-vtag 2");
 }
 
 /* Which flows are there, as bits. */
@@ -52,7 +51,8 @@ static unsigned there(void)
 	for (size_t i = 0; i < ARRAY_LEN(flows); i++) {
 		char want[128];
 
-		(void)snprintf(want, sizeof want, "dst=%s sport=%zu dport=%u", flows[i].dst, 1000 + i, flows[i].port);
+		(void)snprintf(want, sizeof want, "dst=%s sport=%zu dport=%u", flows[i].dst,
+			       1000 + i, flows[i].port);
 		if (strstr(text, want))
 			bits |= 1u << i;
 	}
@@ -71,7 +71,7 @@ static void flows_to_published_ports_are_forgotten(void **state)
 	static const struct {
 		const char *maps[3];
 		int family;
-		unsigned gone;		/* bits of flows[] */
+		unsigned gone; /* bits of flows[] */
 	} cases[] = {
 		{ { "53:53/udp" }, AF_INET, 1 << 0 | 1 << 1 },
 		{ { "192.0.2.1:53:53/udp" }, AF_INET, 1 << 0 },
@@ -82,7 +82,7 @@ static void flows_to_published_ports_are_forgotten(void **state)
 		{ { "54:54/udp", "53:53/sctp" }, AF_INET, 1 << 2 | 1 << 4 },
 		{ { "53:53/udp" }, AF_INET6, 1 << 6 },
 		{ { "[2001:db8::1]:54:54/udp", "192.0.2.1:53:53/udp" }, AF_INET6, 1 << 7 },
-		{ { "53:53/tcp" }, AF_INET, 0 },	/* TCP connects anew by itself */
+		{ { "53:53/tcp" }, AF_INET, 0 }, /* TCP connects anew by itself */
 		{ { "55:53/udp" }, AF_INET, 0 },
 		{ { NULL }, AF_INET, 0 },
 	};
@@ -119,7 +119,8 @@ static void thousands_of_flows_go_in_one_call(void **state)
 	cleanup_free char *before = lab_out("conntrack -L -p udp 2>/dev/null | grep -c dport=53");
 	assert_string_equal(before, "500");
 	assert_int_equal(conntrack_flush(AF_INET, &map, 1, NULL), 0);
-	cleanup_free char *after = lab_out("conntrack -L -p udp 2>/dev/null | grep -c dport=53 || true");
+	cleanup_free char *after =
+		lab_out("conntrack -L -p udp 2>/dev/null | grep -c dport=53 || true");
 	assert_string_equal(after, "0");
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The nftables backend against a kernel: what it puts there, finds, refuses, takes away, and survives. */
+/*
+ * The nftables backend against a kernel: what it puts there, finds, refuses, takes away, and
+ * survives.
+ */
 #include "tests/lib/lab.h"
 
 #include <errno.h>
@@ -32,7 +35,7 @@
 struct guest {
 	const char *container, *addr, *maps[MAPS_MAX];
 	bool masq;
-	const char *network;	/* NULL: mynet */
+	const char *network; /* NULL: mynet */
 };
 
 struct plan {
@@ -46,8 +49,11 @@ static struct plan *plan(const struct guest *g)
 	struct plan *p = calloc(1, sizeof *p);
 
 	assert_non_null(p);
-	p->p = (struct fw_plan){ .owner = { g->network ? g->network : "mynet", g->container, "eth0" },
-				 .masq = p->masq, .nmasq = g->masq, .dnat = p->dnat };
+	p->p = (struct fw_plan){ .owner = { g->network ? g->network : "mynet", g->container,
+					    "eth0" },
+				 .masq = p->masq,
+				 .nmasq = g->masq,
+				 .dnat = p->dnat };
 	assert_int_equal(ip_prefix_parse(g->addr, &p->masq[0].addr), 0);
 	for (size_t i = 0; i < MAPS_MAX && g->maps[i]; i++) {
 		struct fw_dnat *d = &p->dnat[p->p.ndnat++];
@@ -69,10 +75,13 @@ static int run(enum verb v, const struct guest *g, char *text, size_t size)
 	int r = fw_open(&fw, FW_NFTABLES, &e);
 
 	if (r == 0)
-		r = v == ADD ? fw_add(fw, &p->p, &e) :
+		r = v == ADD   ? fw_add(fw, &p->p, &e) :
 		    v == CHECK ? fw_check(fw, &p->p, &e) :
-		    fw_del(fw, &p->p.owner, v == DEL_MASQ ? FW_MASQ : v == DEL_DNAT ? FW_DNAT : BOTH,
-			   v == DEL_BLIND ? NULL : &p->p, &e);
+				 fw_del(fw, &p->p.owner,
+					v == DEL_MASQ ? FW_MASQ :
+					v == DEL_DNAT ? FW_DNAT :
+							BOTH,
+					v == DEL_BLIND ? NULL : &p->p, &e);
 	if (text)
 		(void)snprintf(text, size, "%s", e.text);
 	else if (r < 0)
@@ -100,9 +109,16 @@ static int fresh(void **state)
 	return 0;
 }
 
-static const struct guest full = { "cont1", "10.1.0.2/16", { "8080:80", "127.0.0.1:53:53/udp", "6000-6099:6000-6099/udp",
-				   "192.0.2.1:7000-7005:7000-7005", "9000-9002:80-82", "9090:90/sctp" }, .masq = true };
-static const struct guest full6 = { "cont1", "fd00:1::2/64", { "8080:80", "[2001:db8::1]:53:53/udp", "6000-6099:6000-6099/udp" },
+static const struct guest full = { "cont1",
+				   "10.1.0.2/16",
+				   { "8080:80", "127.0.0.1:53:53/udp", "6000-6099:6000-6099/udp",
+				     "192.0.2.1:7000-7005:7000-7005", "9000-9002:80-82",
+				     "9090:90/sctp" },
+				   .masq = true };
+static const struct guest full6 = { "cont1",
+				    "fd00:1::2/64",
+				    { "8080:80", "[2001:db8::1]:53:53/udp",
+				      "6000-6099:6000-6099/udp" },
 				    .masq = true };
 static const struct guest small = { "cont2", "10.1.0.3/16", { "8081:80" }, .masq = true };
 
@@ -129,7 +145,8 @@ static void the_kernel_holds_what_the_text_of_the_rules_says(void **state)
 		ok(ADD, guests[i]);
 	}
 	cleanup_free char *ours = ruleset();
-	lab_sh("cat > /run/text.nft <<'END'\n%sEND\nnft delete table inet naru\nnft -f /run/text.nft", s.p);
+	lab_sh("cat > /run/text.nft <<'END'\n%sEND\nnft delete table inet naru\nnft -f /run/text.nft",
+	       s.p);
 	cleanup_free char *theirs = ruleset();
 	assert_string_equal(ours, theirs);
 }
@@ -160,30 +177,38 @@ static void adding_twice_changes_nothing(void **state)
 
 static void what_the_same_owner_had_otherwise_is_replaced(void **state)
 {
-	static const struct guest moved = { "cont1", "10.1.0.99/16", { "8080:8888", "6000-6099:6000-6099/udp" } };
+	static const struct guest moved = { "cont1",
+					    "10.1.0.99/16",
+					    { "8080:8888", "6000-6099:6000-6099/udp" } };
 
 	(void)state;
 	ok(ADD, &full);
 	ok(ADD, &moved);
 	ok(CHECK, &moved);
-	says(CHECK, &full, -EBADMSG, "nftables: dnat4 of table inet naru: expected 8080/tcp to 10.1.0.2:80, got 8080/tcp to "
+	says(CHECK, &full, -EBADMSG,
+	     "nftables: dnat4 of table inet naru: expected 8080/tcp to 10.1.0.2:80, got 8080/tcp to "
 	     "10.1.0.99:8888");
 }
 
 static void a_taken_port_is_refused_by_its_owners_name(void **state)
 {
 	static const struct {
-		const char *have, *want, *text;		/* NULL: there is room for both */
+		const char *have, *want, *text; /* NULL: there is room for both */
 	} cases[] = {
 		{ "80:80", "80:81", "host port 80/tcp is taken by " },
 		{ "127.0.0.1:80:80", "127.0.0.1:80:81", "host port 127.0.0.1:80/tcp is taken by " },
-		{ "80:80", "127.0.0.1:80:80", "host port 127.0.0.1:80/tcp is taken by , which has 80/tcp" },
-		{ "127.0.0.1:80:80", "80:80", "host port 80/tcp is taken by , which has 127.0.0.1:80/tcp" },
+		{ "80:80", "127.0.0.1:80:80",
+		  "host port 127.0.0.1:80/tcp is taken by , which has 80/tcp" },
+		{ "127.0.0.1:80:80", "80:80",
+		  "host port 80/tcp is taken by , which has 127.0.0.1:80/tcp" },
 		{ "80-90:80-90", "85:1", "host port 85/tcp is taken by , which has 80-90/tcp" },
 		{ "85:1", "80-90:80-90", "host port 80-90/tcp is taken by , which has 85/tcp" },
-		{ "127.0.0.1:85:1", "80-90:80-90", "host port 80-90/tcp is taken by , which has 127.0.0.1:85/tcp" },
-		{ "127.0.0.1:80-90:80-90", "85:1", "host port 85/tcp is taken by , which has 127.0.0.1:80-90/tcp" },
-		{ "80-90:80-90", "90-99:90-99", "host port 90-99/tcp is taken by , which has 80-90/tcp" },
+		{ "127.0.0.1:85:1", "80-90:80-90",
+		  "host port 80-90/tcp is taken by , which has 127.0.0.1:85/tcp" },
+		{ "127.0.0.1:80-90:80-90", "85:1",
+		  "host port 85/tcp is taken by , which has 127.0.0.1:80-90/tcp" },
+		{ "80-90:80-90", "90-99:90-99",
+		  "host port 90-99/tcp is taken by , which has 80-90/tcp" },
 		{ "80-90:80-90", "80-90:80-90", "host port 80-90/tcp is taken by " },
 		{ "80-82:180-182", "81-89:81-89", "host port 81-89/tcp is taken by , which has 8" },
 		{ "80:80", "80:80/udp", NULL },
@@ -207,7 +232,8 @@ static void a_taken_port_is_refused_by_its_owners_name(void **state)
 			continue;
 		}
 		const char *by = strstr(cases[i].text, " by ") + 4;
-		(void)snprintf(want, sizeof want, "%.*s%s%s", (int)(by - cases[i].text), cases[i].text, who, by);
+		(void)snprintf(want, sizeof want, "%.*s%s%s", (int)(by - cases[i].text),
+			       cases[i].text, who, by);
 		assert_int_equal(run(ADD, &second, got, sizeof got), -EADDRINUSE);
 		assert_memory_equal(got, want, strlen(want));
 		cleanup_free char *after = ruleset();
@@ -217,23 +243,27 @@ static void a_taken_port_is_refused_by_its_owners_name(void **state)
 
 static void a_range_that_meets_an_own_one_is_refused(void **state)
 {
-	static const struct guest a = { "cont1", "10.1.0.2/16", { "80-90:80-90" } }, b = { "cont1", "10.1.0.2/16", { "85-99:85-99" } };
+	static const struct guest a = { "cont1", "10.1.0.2/16", { "80-90:80-90" } },
+				  b = { "cont1", "10.1.0.2/16", { "85-99:85-99" } };
 
 	(void)state;
 	ok(ADD, &a);
-	says(ADD, &b, -EADDRINUSE, "host ports 85-99/tcp overlap another range that this attachment already has; remove that first");
+	says(ADD, &b, -EADDRINUSE,
+	     "host ports 85-99/tcp overlap another range that this attachment already has; remove that first");
 	ok(CHECK, &a);
 }
 
 static void a_stale_masquerade_of_another_owner_is_replaced(void **state)
 {
-	static const struct guest old = { "old", "10.1.0.2/16", .masq = true }, new = { "new", "10.1.0.2/16", .masq = true };
+	static const struct guest old = { "old", "10.1.0.2/16", .masq = true },
+				  new = { "new", "10.1.0.2/16", .masq = true };
 
 	(void)state;
 	ok(ADD, &old);
 	ok(ADD, &new);
 	ok(CHECK, &new);
-	says(CHECK, &old, -EBADMSG, "nftables: 10.1.0.2 leaving 10.1.0.0/16 (masquerade) in masq-10.1.0.0-16 of table inet naru belongs "
+	says(CHECK, &old, -EBADMSG,
+	     "nftables: 10.1.0.2 leaving 10.1.0.0/16 (masquerade) in masq-10.1.0.0-16 of table inet naru belongs "
 	     "to container new of network mynet (interface eth0)");
 	ok(DEL, &old);
 	ok(CHECK, &new);
@@ -242,7 +272,9 @@ static void a_stale_masquerade_of_another_owner_is_replaced(void **state)
 static void deletion_takes_the_owners_elements_and_no_others(void **state)
 {
 	static const enum verb how[] = { DEL, DEL_BLIND };
-	static const struct guest same_id = { "cont1", "10.1.0.4/16", { "8099:80" }, .masq = true, .network = "other" };
+	static const struct guest same_id = {
+		"cont1", "10.1.0.4/16", { "8099:80" }, .masq = true, .network = "other"
+	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(how); i++) {
@@ -255,7 +287,8 @@ static void deletion_takes_the_owners_elements_and_no_others(void **state)
 		ok(how[i], &full6);
 		ok(CHECK, &small);
 		ok(CHECK, &same_id);
-		cleanup_free char *left = lab_out("nft list ruleset | grep -c mynet/cont1/ || true");
+		cleanup_free char *left =
+			lab_out("nft list ruleset | grep -c mynet/cont1/ || true");
 		assert_string_equal(left, "0");
 		ok(how[i], &full);
 	}
@@ -277,10 +310,12 @@ static void parts_are_deleted_apart(void **state)
 	(void)state;
 	ok(ADD, &small);
 	ok(DEL_MASQ, &small);
-	says(CHECK, &small, -ENOENT, "nftables: 10.1.0.3 leaving 10.1.0.0/16 (masquerade) is missing in masq-10.1.0.0-16 of table inet naru");
+	says(CHECK, &small, -ENOENT,
+	     "nftables: 10.1.0.3 leaving 10.1.0.0/16 (masquerade) is missing in masq-10.1.0.0-16 of table inet naru");
 	ok(ADD, &small);
 	ok(DEL_DNAT, &small);
-	says(CHECK, &small, -ENOENT, "nftables: 8081/tcp to 10.1.0.3:80 (dnat) is missing in dnat4 of table inet naru");
+	says(CHECK, &small, -ENOENT,
+	     "nftables: 8081/tcp to 10.1.0.3:80 (dnat) is missing in dnat4 of table inet naru");
 }
 
 static void deletion_without_a_table_is_success(void **state)
@@ -308,9 +343,10 @@ static void four_thousand_ports_go_into_one_request(void **state)
 
 	(void)state;
 	ok(ADD, &many);
-	ok(ADD, &many);		/* thousands of refusals come back and are looked at */
+	ok(ADD, &many); /* thousands of refusals come back and are looked at */
 	ok(CHECK, &many);
-	says(ADD, &rival, -EADDRINUSE, "host port 14096/tcp is taken by container cont1 of network mynet (interface eth0)");
+	says(ADD, &rival, -EADDRINUSE,
+	     "host port 14096/tcp is taken by container cont1 of network mynet (interface eth0)");
 	ok(DEL, &many);
 	ok(ADD, &rival);
 }
@@ -330,7 +366,8 @@ static int as_nobody(void *arg)
 
 static void who_may_not_is_told_so(void **state)
 {
-	char text[] = "the firewall may be changed by root only (CAP_NET_ADMIN in the user namespace that owns this network namespace)";
+	char text[] =
+		"the firewall may be changed by root only (CAP_NET_ADMIN in the user namespace that owns this network namespace)";
 
 	(void)state;
 	assert_int_equal(lab_in(NULL, as_nobody, text), 0);
@@ -338,7 +375,8 @@ static void who_may_not_is_told_so(void **state)
 
 static void an_element_that_changed_hands_is_left_alone(void **state)
 {
-	static const struct guest first = { "first", "10.1.0.2/16", { "80:80" } }, second = { "second", "10.1.0.3/16", { "80:80" } };
+	static const struct guest first = { "first", "10.1.0.2/16", { "80:80" } },
+				  second = { "second", "10.1.0.3/16", { "80:80" } };
 
 	(void)state;
 	ok(ADD, &first);
@@ -355,7 +393,9 @@ static void check_says_what_is_missing(void **state)
 		const char *harm, *text;
 		int no;
 	} cases[] = {
-		{ "nft flush ruleset", "nftables: table inet naru is missing; attach a container anew or restart it to bring it back", -ENOENT },
+		{ "nft flush ruleset",
+		  "nftables: table inet naru is missing; attach a container anew or restart it to bring it back",
+		  -ENOENT },
 		{ "nft flush chain inet naru guard",
 		  "nftables: a rule of chain guard is missing in table inet naru; attach a container anew or restart it to bring it back",
 		  -ENOENT },
@@ -367,13 +407,17 @@ static void check_says_what_is_missing(void **state)
 		  -ENOENT },
 		{ "nft flush chain inet naru prerouting && nft delete chain inet naru prerouting && nft add chain inet naru prerouting",
 		  "chain prerouting in table inet naru is not ours: expected nat hook prerouting priority -100; delete the table (nft "
-		  "delete table inet naru) and attach the containers again", -EBADMSG },
+		  "delete table inet naru) and attach the containers again",
+		  -EBADMSG },
 		{ "nft delete element inet naru dnat4 { tcp . 8081 }",
-		  "nftables: 8081/tcp to 10.1.0.3:80 (dnat) is missing in dnat4 of table inet naru", -ENOENT },
+		  "nftables: 8081/tcp to 10.1.0.3:80 (dnat) is missing in dnat4 of table inet naru",
+		  -ENOENT },
 		{ "nft flush set inet naru snat-10.1.0.0-16",
-		  "nftables: 8081/tcp from 10.1.0.0/16 (hairpin) is missing in snat-10.1.0.0-16 of table inet naru", -ENOENT },
+		  "nftables: 8081/tcp from 10.1.0.0/16 (hairpin) is missing in snat-10.1.0.0-16 of table inet naru",
+		  -ENOENT },
 		{ "nft add table inet naru { flags dormant\\; }",
-		  "table inet naru is dormant: nothing in it is in force; wake it with nft add table inet naru", -EBADMSG },
+		  "table inet naru is dormant: nothing in it is in force; wake it with nft add table inet naru",
+		  -EBADMSG },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -387,7 +431,9 @@ static void check_says_what_is_missing(void **state)
 
 static void missing_furniture_is_made_again_and_foreign_rules_stay(void **state)
 {
-	static const struct guest elsewhere = { "cont9", "10.9.0.2/16", { "8099:80" }, .masq = true };
+	static const struct guest elsewhere = {
+		"cont9", "10.9.0.2/16", { "8099:80" }, .masq = true
+	};
 
 	(void)state;
 	ok(ADD, &small);
@@ -395,19 +441,25 @@ static void missing_furniture_is_made_again_and_foreign_rules_stay(void **state)
 	       "nft delete rule inet naru postrouting handle $(nft -a list chain inet naru postrouting |"
 	       " sed -n 's/.*224.*# handle //p')\n"
 	       "nft flush chain inet naru guard");
-	ok(ADD, &elsewhere);	/* its subnet is new: furniture is looked at */
+	ok(ADD, &elsewhere); /* its subnet is new: furniture is looked at */
 	ok(CHECK, &small);
 	ok(CHECK, &elsewhere);
-	cleanup_free char *foreign = lab_out("nft list chain inet naru postrouting | grep -c nowhere");
+	cleanup_free char *foreign =
+		lab_out("nft list chain inet naru postrouting | grep -c nowhere");
 	assert_string_equal(foreign, "1");
-	cleanup_free char *chain = lab_out("nft list chain inet naru postrouting | sed -n 's/^\\t\\t\\(ip saddr\\|meta mark\\).*/\\1/p' | head -1");
-	assert_string_equal(chain, "meta mark");	/* our rules are in their order again */
+	cleanup_free char *chain = lab_out(
+		"nft list chain inet naru postrouting | sed -n 's/^\\t\\t\\(ip saddr\\|meta mark\\).*/\\1/p' | head -1");
+	assert_string_equal(chain, "meta mark"); /* our rules are in their order again */
 }
 
 static void gc_collects_the_network_and_trims_empty_sets(void **state)
 {
 	static const struct guest stale = { "gone", "10.7.0.2/16", { "8099:80" }, .masq = true },
-				  other = { "cont1", "10.1.0.9/16", { "8088:80" }, .masq = true, .network = "other" };
+				  other = { "cont1",
+					    "10.1.0.9/16",
+					    { "8088:80" },
+					    .masq = true,
+					    .network = "other" };
 	const struct fw_owner valid = { "mynet", "cont2", "eth0" };
 	cleanup_fw struct fw *fw = NULL;
 
@@ -417,7 +469,8 @@ static void gc_collects_the_network_and_trims_empty_sets(void **state)
 	ok(ADD, &other);
 	assert_int_equal(fw_open(&fw, FW_AUTO, NULL), 0);
 	assert_int_equal(fw_gc(fw, "mynet", &valid, 1, FW_MASQ, NULL), 0);
-	says(CHECK, &stale, -ENOENT, "nftables: set masq-10.7.0.0-16 is missing in table inet naru; attach a container anew or restart it to "
+	says(CHECK, &stale, -ENOENT,
+	     "nftables: set masq-10.7.0.0-16 is missing in table inet naru; attach a container anew or restart it to "
 	     "bring it back");
 	assert_int_equal(fw_gc(fw, "mynet", &valid, 1, BOTH, NULL), 0);
 	ok(CHECK, &small);
@@ -473,8 +526,10 @@ static void a_map_of_another_type_is_told_as_such(void **state)
 	lab_sh("nft 'add table inet naru; add map inet naru dnat4 { type ipv4_addr : ipv4_addr; };"
 	       "add element inet naru dnat4 { 1.1.1.1 : 2.2.2.2 }'");
 	assert_int_equal(run(DEL_BLIND, &small, got, sizeof got), -EBADMSG);
-	assert_string_equal(got, "dnat4 in table inet naru is not ours: its elements have another type; delete the table (nft delete table inet "
-				 "naru) and attach the containers again");
+	assert_string_equal(
+		got,
+		"dnat4 in table inet naru is not ours: its elements have another type; delete the table (nft delete table inet "
+		"naru) and attach the containers again");
 	assert_true(run(ADD, &small, got, sizeof got) < 0);
 	assert_non_null(strstr(got, "dnat4"));
 }
@@ -487,7 +542,9 @@ static void the_backend_can_be_named_in_the_environment(void **state)
 	} cases[] = {
 		{ "nftables", "", 0 },
 		{ "", "", 0 },
-		{ "iptables", "this build has no iptables backend yet; unset NARU_FW_BACKEND or set it to nftables", -EOPNOTSUPP },
+		{ "iptables",
+		  "this build has no iptables backend yet; unset NARU_FW_BACKEND or set it to nftables",
+		  -EOPNOTSUPP },
 		{ "pf", "NARU_FW_BACKEND: expected nftables or iptables, got pf", -EINVAL },
 	};
 
@@ -522,12 +579,13 @@ int main(void)
 		cmocka_unit_test_setup(who_may_not_is_told_so, fresh),
 		cmocka_unit_test_setup(an_element_that_changed_hands_is_left_alone, fresh),
 		cmocka_unit_test_setup(check_says_what_is_missing, fresh),
-		cmocka_unit_test_setup(missing_furniture_is_made_again_and_foreign_rules_stay, fresh),
+		cmocka_unit_test_setup(missing_furniture_is_made_again_and_foreign_rules_stay,
+				       fresh),
 		cmocka_unit_test_setup(gc_collects_the_network_and_trims_empty_sets, fresh),
 		cmocka_unit_test_setup(sweep_removes_the_table_only_when_nothing_is_in_it, fresh),
 		cmocka_unit_test_setup(everything_is_listed_in_words, fresh),
 		cmocka_unit_test_setup(a_map_of_another_type_is_told_as_such, fresh),
-		cmocka_unit_test_setup(the_backend_can_be_named_in_the_environment, fresh),
+		cmocka_unit_test_setup(the_backend_can_be_named_in_the_environment, fresh)
 	};
 
 	return cmocka_run_group_tests(tests, lab_setup, NULL);

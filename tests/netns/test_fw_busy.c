@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The nftables backend among many: processes at once, foreign commits, ten thousand elements, a close that does not wait. */
+/*
+ * The nftables backend among many: processes at once, foreign commits, ten thousand elements, a
+ * close that does not wait.
+ */
 #include "tests/lib/lab.h"
 
 #include <errno.h>
@@ -32,9 +35,9 @@
 #define BOTH (FW_MASQ | FW_DNAT)
 #define CROWD 32
 #ifdef __SANITIZE_ADDRESS__
-#define CLOSE_US_MAX 50000	/* forking takes 10 ms with the sanitizer's memory */
+#define CLOSE_US_MAX 50000 /* forking takes 10 ms with the sanitizer's memory */
 #else
-#define CLOSE_US_MAX 5000	/* the kernel's grace period is 17 ms */
+#define CLOSE_US_MAX 5000 /* the kernel's grace period is 17 ms */
 #endif
 
 static int64_t now_us(void)
@@ -56,8 +59,12 @@ struct guest {
 static void guest_init(struct guest *g, unsigned i)
 {
 	(void)snprintf(g->container, sizeof g->container, "c%u", i);
-	g->masq.addr = (struct ip_prefix){ { AF_INET, { 10, 1, (uint8_t)((i + 2) >> 8), (uint8_t)(i + 2) } }, 16 };
-	g->dnat = (struct fw_dnat){ .map = { IPPROTO_TCP, (uint16_t)(10000 + i), 80, 1 }, .to = g->masq.addr, .snat = true };
+	g->masq.addr = (struct ip_prefix){
+		{ AF_INET, { 10, 1, (uint8_t)((i + 2) >> 8), (uint8_t)(i + 2) } }, 16
+	};
+	g->dnat = (struct fw_dnat){ .map = { IPPROTO_TCP, (uint16_t)(10000 + i), 80, 1 },
+				    .to = g->masq.addr,
+				    .snat = true };
 	g->p = (struct fw_plan){ { "mynet", g->container, "eth0" }, &g->masq, 1, &g->dnat, 1 };
 }
 
@@ -94,7 +101,7 @@ static int64_t once(verb_fn *fn, unsigned i)
 
 struct crowd {
 	verb_fn *fn;
-	unsigned each;		/* attachments a process handles */
+	unsigned each; /* attachments a process handles */
 };
 
 /* CROWD processes at once, held back until all are there; returns how many failed. */
@@ -113,7 +120,7 @@ static int crowd(struct crowd c)
 
 		lab_child();
 		(void)close(gate[1]);
-		(void)!read(gate[0], &b, 1);	/* ends when the parent opens the gate */
+		(void)!read(gate[0], &b, 1); /* ends when the parent opens the gate */
 		for (unsigned k = 0; k < c.each; k++)
 			(void)once(c.fn, i * c.each + k);
 		_exit(0);
@@ -200,8 +207,9 @@ static void of_a_crowd_that_wants_one_port_one_gets_it(void **state)
 }
 
 /*
- * Somebody else who commits some thousand times a second for as long as the test runs; it puts an element into one of our sets and takes
- * it away, which to the kernel's generation is the same as any other change. Its commits are counted in shared memory.
+ * Somebody else who commits some thousand times a second for as long as the test runs; it puts an
+ * element into one of our sets and takes it away, which to the kernel's generation is the same as
+ * any other change. Its commits are counted in shared memory.
  */
 static pid_t disturb(volatile unsigned *commits)
 {
@@ -211,7 +219,8 @@ static pid_t disturb(volatile unsigned *commits)
 	if (pid)
 		return pid;
 	cleanup_nl struct nl nl = NL_INIT;
-	const struct fw_elem x = { .set = { FW_KIND_MASQ, AF_INET, { { AF_INET, { 10, 1 } }, 16 } }, .ip = { AF_INET, { 10, 1, 255, 1 } } };
+	const struct fw_elem x = { .set = { FW_KIND_MASQ, AF_INET, { { AF_INET, { 10, 1 } }, 16 } },
+				   .ip = { AF_INET, { 10, 1, 255, 1 } } };
 
 	lab_child();
 	(void)alarm(60);
@@ -232,7 +241,8 @@ static pid_t disturb(volatile unsigned *commits)
 static void two_hundred_deletions_survive_foreign_commits(void **state)
 {
 	enum { N = 200 };
-	volatile unsigned *commits = mmap(NULL, sizeof *commits, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	volatile unsigned *commits = mmap(NULL, sizeof *commits, PROT_READ | PROT_WRITE,
+					  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
 	assert_true(commits != MAP_FAILED);
@@ -244,7 +254,7 @@ static void two_hundred_deletions_survive_foreign_commits(void **state)
 		int64_t us = once(i % 2 ? del_hinted : del_blind, i);
 
 		longest = us > longest ? us : longest;
-		(void)once(fw_add, N + i);	/* under the generation as well */
+		(void)once(fw_add, N + i); /* under the generation as well */
 	}
 	int64_t took = now_us() - began;
 	unsigned n = *commits;
@@ -252,7 +262,8 @@ static void two_hundred_deletions_survive_foreign_commits(void **state)
 	(void)kill(noise, SIGKILL);
 	(void)waitpid(noise, NULL, 0);
 	(void)munmap((void *)(uintptr_t)commits, sizeof *commits);
-	printf("# %u foreign commits in %lld ms, longest deletion %lld us\n", n, (long long)took / 1000, (long long)longest);
+	printf("# %u foreign commits in %lld ms, longest deletion %lld us\n", n,
+	       (long long)took / 1000, (long long)longest);
 	assert_true(n > N);
 	assert_int_equal(count("mynet/c"), N * 3);
 }
@@ -285,8 +296,8 @@ static void adding_costs_the_same_among_ten_thousand(void **state)
 	for (unsigned i = 1 + SAMPLES; i < MANY; i++)
 		(void)once(fw_add, i);
 	int64_t many = median(fw_add, MANY), del = median(del_hinted, MANY);
-	printf("# add %lld us among none, %lld us among %d; deletion with a hint %lld us\n", (long long)few, (long long)many, MANY,
-	       (long long)del);
+	printf("# add %lld us among none, %lld us among %d; deletion with a hint %lld us\n",
+	       (long long)few, (long long)many, MANY, (long long)del);
 	assert_true(many < 3 * few + 50);
 	assert_int_equal(count("mynet/c"), MANY * 3);
 }
@@ -319,7 +330,8 @@ static void closing_after_a_deletion_does_not_wait(void **state)
 	(void)close(saved);
 	int64_t closed = now_us();
 	char b;
-	assert_int_equal(read(out[0], &b, 1), 0);	/* end of file: nobody holds the other end */
+	/* end of file: nobody holds the other end */
+	assert_int_equal(read(out[0], &b, 1), 0);
 	assert_true(now_us() - closed < 30000);
 	(void)close(out[0]);
 	qsort(us, SAMPLES, sizeof us[0], by_value);
@@ -342,7 +354,7 @@ static void the_holder_is_no_child_of_the_caller(void **state)
 
 	(void)state;
 	assert_true(pid >= 0);
-	if (pid == 0) {		/* away from the laboratory, whose children orphans become */
+	if (pid == 0) { /* away from the laboratory, whose children orphans become */
 		lab_child();
 		assert_int_equal(sigaction(SIGCHLD, &sa, NULL), 0);
 		(void)once(fw_add, 1);
@@ -388,13 +400,14 @@ static void a_held_lock_is_told_with_its_holder(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(a_crowd_on_a_fresh_host_makes_one_table_and_loses_nothing, fresh),
+		cmocka_unit_test_setup(a_crowd_on_a_fresh_host_makes_one_table_and_loses_nothing,
+				       fresh),
 		cmocka_unit_test_setup(of_a_crowd_that_wants_one_port_one_gets_it, fresh),
 		cmocka_unit_test_setup(two_hundred_deletions_survive_foreign_commits, fresh),
 		cmocka_unit_test_setup(adding_costs_the_same_among_ten_thousand, fresh),
 		cmocka_unit_test_setup(closing_after_a_deletion_does_not_wait, fresh),
 		cmocka_unit_test_setup(the_holder_is_no_child_of_the_caller, fresh),
-		cmocka_unit_test_setup(a_held_lock_is_told_with_its_holder, fresh),
+		cmocka_unit_test_setup(a_held_lock_is_told_with_its_holder, fresh)
 	};
 
 	return cmocka_run_group_tests(tests, lab_setup, NULL);

@@ -48,14 +48,17 @@ static int setup(void **state)
 		lab_sh("set -e\n"
 		       "ip link add v%d type veth peer name eth0 netns %s\n"
 		       "ip link set v%d master br0 up\n"
-		       "ip link set v%d type bridge_slave hairpin on", i, ns, i, i);
-		lab_sh_in(ns, "set -e\n"
+		       "ip link set v%d type bridge_slave hairpin on",
+		       i, ns, i, i);
+		lab_sh_in(ns,
+			  "set -e\n"
 			  "ip link set lo up\n"
 			  "ip addr add 10.1.0.%d/24 dev eth0\n"
 			  "ip -6 addr add fd00:1::%d/64 dev eth0 nodad\n"
 			  "ip link set eth0 up\n"
 			  "ip route add default via " GW4 "\n"
-			  "ip -6 route add default via " GW6, i, i);
+			  "ip -6 route add default via " GW6,
+			  i, i);
 		lab_carrier(ns, "eth0");
 	}
 	lab_carrier(NULL, "br0");
@@ -80,7 +83,8 @@ static int fresh(void **state)
 /* Publishes maps[] of container one, in both families, and masquerades both containers. */
 static void publish(const char *const maps[], size_t n, bool snat, bool masq_all)
 {
-	static const char *const to[] = { ONE4 "/24", ONE6 "/64" }, *const also[] = { TWO4 "/24", TWO6 "/64" };
+	static const char *const to[] = { ONE4 "/24", ONE6 "/64" }, *const also[] = { TWO4 "/24",
+										      TWO6 "/64" };
 	struct fw_dnat dnat[16];
 	struct fw_masq masq[4];
 	struct fw_plan p = { { "mynet", "one", "eth0" }, masq, 0, dnat, 0 };
@@ -91,7 +95,9 @@ static void publish(const char *const maps[], size_t n, bool snat, bool masq_all
 		assert_int_equal(ip_prefix_parse(to[f], &masq[p.nmasq++].addr), 0);
 		assert_int_equal(ip_prefix_parse(also[f], &masq[p.nmasq++].addr), 0);
 		for (size_t i = 0; i < n; i++) {
-			struct fw_dnat d = { .to = masq[2 * f].addr, .snat = snat, .masq_all = masq_all };
+			struct fw_dnat d = { .to = masq[2 * f].addr,
+					     .snat = snat,
+					     .masq_all = masq_all };
 
 			assert_int_equal(port_map_parse(maps[i], &d.map, NULL), 0);
 			if (!ip_is_set(&d.map.host_ip) || d.map.host_ip.family == d.to.addr.family)
@@ -123,36 +129,43 @@ static int stop(void **state)
 
 struct way {
 	enum traffic_proto proto;
-	const char *from;	/* NULL: the host */
+	const char *from; /* NULL: the host */
 	const char *addr;
 	uint16_t port;
-	const char *server;	/* who answers; NULL: nobody */
-	const char *client;	/* whom the server sees */
+	const char *server; /* who answers; NULL: nobody */
+	const char *client; /* whom the server sees */
 };
 
 static void go(const struct way *ways, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct way *w = &ways[i];
-		const struct traffic_query q = { .netns = w->from, .proto = w->proto, .addr = w->addr, .port = w->port,
-						 .timeout_ms = w->server ? 3000 : 300, .echo = 100 };
+		const struct traffic_query q = { .netns = w->from,
+						 .proto = w->proto,
+						 .addr = w->addr,
+						 .port = w->port,
+						 .timeout_ms = w->server ? 3000 : 300,
+						 .echo = 100 };
 		struct traffic_answer a = { 0 };
 		int r = traffic_ask(&q, &a);
 
 		if (!w->server) {
 			if (r == 0)
-				lab_fail("row %zu: %s answered at %s port %u", i, a.server, w->addr, w->port);
+				lab_fail("row %zu: %s answered at %s port %u", i, a.server, w->addr,
+					 w->port);
 			continue;
 		}
 		if (r < 0)
-			lab_fail("row %zu: nobody answers at %s port %u: %s", i, w->addr, w->port, strerror(-r));
+			lab_fail("row %zu: nobody answers at %s port %u: %s", i, w->addr, w->port,
+				 strerror(-r));
 		assert_string_equal(a.server, w->server);
 		if (w->client)
 			assert_string_equal(a.peer, w->client);
 	}
 }
 
-static const char *const every[] = { "8080:80", "8080:80/udp", "6000-6010:6000-6010", LAB_HOST_V4 ":8081:80", "[" LAB_HOST_V6 "]:8081:80" };
+static const char *const every[] = { "8080:80", "8080:80/udp", "6000-6010:6000-6010",
+				     LAB_HOST_V4 ":8081:80", "[" LAB_HOST_V6 "]:8081:80" };
 
 static void connections_reach_the_container_with_the_right_source(void **state)
 {
@@ -254,11 +267,15 @@ static int came_through(void)
 	       " chain forward { type filter hook forward priority 0; iifname uplink0 tcp dport 80 counter name in; }\n"
 	       "}'");
 	go(ways, ARRAY_LEN(ways));
-	cleanup_free char *n = lab_out("nft list counters table ip probe | sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'");
+	cleanup_free char *n = lab_out(
+		"nft list counters table ip probe | sed -n 's/.*packets \\([0-9]*\\).*/\\1/p'");
 	return atoi(n);
 }
 
-/* route_localnet makes 127.0.0.0/8 an address like any other: a neighbour could speak to what listens only there. */
+/*
+ * route_localnet makes 127.0.0.0/8 an address like any other: a neighbour could speak to what
+ * listens only there.
+ */
 static void loopback_addresses_from_the_wire_are_dropped(void **state)
 {
 	static const char *const maps[] = { "8080:80" };
@@ -268,21 +285,24 @@ static void loopback_addresses_from_the_wire_are_dropped(void **state)
 	serve("one", TRAFFIC_TCP, 80, "one80");
 	traffic_serve(&servers[nservers++], NULL, TRAFFIC_TCP, "127.0.0.1", 9, "private");
 	lab_sh_in("outside", "set -e\n"
-		  "ip route del local 127.0.0.0/8 dev lo table local\n"
-		  "ip route del local 127.0.0.1 dev lo table local\n"
-		  "ip route add 127.0.0.0/8 via " LAB_HOST_V4 " src " LAB_OUTSIDE_V4);
+			     "ip route del local 127.0.0.0/8 dev lo table local\n"
+			     "ip route del local 127.0.0.1 dev lo table local\n"
+			     "ip route add 127.0.0.0/8 via " LAB_HOST_V4 " src " LAB_OUTSIDE_V4);
 	assert_int_equal(came_through(), 0);
 	lab_sh("nft flush chain inet naru guard");
-	assert_true(came_through() >= 2);	/* the attack is real, the chain is what stops it */
+	assert_true(came_through() >= 2); /* the attack is real, the chain is what stops it */
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(connections_reach_the_container_with_the_right_source, fresh, stop),
+		cmocka_unit_test_setup_teardown(
+			connections_reach_the_container_with_the_right_source, fresh, stop),
 		cmocka_unit_test_setup_teardown(masq_all_hides_every_client, fresh, stop),
-		cmocka_unit_test_setup_teardown(without_snat_only_the_way_from_elsewhere_works, fresh, stop),
-		cmocka_unit_test_setup_teardown(loopback_addresses_from_the_wire_are_dropped, fresh, stop),
+		cmocka_unit_test_setup_teardown(without_snat_only_the_way_from_elsewhere_works,
+						fresh, stop),
+		cmocka_unit_test_setup_teardown(loopback_addresses_from_the_wire_are_dropped, fresh,
+						stop)
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

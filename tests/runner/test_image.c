@@ -38,9 +38,9 @@ static int lab_make(void **state)
 		skip();
 	strcpy(lab, "/tmp/naru-test-image-XXXXXX");
 	return mkdtemp(lab) && setenv("NARU_ROOT", lab, 1) == 0 &&
-			       setenv("SOURCE_DATE_EPOCH", "86400", 1) == 0
-		       ? 0
-		       : -1;
+			       setenv("SOURCE_DATE_EPOCH", "86400", 1) == 0 ?
+		       0 :
+		       -1;
 }
 
 static int lab_drop(void **state)

@@ -28,7 +28,7 @@ struct probe {
 	const char *what;
 	long nr;
 	long args[3];
-	int want;	/* errno; 0: the call succeeds */
+	int want; /* errno; 0: the call succeeds */
 };
 
 static long call_native(const struct probe *p)
@@ -180,7 +180,8 @@ static void a_capability_opens_its_calls(void **state)
 		skip();
 	}
 	assert_int_equal(seccomp_default(CAPS_DOCKER | CAP_BIT(CAP_SYS_ADMIN), insns,
-					 SECCOMP_PROG_MAX, &filter, NULL), 0);
+					 SECCOMP_PROG_MAX, &filter, NULL),
+			 0);
 	EXPECT(&filter, probes, call_native);
 }
 

@@ -52,7 +52,8 @@ static void a_wrong_name_is_quoted_in_the_error(void **state)
 
 		snprintf(want, sizeof want,
 			 "capability \"%s\": expected ALL or a name of capabilities(7), "
-			 "as NET_ADMIN", cases[i]);
+			 "as NET_ADMIN",
+			 cases[i]);
 		assert_int_equal(caps_parse(cases[i], &mask, &e), -EINVAL);
 		assert_string_equal(e.text, want);
 		assert_int_equal(mask, 77);
@@ -81,7 +82,7 @@ static void the_default_set_is_docker_s_fourteen(void **state)
 			    "CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_KILL, "
 			    "CAP_SETGID, CAP_SETUID, CAP_SETPCAP, CAP_NET_BIND_SERVICE, "
 			    "CAP_NET_RAW, CAP_SYS_CHROOT, CAP_MKNOD, CAP_AUDIT_WRITE, CAP_SETFCAP");
-	assert_true(CAPS_DOCKER == 0xa80425fbULL);	/* what /proc/PID/status shows in docker */
+	assert_true(CAPS_DOCKER == 0xa80425fbULL); /* what /proc/PID/status shows in docker */
 }
 
 static void add_and_drop_combine_as_docker_s_do(void **state)
@@ -92,7 +93,8 @@ static void add_and_drop_combine_as_docker_s_do(void **state)
 	} cases[] = {
 		{ { NULL }, { NULL }, CAPS_DOCKER },
 		{ { "NET_ADMIN" }, { NULL }, CAPS_DOCKER | CAP_BIT(CAP_NET_ADMIN) },
-		{ { NULL }, { "CAP_NET_RAW", "mknod" },
+		{ { NULL },
+		  { "CAP_NET_RAW", "mknod" },
 		  CAPS_DOCKER & ~(CAP_BIT(CAP_NET_RAW) | CAP_BIT(CAP_MKNOD)) },
 		{ { NULL }, { "ALL" }, 0 },
 		{ { "CHOWN" }, { "ALL" }, CAP_BIT(CAP_CHOWN) },
@@ -111,7 +113,8 @@ static void add_and_drop_combine_as_docker_s_do(void **state)
 		while (ndrop < 2 && cases[i].drop[ndrop])
 			ndrop++;
 		assert_int_equal(caps_tweak(CAPS_DOCKER, cases[i].add, nadd, cases[i].drop, ndrop,
-					    &got, NULL), 0);
+					    &got, NULL),
+				 0);
 		assert_true(got == cases[i].want);
 	}
 }
@@ -278,7 +281,9 @@ static int drop_unprivileged(void)
 	if (caps_apply(&want, &lacking, &e) != -EPERM)
 		return 2;
 	return strcmp(e.text, "drop CAP_CHOWN (0) from the capability bounding set: "
-			      "Operation not permitted") == 0 ? 0 : 3;
+			      "Operation not permitted") == 0 ?
+		       0 :
+		       3;
 }
 
 static void a_refused_drop_names_the_capability(void **state)

@@ -82,7 +82,9 @@ static void the_fixed_part_is_the_golden_text(void **state)
 
 static void masquerade_is_a_set_with_a_rule_by_subnet_and_an_element(void **state)
 {
-	const struct fw_masq masq[] = { { prefix("10.1.0.2/16") }, { prefix("fd00:1::2/64") }, { prefix("192.168.7.77/26") },
+	const struct fw_masq masq[] = { { prefix("10.1.0.2/16") },
+					{ prefix("fd00:1::2/64") },
+					{ prefix("192.168.7.77/26") },
 					{ prefix("10.1.0.2/16") } };
 	const struct fw_plan p = { .owner = owner, .masq = masq, .nmasq = ARRAY_LEN(masq) };
 
@@ -132,16 +134,33 @@ static void what_cannot_be_mapped_is_refused_with_a_sentence(void **state)
 		int no;
 		const char *text;
 	} cases[] = {
-		{ { IPPROTO_TCP, 80, 80, 1, { AF_INET6, { 0x20, 1 } } }, "10.1.0.2/16", -EINVAL,
+		{ { IPPROTO_TCP, 80, 80, 1, { AF_INET6, { 0x20, 1 } } },
+		  "10.1.0.2/16",
+		  -EINVAL,
 		  "port mapping [2001::]:80:80/tcp cannot lead to 10.1.0.2: one is IPv4, the other IPv6" },
-		{ { IPPROTO_ICMP, 80, 80, 1 }, "10.1.0.2/16", -EINVAL,
+		{ { IPPROTO_ICMP, 80, 80, 1 },
+		  "10.1.0.2/16",
+		  -EINVAL,
 		  "port mapping 80:80/?: protocol 1 cannot be mapped, expected tcp, udp or sctp" },
-		{ { IPPROTO_TCP, 0, 80, 1 }, "10.1.0.2/16", -EINVAL, "port mapping 0:80/tcp: ports must be 1..65535" },
-		{ { IPPROTO_TCP, 80, 0, 1 }, "10.1.0.2/16", -EINVAL, "port mapping 80:0/tcp: ports must be 1..65535" },
-		{ { IPPROTO_TCP, 80, 80, 0 }, "10.1.0.2/16", -EINVAL, "port mapping 80:80/tcp: ports must be 1..65535" },
-		{ { IPPROTO_TCP, 65535, 65535, 2 }, "10.1.0.2/16", -EINVAL,
+		{ { IPPROTO_TCP, 0, 80, 1 },
+		  "10.1.0.2/16",
+		  -EINVAL,
+		  "port mapping 0:80/tcp: ports must be 1..65535" },
+		{ { IPPROTO_TCP, 80, 0, 1 },
+		  "10.1.0.2/16",
+		  -EINVAL,
+		  "port mapping 80:0/tcp: ports must be 1..65535" },
+		{ { IPPROTO_TCP, 80, 80, 0 },
+		  "10.1.0.2/16",
+		  -EINVAL,
+		  "port mapping 80:80/tcp: ports must be 1..65535" },
+		{ { IPPROTO_TCP, 65535, 65535, 2 },
+		  "10.1.0.2/16",
+		  -EINVAL,
 		  "port mapping 65535-65536:65535-65536/tcp: ports must be 1..65535" },
-		{ { IPPROTO_TCP, 1000, 2000, 4097 }, "10.1.0.2/16", -E2BIG,
+		{ { IPPROTO_TCP, 1000, 2000, 4097 },
+		  "10.1.0.2/16",
+		  -E2BIG,
 		  "port mapping 1000-5096:2000-6096/tcp: a range that changes the port numbers takes one entry a port and is limited "
 		  "to 4096, got 4097; equal ranges on both sides have no limit" },
 	};
@@ -172,13 +191,18 @@ static void equal_ranges_of_any_length_are_one_element(void **state)
 static void mappings_of_one_request_that_meet_are_refused(void **state)
 {
 	static const struct {
-		const char *a, *b, *text;	/* NULL: they do not meet */
+		const char *a, *b, *text; /* NULL: they do not meet */
 	} cases[] = {
-		{ "80:80", "80:81", "host port 80/tcp is mapped twice: it meets 80/tcp of the same request" },
-		{ "80:80", "127.0.0.1:80:81", "host port 127.0.0.1:80/tcp is mapped twice: it meets 80/tcp of the same request" },
-		{ "80-90:80-90", "85:1", "host port 85/tcp is mapped twice: it meets 80-90/tcp of the same request" },
-		{ "80-90:80-90", "90-99:90-99", "host port 90-99/tcp is mapped twice: it meets 80-90/tcp of the same request" },
-		{ "80-82:90-92", "82:1", "host port 82/tcp is mapped twice: it meets 82/tcp of the same request" },
+		{ "80:80", "80:81",
+		  "host port 80/tcp is mapped twice: it meets 80/tcp of the same request" },
+		{ "80:80", "127.0.0.1:80:81",
+		  "host port 127.0.0.1:80/tcp is mapped twice: it meets 80/tcp of the same request" },
+		{ "80-90:80-90", "85:1",
+		  "host port 85/tcp is mapped twice: it meets 80-90/tcp of the same request" },
+		{ "80-90:80-90", "90-99:90-99",
+		  "host port 90-99/tcp is mapped twice: it meets 80-90/tcp of the same request" },
+		{ "80-82:90-92", "82:1",
+		  "host port 82/tcp is mapped twice: it meets 82/tcp of the same request" },
 		{ "80:80", "80:80/udp", NULL },
 		{ "80-90:80-90", "91:1", NULL },
 		{ "127.0.0.1:80:80", "127.0.0.2:80:81", NULL },
@@ -201,13 +225,36 @@ static void mappings_of_one_request_that_meet_are_refused(void **state)
 static void names_of_sets_are_read_back(void **state)
 {
 	static const char *const names[] = {
-		"dnat4", "dnat4_ip", "range4", "dnat6", "dnat6_ip", "range6", "masq-10.1.0.0-16", "masq-fd00_1__-64",
-		"snat-10.1.0.0-16", "snat-ip-10.1.0.0-16", "snat-range-fd00_1__-64", "snat-all4", "snat-range-all6", "masq-10.1.0.2-32",
+		"dnat4",
+		"dnat4_ip",
+		"range4",
+		"dnat6",
+		"dnat6_ip",
+		"range6",
+		"masq-10.1.0.0-16",
+		"masq-fd00_1__-64",
+		"snat-10.1.0.0-16",
+		"snat-ip-10.1.0.0-16",
+		"snat-range-fd00_1__-64",
+		"snat-all4",
+		"snat-range-all6",
+		"masq-10.1.0.2-32",
 		"snat-ip-2001_db8_1_2_3_4_5_6-128",
 	};
 	static const char *const others[] = {
-		"", "dnat", "dnat5", "masq-", "masq-10.1.0.0", "masq-10.1.0.0-", "masq-10.1.0.0-33", "masq-10.1.0.0-016", "snat-all",
-		"masq-fd00:1::-64", "snat-range-", "masq-10.1.0.0-16x", "hostports",
+		"",
+		"dnat",
+		"dnat5",
+		"masq-",
+		"masq-10.1.0.0",
+		"masq-10.1.0.0-",
+		"masq-10.1.0.0-33",
+		"masq-10.1.0.0-016",
+		"snat-all",
+		"masq-fd00:1::-64",
+		"snat-range-",
+		"masq-10.1.0.0-16x",
+		"hostports",
 	};
 	char again[FW_NAME_MAX];
 	struct fw_set s;
@@ -224,15 +271,18 @@ static void names_of_sets_are_read_back(void **state)
 
 static void an_owner_is_one_text_and_is_told_in_words(void **state)
 {
-	static const char long_id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-				      "0123456789abcdef0123456789abcdef";
-	const struct fw_owner cut = { "mynet", long_id, "eth0" }, cut_too = { "mynet", long_id, "eth1" };
+	static const char long_id[] =
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+		"0123456789abcdef0123456789abcdef";
+	const struct fw_owner cut = { "mynet", long_id, "eth0" },
+			      cut_too = { "mynet", long_id, "eth1" };
 	char a[FW_OWNER_MAX], b[FW_OWNER_MAX], words[FW_OWNER_WORDS_MAX];
 
 	(void)state;
 	fw_owner_text(a, &owner);
 	assert_string_equal(fw_owner_names(a), "mynet/cont1/eth0");
-	assert_string_equal(fw_owner_words(a, words), "container cont1 of network mynet (interface eth0)");
+	assert_string_equal(fw_owner_words(a, words),
+			    "container cont1 of network mynet (interface eth0)");
 	assert_true(fw_owner_in_network(a, "mynet"));
 	assert_false(fw_owner_in_network(a, "myne"));
 	assert_false(fw_owner_in_network(a, "mynet2"));
@@ -241,7 +291,7 @@ static void an_owner_is_one_text_and_is_told_in_words(void **state)
 	fw_owner_text(b, &cut_too);
 	assert_int_equal(strlen(a), FW_OWNER_MAX - 1);
 	assert_string_equal(fw_owner_names(a), fw_owner_names(b));
-	assert_string_not_equal(a, b);	/* what was cut is in the hash */
+	assert_string_not_equal(a, b); /* what was cut is in the hash */
 	assert_true(fw_owner_in_network(a, "mynet"));
 	assert_non_null(strstr(fw_owner_words(a, words), "... of network mynet"));
 }
@@ -253,7 +303,8 @@ static void an_owner_cannot_break_out_of_the_comment(void **state)
 
 	(void)state;
 	fw_owner_text(a, &bad);
-	assert_string_equal(fw_owner_names(a), "n?; drop/c?" "?/eth0");
+	assert_string_equal(fw_owner_names(a), "n?; drop/c?"
+					       "?/eth0");
 }
 
 static void a_comment_of_somebody_else_is_quoted(void **state)
@@ -261,7 +312,8 @@ static void a_comment_of_somebody_else_is_quoted(void **state)
 	char words[FW_OWNER_WORDS_MAX];
 
 	(void)state;
-	assert_string_equal(fw_owner_words("my rule", words), "an owner not known to us (\"my rule\")");
+	assert_string_equal(fw_owner_words("my rule", words),
+			    "an owner not known to us (\"my rule\")");
 	assert_string_equal(fw_owner_words("", words), "an owner not known to us (\"\")");
 	assert_false(fw_owner_in_network("mynet/cont1/eth0", "mynet"));
 }

@@ -111,10 +111,12 @@ static int oracle_rule(const struct seccomp_call *c, void *arg)
 
 		memcpy(text, name, len);
 		nr = seccomp_syscall_resolve_name(text);
-		if (nr == __NR_SCMP_ERROR)	/* younger than this libseccomp */
+		if (nr == __NR_SCMP_ERROR) /* younger than this libseccomp */
 			continue;
-		r = seccomp_rule_add_array(arg, c->refuse ? SCMP_ACT_ERRNO((uint32_t)c->refuse) :
-						SCMP_ACT_ALLOW, nr, c->op != SECCOMP_OP_NONE, &cmp);
+		r = seccomp_rule_add_array(arg,
+					   c->refuse ? SCMP_ACT_ERRNO((uint32_t)c->refuse) :
+						       SCMP_ACT_ALLOW,
+					   nr, c->op != SECCOMP_OP_NONE, &cmp);
 		if (r < 0)
 			fail_msg("libseccomp refuses %s: %s", text, strerror(-r));
 	}
@@ -154,8 +156,8 @@ static const struct convention {
 	enum seccomp_machine machine;
 	uint32_t arch;
 	uint32_t base;
-	uint32_t end;		/* numbers below are compared ... */
-	uint32_t newest;	/* ... and above this one ENOSYS is wanted */
+	uint32_t end;	 /* numbers below are compared ... */
+	uint32_t newest; /* ... and above this one ENOSYS is wanted */
 	enum seccomp_abi abi;
 	uint32_t scmp;
 } conventions[] = {
@@ -194,13 +196,59 @@ static bool unknown_to_libseccomp(const struct convention *c, uint32_t nr)
 static void compare(const struct convention *c, const struct program *ours,
 		    const struct program *theirs, uint32_t nr)
 {
-	static const uint64_t args[] = {
-		0, 1, 2, 8, 9, 10, 11, 12, 13, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 29, 33,
-		34, 35, 36, 37, 38, 39, 40, 41, 45, 46, 0x7f, 0x11, 0x20000, 0x20008, 0x20009,
-		0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000, 0x3d0f00,
-		0x01200011, 0x80, 0x80000000, 0xffffffff, 0x100000000, 0x100000002, 0x100020000,
-		0xffffffff00000002, 0xffffffffffffffff,
-	};
+	static const uint64_t args[] = { 0,
+					 1,
+					 2,
+					 8,
+					 9,
+					 10,
+					 11,
+					 12,
+					 13,
+					 16,
+					 17,
+					 18,
+					 19,
+					 20,
+					 21,
+					 22,
+					 23,
+					 24,
+					 25,
+					 26,
+					 29,
+					 33,
+					 34,
+					 35,
+					 36,
+					 37,
+					 38,
+					 39,
+					 40,
+					 41,
+					 45,
+					 46,
+					 0x7f,
+					 0x11,
+					 0x20000,
+					 0x20008,
+					 0x20009,
+					 0x02000000,
+					 0x04000000,
+					 0x08000000,
+					 0x10000000,
+					 0x20000000,
+					 0x40000000,
+					 0x3d0f00,
+					 0x01200011,
+					 0x80,
+					 0x80000000,
+					 0xffffffff,
+					 0x100000000,
+					 0x100000002,
+					 0x100020000,
+					 0xffffffff00000002,
+					 0xffffffffffffffff };
 
 	for (size_t i = 0; i < sizeof args / sizeof *args; i++) {
 		/* libseccomp looks at the lower half only where words have 32 bits; ours at both */
@@ -228,7 +276,7 @@ static void same_verdicts(enum seccomp_machine m, uint64_t caps)
 		if (c->machine != m)
 			continue;
 		for (uint32_t nr = c->base; nr < c->end; nr++) {
-			if (nr == 600)	/* between the ordinary calls of arm and its private ones */
+			if (nr == 600) /* between the ordinary calls of arm and its private ones */
 				nr = 0xeffff;
 			if (!unknown_to_libseccomp(c, nr))
 				compare(c, &ours, &theirs, nr);
@@ -318,7 +366,7 @@ static void the_table_of_numbers_is_sorted_and_finds_every_name(void **state)
 		assert_true(i == 0 || strcmp(rows[i - 1].name, rows[i].name) < 0);
 		assert_ptr_equal(seccomp_nr_find(rows[i].name, strlen(rows[i].name)), &rows[i]);
 		memcpy(longer, rows[i].name, strlen(rows[i].name));
-		strcat(longer, " write");	/* a name inside a list */
+		strcat(longer, " write"); /* a name inside a list */
 		assert_ptr_equal(seccomp_nr_find(longer, strlen(rows[i].name)), &rows[i]);
 	}
 	assert_null(seccomp_nr_find("pivot_root", 10));
@@ -328,7 +376,7 @@ static void the_table_of_numbers_is_sorted_and_finds_every_name(void **state)
 
 static int count_names(const struct seccomp_call *c, void *arg)
 {
-	unsigned *counts = arg;	/* names, entries, entries with a condition */
+	unsigned *counts = arg; /* names, entries, entries with a condition */
 	const char *names = c->names, *name;
 	size_t len;
 
@@ -347,7 +395,8 @@ static void the_walk_lists_docker_s_entries(void **state)
 
 	(void)state;
 	assert_int_equal(seccomp_profile_walk(SECCOMP_MACHINE_X86_64, CAPS_DOCKER, count_names,
-					      counts), 0);
+					      counts),
+			 0);
 	/* always, socket, personality, clone, arch_prctl and modify_ldt, clone3, chroot */
 	assert_int_equal(counts[0], 364 + 26 + 5 + 1 + 2 + 1 + 1);
 	assert_int_equal(counts[1], 1 + 26 + 5 + 1 + 1 + 1 + 1);
@@ -366,9 +415,11 @@ static void the_walk_stops_when_told_to(void **state)
 {
 	(void)state;
 	assert_int_equal(seccomp_profile_walk(SECCOMP_MACHINE_X86_64, CAPS_DOCKER, stop_at_clone3,
-					      NULL), ENOSYS);
+					      NULL),
+			 ENOSYS);
 	assert_int_equal(seccomp_profile_walk(SECCOMP_MACHINE_X86_64, CAPS_ALL, stop_at_clone3,
-					      NULL), 0);
+					      NULL),
+			 0);
 }
 
 static void the_prebuilt_filter_is_what_composing_gives(void **state)
@@ -389,10 +440,12 @@ static void sets_that_select_the_same_rules_share_the_prebuilt_filter(void **sta
 
 	(void)state;
 	assert_int_equal(seccomp_default(CAPS_DOCKER | CAP_BIT(CAP_NET_ADMIN), p.insn, PROG_MAX,
-					 &out, NULL), 0);
+					 &out, NULL),
+			 0);
 	assert_ptr_equal(out.filter, seccomp_default_prebuilt()->filter);
 	assert_int_equal(seccomp_default(CAPS_DOCKER | CAP_BIT(CAP_SYS_TIME), p.insn, PROG_MAX,
-					 &out, NULL), 0);
+					 &out, NULL),
+			 0);
 	assert_ptr_equal(out.filter, p.insn);
 }
 
@@ -417,8 +470,9 @@ static void a_buffer_of_any_size_is_enough_or_refused(void **state)
 static size_t leaf_far(struct bpf *b, const struct bpf_span *s, void *arg)
 {
 	(void)arg;
-	return bpf_load(b, 0, bpf_jump(b, BPF_JEQ, s->first, bpf_ret(b, s->value),
-				       bpf_ret(b, s->value + 1)));
+	return bpf_load(b, 0,
+			bpf_jump(b, BPF_JEQ, s->first, bpf_ret(b, s->value),
+				 bpf_ret(b, s->value + 1)));
 }
 
 /* More leaves, with more different answers, than conditional jumps and remembered returns reach. */

@@ -535,8 +535,8 @@ static void model_gc(struct model *m)
 
 static void random_operations_agree_with_a_model(void **state)
 {
-	struct model m = { .seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED"))
-						  : (unsigned)getpid() };
+	struct model m = { .seed = getenv("SEED") ? (unsigned)atoi(getenv("SEED")) :
+						    (unsigned)getpid() };
 
 	(void)state;
 	print_message("# seed %u\n", m.seed);
