@@ -111,7 +111,7 @@ static void groups(const struct state *s, const char *root, const char *parent)
 static void all_groups(const struct state *s)
 {
 	cleanup_free char *devices = str_fmt("%s-devices", cgroup_parent());
-	struct hier h = hier_detect();
+	struct hier h = hier_detect(true);
 	const char *root;
 
 	for_each_hier(i, &h, root) {

@@ -14,7 +14,8 @@
 #define LINE_MAX_BYTES 8192
 #define BUSYBOX "/bin/busybox"
 
-static void call(struct lab_result *r, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void call(struct lab_result *r, const char *fmt,
+						       va_list ap)
 {
 	static char path[4096 + 64];
 	char line[LINE_MAX_BYTES], shell[] = "sh", option[] = "-c";
@@ -39,7 +40,7 @@ void naru_call(struct lab_result *r, const char *fmt, ...)
 	va_end(ap);
 }
 
-static char *out(const char *fmt, va_list ap)
+__attribute__((format(printf, 1, 0))) static char *out(const char *fmt, va_list ap)
 {
 	struct lab_result r;
 

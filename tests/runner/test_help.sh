@@ -14,7 +14,7 @@ ok() { n=$((n + 1)); echo "ok $n - $1"; }
 not_ok() {
 	n=$((n + 1)) failed=1
 	echo "not ok $n - $1"
-	sed 's/^/# /' <<< "$2"
+	while read -r line; do echo "# $line"; done <<< "$2"
 }
 same() { # name, expected, found
 	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "$(diff <(echo "$2") <(echo "$3") || true)"; fi
