@@ -144,6 +144,34 @@ static ssize_t receive(struct nl *nl, char *buf, size_t size)
 	}
 }
 
+#define MALFORMED SIZE_MAX
+
+/*
+ * The message at offset *at of a datagram, which moves behind it; NULL at the end, *at being
+ * MALFORMED when what is left is no message. (libmnl's loop takes a length of 2^31 for a negative
+ * one.)
+ */
+static const struct nlmsghdr *next_message(const char *buf, ssize_t size, size_t *at)
+{
+	const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)(buf + *at);
+	size_t left = (size_t)size - *at;
+
+	if (!left)
+		return NULL;
+	if (left < sizeof *h || h->nlmsg_len < sizeof *h || h->nlmsg_len > left) {
+		*at = MALFORMED;
+		return NULL;
+	}
+	size_t step = NLMSG_ALIGN((size_t)h->nlmsg_len);
+	*at += step < left ? step : left;
+	return h;
+}
+
+static int malformed(const struct nl *nl, struct err *e)
+{
+	return err_set(e, -EBADMSG, "understand the kernel's answer (%s namespace)", nl->name);
+}
+
 /* The errno that an acknowledgement or the end of a dump carries; -EBADMSG when it is cut off. */
 static int status_of(const struct nlmsghdr *h)
 {
@@ -196,9 +224,8 @@ int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
 		if (n < 0)
 			return err_set(e, (int)n, "receive from the kernel (%s namespace)",
 				       nl->name);
-		int len = (int)n;
-		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len);
-		     h = mnl_nlmsg_next(h, &len)) {
+		size_t at = 0;
+		for (const struct nlmsghdr *h; left && (h = next_message(buf, n, &at));) {
 			if (h->nlmsg_type != NLMSG_ERROR || h->nlmsg_seq - first >= m->count)
 				continue; /* a late answer to an earlier request */
 			int status = status_of(h);
@@ -214,6 +241,8 @@ int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
 				ext_ack(h, e);
 			}
 		}
+		if (at == MALFORMED)
+			return malformed(nl, e);
 	}
 	return result;
 }
@@ -271,9 +300,8 @@ static int replies(struct nl *nl, uint32_t seq, nl_reply_fn *fn, void *arg, stru
 		if (n < 0)
 			return err_set(e, (int)n, "receive from the kernel (%s namespace)",
 				       nl->name);
-		int len = (int)n;
-		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len);
-		     h = mnl_nlmsg_next(h, &len)) {
+		size_t at = 0;
+		for (const struct nlmsghdr *h; (h = next_message(buf, n, &at));) {
 			if (h->nlmsg_seq != seq)
 				continue;
 			interrupted |= !!(h->nlmsg_flags & NLM_F_DUMP_INTR);
@@ -282,6 +310,8 @@ static int replies(struct nl *nl, uint32_t seq, nl_reply_fn *fn, void *arg, stru
 			if (!stop)
 				stop = fn(h, arg);
 		}
+		if (at == MALFORMED)
+			return malformed(nl, e);
 	}
 }
 
@@ -358,12 +388,13 @@ int nl_wait(struct nl *nl, int timeout_ms, nl_reply_fn *fn, void *arg, struct er
 			return -ENOBUFS;
 		if (n < 0)
 			return err_set(e, (int)n, "receive an event (%s namespace)", nl->name);
-		int len = (int)n;
-		for (const struct nlmsghdr *h = (void *)buf; mnl_nlmsg_ok(h, len);
-		     h = mnl_nlmsg_next(h, &len)) {
+		size_t at = 0;
+		for (const struct nlmsghdr *h; (h = next_message(buf, n, &at));) {
 			r = fn(h, arg);
 			if (r)
 				return r < 0 ? r : 0;
 		}
+		if (at == MALFORMED)
+			return malformed(nl, e);
 	}
 }

@@ -82,6 +82,13 @@ static void question(struct nlmsg *m, unsigned n)
 		nlmsg_begin(m, RTM_NEWLINK, 0, &any, sizeof any);
 }
 
+static int count(const struct nlmsghdr *h, void *arg)
+{
+	(void)h;
+	(*(int *)arg)++;
+	return 0;
+}
+
 /* ---- acknowledgements */
 
 static void the_first_refusal_of_a_batch_is_told_with_its_index(void **state)
@@ -197,6 +204,33 @@ static void a_cut_off_acknowledgement_is_an_error(void **state)
 	}
 }
 
+static void a_length_that_lies_is_an_error(void **state)
+{
+	static const uint32_t lengths[] = { 0,		1,	    15,		33,
+					    0x7fffffff, 0x80000000, 0x83838383, 0xffffffff };
+	struct kernel *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(lengths); i++)
+		for (int dump = 0; dump < 2; dump++) {
+			struct answer a = { .len = 0 };
+			struct err e = ERR_INIT;
+			struct nlmsg m;
+			int n = 0;
+
+			question(&m, 1);
+			ack(&a, k->nl.seq + 1, 0);
+			((struct nlmsghdr *)(void *)a.buf)->nlmsg_len = lengths[i];
+			a.len = 32;
+			flush(k, &a);
+			row_int(i, "length",
+				dump ? nl_dump(&k->nl, &m, count, NULL, &n, &e) :
+				       nl_talk(&k->nl, &m, &e),
+				-EBADMSG);
+			row_text(i, "length", e.text,
+				 "understand the kernel's answer (host namespace): Bad message");
+		}
+}
+
 static void silence_and_the_other_sides_end_are_bounded(void **state)
 {
 	struct kernel *k = *state;
@@ -266,13 +300,6 @@ static void a_refusal_that_was_expected_leaves_the_error_untouched(void **state)
 }
 
 /* ---- dumps */
-
-static int count(const struct nlmsghdr *h, void *arg)
-{
-	(void)h;
-	(*(int *)arg)++;
-	return 0;
-}
 
 static void restart(void *arg)
 {
@@ -455,6 +482,7 @@ int main(void)
 		WITH_KERNEL(the_kernels_own_words_become_the_details),
 		WITH_KERNEL(lying_extended_acknowledgements_are_not_believed),
 		WITH_KERNEL(a_cut_off_acknowledgement_is_an_error),
+		WITH_KERNEL(a_length_that_lies_is_an_error),
 		WITH_KERNEL(silence_and_the_other_sides_end_are_bounded),
 		WITH_KERNEL(an_answer_larger_than_the_buffer_is_not_read_as_half),
 		WITH_KERNEL(a_refusal_that_was_expected_leaves_the_error_untouched),
