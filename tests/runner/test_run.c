@@ -72,11 +72,10 @@ static void the_exit_code_is_the_commands_or_says_why_there_is_none(void **state
 		{ "bb:1 sh -c 'exit 255'", 255, "" },
 		{ "bb:1 sh -c 'exec 2> /dev/null; sh -c \"kill -9 \\$\\$\"; exit $?'", 137, "" },
 		{ "bb:1 nosuch", 127,
-		  "naru: exec: nosuch: executable file not found in the container's PATH\n" },
-		{ "bb:1 /no/such", 127,
-		  "naru: exec: /no/such: no such file inside the container\n" },
+		  "naru: nosuch: executable file not found in the container's PATH\n" },
+		{ "bb:1 /no/such", 127, "naru: /no/such: no such file inside the container\n" },
 		{ "bb:1 /etc/passwd", 126,
-		  "naru: exec: /etc/passwd: cannot be executed: Permission denied\n" },
+		  "naru: /etc/passwd: cannot be executed: Permission denied\n" },
 	};
 
 	(void)state;
@@ -197,7 +196,7 @@ static void a_detached_container_prints_its_id_and_runs_on(void **state)
 static void a_detached_container_whose_command_is_missing_says_so_at_once(void **state)
 {
 	(void)state;
-	naru_refuses(127, "naru: exec: nosuch: executable file not found in the container's PATH\n",
+	naru_refuses(127, "naru: nosuch: executable file not found in the container's PATH\n",
 		     "naru run -d --network none bb:1 nosuch");
 	prints("", "naru ps -aq");
 }
