@@ -62,6 +62,8 @@ static int run_row(struct cni_op *op, const struct cni_step *s, enum cni_verb ve
 			       (int)ended_by, s->name);
 	start = trace_on() ? trace_clock_us() : 0;
 	int r = fn(op, e);
+	if (r < 0 && e && !e->no) /* a failure without a sentence is a failure all the same */
+		(void)err_set(e, r, "step %s", s->name);
 	if (trace_on())
 		trace_event("row", s->name, trace_clock_us() - start, "%s %s", cni_verb_names[verb],
 			    r < 0 ? "failed" : "ok");
