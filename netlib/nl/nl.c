@@ -145,6 +145,7 @@ static ssize_t receive(struct nl *nl, char *buf, size_t size)
 }
 
 #define MALFORMED SIZE_MAX
+#define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
 
 /*
  * The message at offset *at of a datagram, which moves behind it; NULL at the end, *at being
@@ -182,7 +183,7 @@ static int status_of(const struct nlmsghdr *h)
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof status))
 		return 0; /* NLMSG_DONE of an old kernel says nothing */
 	memcpy(&status, mnl_nlmsg_get_payload(h), sizeof status);
-	return status;
+	return status <= 0 && status >= -ERRNO_MAX ? status : -EBADMSG;
 }
 
 /* The kernel's own words from the extended acknowledgement, if it gave any. */

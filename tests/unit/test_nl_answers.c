@@ -204,6 +204,29 @@ static void a_cut_off_acknowledgement_is_an_error(void **state)
 	}
 }
 
+static void a_status_that_is_no_errno_is_an_error(void **state)
+{
+	static const struct {
+		int status, want;
+	} cases[] = {
+		{ -1, -1 },	     { -4095, -4095 },
+		{ -4096, -EBADMSG }, { INT32_MIN, -EBADMSG },
+		{ 1, -EBADMSG },     { INT32_MAX, -EBADMSG },
+	};
+	struct kernel *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct answer a = { .len = 0 };
+		struct err e = ERR_INIT;
+		struct nlmsg m;
+
+		question(&m, 1);
+		ack(&a, k->nl.seq + 1, cases[i].status);
+		flush(k, &a);
+		row_int(i, "status", nl_talk(&k->nl, &m, &e), cases[i].want);
+	}
+}
+
 static void a_length_that_lies_is_an_error(void **state)
 {
 	static const uint32_t lengths[] = { 0,		1,	    15,		33,
@@ -482,6 +505,7 @@ int main(void)
 		WITH_KERNEL(the_kernels_own_words_become_the_details),
 		WITH_KERNEL(lying_extended_acknowledgements_are_not_believed),
 		WITH_KERNEL(a_cut_off_acknowledgement_is_an_error),
+		WITH_KERNEL(a_status_that_is_no_errno_is_an_error),
 		WITH_KERNEL(a_length_that_lies_is_an_error),
 		WITH_KERNEL(silence_and_the_other_sides_end_are_bounded),
 		WITH_KERNEL(an_answer_larger_than_the_buffer_is_not_read_as_half),
