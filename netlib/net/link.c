@@ -9,11 +9,14 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "netlib/base/err.h"
 #include "netlib/nl/attr.h"
 #include "netlib/nl/nl.h"
 #include "netlib/nl/nlmsg.h"
+
+#define IPV6_MTU_MIN 1280
 
 static int take_mac(const void *data, size_t len, void *obj)
 {
@@ -220,16 +223,41 @@ static void put_veth(struct nlmsg *m, const struct veth_spec *v)
 	}
 }
 
+/*
+ * A kernel booted without IPv6 refuses to hear of it, and so does an interface whose MTU is too
+ * small for it (EAFNOSUPPORT): neither would ever have a link-local address.
+ */
+static bool has_ipv6(uint32_t mtu)
+{
+	return (!mtu || mtu >= IPV6_MTU_MIN) && access("/proc/sys/net/ipv6", F_OK) == 0;
+}
+
+/* 1 when a link of that name exists, 0 when not. */
+static int name_taken(struct nl *nl, const char *name, struct err *e)
+{
+	struct err one = ERR_INIT;
+	struct link l;
+	int r = link_get(nl, name, &l, &one);
+
+	if (r < 0 && r != -ENODEV && e)
+		*e = one;
+	return r == -ENODEV ? 0 : r < 0 ? r : 1;
+}
+
 int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e)
 {
 	struct nlmsg m;
+	int r = name_taken(nl, v->name, e);
 
+	/* the kernel does not stop at a refusal: alias, flags and up would hit whoever has the name */
+	if (r)
+		return r < 0 ? r : LINK_EXISTS;
 	nlmsg_init(&m);
 	put_veth(&m, v);
 	begin_set(&m, 0, v->name, 0, 0);
 	if (v->alias)
 		nlmsg_str(&m, IFLA_IFALIAS, v->alias);
-	if (v->master)
+	if (v->master && has_ipv6(v->mtu))
 		no_link_local(&m);
 	if (v->hairpin)
 		nlmsg_nest(&m, IFLA_LINKINFO) {
@@ -238,7 +266,7 @@ int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e)
 				nlmsg_u8(&m, IFLA_BRPORT_MODE, 1);
 		}
 	begin_set(&m, 0, v->name, IFF_UP, IFF_UP);
-	int r = create(nl, &m, v->name, e);
+	r = create(nl, &m, v->name, e);
 	return r < 0 ? err_wrap(e, "create %s with peer %s", v->name, v->peer), r : r;
 }
 

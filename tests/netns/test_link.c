@@ -118,17 +118,45 @@ static void a_pair_is_born_in_two_namespaces(void **state)
 	assert_string_equal(e.text, "no interface eth0 in the container namespace");
 }
 
+static void a_bridge_port_may_be_too_small_for_ipv6(void **state)
+{
+	struct bridge_spec b = { .name = "br0" };
+	struct veth_spec v = {
+		.name = "veth1", .peer = "eth0", .peer_netns = ns_fd, .mtu = 1000, .alias = "naru:a"
+	};
+	struct err e = ERR_INIT;
+	struct link br, l;
+
+	(void)state;
+	must(link_add_bridge(&host, &b, &e), &e);
+	must(link_get(&host, "br0", &br, &e), &e);
+	v.master = br.index;
+	must(link_add_veth(&host, &v, &e), &e);
+	must(link_get(&host, "veth1", &l, &e), &e);
+	assert_int_equal(l.mtu, 1000);
+	assert_string_equal(l.alias, "naru:a");
+}
+
 static void a_name_taken_on_either_side_is_an_outcome_and_changes_nothing(void **state)
 {
-	struct veth_spec a = { .name = "veth1", .peer = "eth0", .peer_netns = ns_fd },
+	struct veth_spec a = { .name = "veth1",
+			       .peer = "eth0",
+			       .peer_netns = ns_fd,
+			       .alias = "naru:first" },
 			 same_host = a, same_peer = a;
 	struct err e = ERR_INIT;
 	struct link l;
 
 	(void)state;
 	must(link_add_veth(&host, &a, &e), &e);
+	must(link_get(&host, "veth1", &l, &e), &e);
+	must(link_down(&host, l.index, &e), &e);
 	same_host.peer = "eth1";
+	same_host.alias = "naru:second";
 	assert_int_equal(link_add_veth(&host, &same_host, &e), LINK_EXISTS);
+	must(link_get(&host, "veth1", &l, &e), &e);
+	assert_string_equal(l.alias, "naru:first");
+	assert_false(l.flags & IFF_UP);
 	assert_int_equal(link_get(&cont, "eth1", &l, NULL), -ENODEV);
 	strcpy(same_peer.name, "veth2");
 	assert_int_equal(link_add_veth(&host, &same_peer, &e), LINK_EXISTS);
@@ -320,6 +348,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_LAB(a_bridge_is_up_with_its_own_address_and_name),
 		IN_LAB(a_pair_is_born_in_two_namespaces),
+		IN_LAB(a_bridge_port_may_be_too_small_for_ipv6),
 		IN_LAB(a_name_taken_on_either_side_is_an_outcome_and_changes_nothing),
 		IN_LAB(a_creation_that_fails_half_way_leaves_nothing),
 		IN_LAB(flags_and_addresses_of_a_link_change),
