@@ -21,7 +21,7 @@
 #include "netlib/txn/verbs.h"
 
 #define MARK_BIT 13 /* of the packet mark, 0x2000: the reference's default; doc/KERNEL.md */
-#define RUN_MIN 32 /* this many consecutive one-to-one mappings become an interval */
+#define RUN_MIN 32  /* this many consecutive one-to-one mappings become an interval */
 
 struct mapping { /* one entry of runtimeConfig.portMappings */
 	struct port_map map;
@@ -156,16 +156,18 @@ static size_t merge_runs(struct mapping *m, size_t n)
 
 static int portmap_conf_check(void *conf, struct cni_op *op, struct err *e)
 {
-	static const char *const not_yet[] = { "externalSetMarkChain", "conditionsV4", "conditionsV6",
-					       NULL };
+	static const char *const not_yet[] = { "externalSetMarkChain", "conditionsV4",
+					       "conditionsV6", NULL };
 	struct portmap_conf *c = conf;
 	int r = backend_check(c->backend, e);
 
 	if (r == 0)
 		r = common_refuse(op, not_yet, e);
 	if (r == 0 && c->mark_bit != MARK_BIT)
-		r = err_code(e, -EOPNOTSUPP, CNI_E_FIELD,
-			     "/markMasqBit: portmap supports only %d, its default; leave the key out", MARK_BIT);
+		r = err_code(
+			e, -EOPNOTSUPP, CNI_E_FIELD,
+			"/markMasqBit: portmap supports only %d, its default; leave the key out",
+			MARK_BIT);
 	for (size_t i = 0; r == 0 && i < c->runtime.nmaps; i++)
 		r = mapping_check(&c->runtime.maps[i], i, e);
 	if (r == 0 && c->runtime.nmaps)

@@ -262,7 +262,10 @@ static int host_check(struct cni_op *op, struct err *e)
 	return common_forwarding_check(op, e);
 }
 
-/* The host end carries packets a moment after the container's end went up; what is sent before is lost. */
+/*
+ * The host end carries packets a moment after the container's end went up; what is sent before is
+ * lost.
+ */
 static int carrier_await(struct cni_op *op, struct err *e)
 {
 	const struct veth_conf *c = op->conf;

@@ -214,10 +214,11 @@ int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, co
 		return err_set(e, -ENOMEM, "run %s", path);
 	if (depth() >= DEPTH_MAX) {
 		environment_free(envp);
-		return err_code(e, -ELOOP, CNI_E_CONFIG,
-				"%s would be the %dth plugin in a row that one runs for another; does an "
-				"ipam.type name a plugin that has an ipam itself?",
-				path, DEPTH_MAX + 1);
+		return err_code(
+			e, -ELOOP, CNI_E_CONFIG,
+			"%s would be the %dth plugin in a row that one runs for another; does an "
+			"ipam.type name a plugin that has an ipam itself?",
+			path, DEPTH_MAX + 1);
 	}
 	r = proc_run(&spec, &res, e);
 	environment_free(envp);

@@ -249,7 +249,9 @@ int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e)
 	struct nlmsg m;
 	int r = name_taken(nl, v->name, e);
 
-	/* the kernel does not stop at a refusal: alias, flags and up would hit whoever has the name */
+	/*
+	 * the kernel does not stop at a refusal: alias, flags and up would hit whoever has the name
+	 */
 	if (r)
 		return r < 0 ? r : LINK_EXISTS;
 	nlmsg_init(&m);

@@ -132,8 +132,9 @@ int port_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, stru
 		return err_say(e, -ETIMEDOUT,
 			       "%s: interface %u is not up after %d ms "
 			       "(operational state %u, port state %u)",
-			       v.master ? "bridge port in error state" : "host interface in error state", index,
-			       timeout_ms, v.operstate, v.port.state);
+			       v.master ? "bridge port in error state" :
+					  "host interface in error state",
+			       index, timeout_ms, v.operstate, v.port.state);
 	}
 	return r;
 }
