@@ -122,41 +122,57 @@ static int kernel_teardown(void **state)
 	return close(k->far);
 }
 
-static void will_accept(const struct kernel *k, unsigned messages)
+/* Answers are numbered from the next question on. */
+static void will_answer(const struct kernel *k, uint32_t after, int status)
 {
-	for (unsigned i = 0; i < messages; i++) {
-		struct {
-			struct nlmsghdr h;
-			struct nlmsgerr e;
-		} ack = { .h = { .nlmsg_len = sizeof ack,
-				 .nlmsg_type = NLMSG_ERROR,
-				 .nlmsg_seq = k->nl.seq + 1 + i } };
+	struct {
+		struct nlmsghdr h;
+		struct nlmsgerr e;
+	} ack = { .h = { .nlmsg_len = sizeof ack,
+			 .nlmsg_type = NLMSG_ERROR,
+			 .nlmsg_seq = k->nl.seq + 1 + after },
+		  .e = { .error = status } };
 
-		assert_int_equal(send(k->far, &ack, sizeof ack, 0), sizeof ack);
-	}
+	assert_int_equal(send(k->far, &ack, sizeof ack, 0), sizeof ack);
 }
 
+static void will_accept(const struct kernel *k, unsigned messages)
+{
+	for (unsigned i = 0; i < messages; i++)
+		will_answer(k, i, 0);
+}
+
+/* Everything that was sent since it was last looked at. */
 static void assert_sent(const struct kernel *k, const char *golden)
 {
 	_Alignas(8) char buf[NLMSG_SIZE];
 	cleanup_str struct str s = STR_INIT;
-	ssize_t n = recv(k->far, buf, sizeof buf, MSG_DONTWAIT);
-
-	assert_true(n > 0);
-	nl_print_all(&s, buf, (size_t)n);
 	char path[80];
+	ssize_t n;
+
+	while ((n = recv(k->far, buf, sizeof buf, MSG_DONTWAIT)) > 0)
+		nl_print_all(&s, buf, (size_t)n);
 	(void)snprintf(path, sizeof path, "tests/golden/netlink/%s", golden);
+	assert_non_null(s.p);
 	assert_golden(path, s.p);
 }
 
 static const struct mac some_mac = { .set = true, .b = { 2, 0x11, 0x22, 0x33, 0x44, 0x55 } };
+
+/* First a look whether the name is taken, then the batch. */
+static void will_be_free_then_accept(const struct kernel *k, unsigned messages)
+{
+	will_answer(k, 0, -ENODEV);
+	for (unsigned i = 1; i <= messages; i++)
+		will_answer(k, i, 0);
+}
 
 static void a_veth_pair_is_born_whole(void **state)
 {
 	struct kernel *k = *state;
 	struct veth_spec v = { .name = "veth5e4dccb6", .peer = "eth0", .peer_netns = 7 };
 
-	will_accept(k, 3);
+	will_be_free_then_accept(k, 3);
 	assert_int_equal(link_add_veth(&k->nl, &v, NULL), 0);
 	assert_sent(k, "veth");
 	v.master = 12;
@@ -164,7 +180,7 @@ static void a_veth_pair_is_born_whole(void **state)
 	v.hairpin = true;
 	v.peer_mac = some_mac;
 	v.alias = "naru:1234 net/c1/eth0";
-	will_accept(k, 3);
+	will_be_free_then_accept(k, 3);
 	assert_int_equal(link_add_veth(&k->nl, &v, NULL), 0);
 	assert_sent(k, "veth-port");
 }
