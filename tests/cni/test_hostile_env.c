@@ -72,15 +72,28 @@ static void names_that_are_paths_are_refused(void **state)
 		int code;
 		const char *key, *value;
 	} t[] = {
-		{ 7, "name", "../x" },	   { 7, "name", "/x" },	      { 7, "name", "a/b" },
-		{ 7, "name", "." },	   { 7, "name", ".." },	      { 7, "name", ".x" },
-		{ 7, "name", "-x" },	   { 7, "name", "x y" },      { 7, "name", "x\\n" },
-		{ 7, "name", "\\u00e4" },  { 7, "name", "lock" },     { 7, "name", "x;y" },
+		{ 7, "name", "../x" },
+		{ 7, "name", "/x" },
+		{ 7, "name", "a/b" },
+		{ 7, "name", "." },
+		{ 7, "name", ".." },
+		{ 7, "name", ".x" },
+		{ 7, "name", "-x" },
+		{ 7, "name", "x y" },
+		{ 7, "name", "x\\n" },
+		{ 7, "name", "\\u00e4" },
+		{ 7, "name", "lock" },
+		{ 7, "name", "x;y" },
 		{ 7, "name", "last_reserved_ip.0" },
 		{ 6, "name", "x\\u0000y" },
-		{ 7, "bridge", "../br0" }, { 7, "bridge", "/br0" },   { 7, "bridge", ".." },
-		{ 7, "bridge", "a:b" },	   { 7, "bridge", "br%d" },   { 7, "bridge", "br 0" },
-		{ 7, "bridge", "br0\\n" }, { 7, "bridge", "sixteen-letters-" },
+		{ 7, "bridge", "../br0" },
+		{ 7, "bridge", "/br0" },
+		{ 7, "bridge", ".." },
+		{ 7, "bridge", "a:b" },
+		{ 7, "bridge", "br%d" },
+		{ 7, "bridge", "br 0" },
+		{ 7, "bridge", "br0\\n" },
+		{ 7, "bridge", "sixteen-letters-" },
 		{ 6, "bridge", "br0\\u0000x" },
 	};
 
@@ -101,8 +114,15 @@ static void names_that_are_paths_are_refused(void **state)
 static void an_ipam_type_is_a_name_and_never_a_path(void **state)
 {
 	static const char *const types[] = {
-		"../host-local", "/usr/lib/cni/host-local", ".", "..", "./host-local", "host-local/",
-		"host-local\\n", "host-local ", "HOST-LOCAL",
+		"../host-local",
+		"/usr/lib/cni/host-local",
+		".",
+		"..",
+		"./host-local",
+		"host-local/",
+		"host-local\\n",
+		"host-local ",
+		"HOST-LOCAL",
 	};
 
 	(void)state;
@@ -134,7 +154,8 @@ static void an_ipam_type_that_runs_itself_comes_to_an_end(void **state)
 	for (size_t i = 0; i < LEN(types); i++)
 		for (size_t v = 0; v < LEN(verbs); v++)
 			fails(v ? 7 : 100, "", "bridge", verbs[v],
-			      text_replaced(bridge(""), "\"host-local\"", textf("\"%s\"", types[i])));
+			      text_replaced(bridge(""), "\"host-local\"",
+					    textf("\"%s\"", types[i])));
 	assert_untouched(before, SNAP, "c1");
 	free(before);
 }
@@ -152,17 +173,24 @@ static void what_is_found_in_the_path_must_be_a_program(void **state)
 	static const struct {
 		const char *type, *words;
 	} t[] = {
-		{ "dir", "failed to find plugin" },	 { "fifo", "failed to find plugin" },
-		{ "dangling", "failed to find plugin" }, { "text", "" },
-		{ "empty", "" },			 { "talks", "" },
-		{ "dies", "killed by signal 9" },	 { "silent", "netplugin failed with no error message" },
+		{ "dir", "failed to find plugin" },
+		{ "fifo", "failed to find plugin" },
+		{ "dangling", "failed to find plugin" },
+		{ "text", "" },
+		{ "empty", "" },
+		{ "talks", "" },
+		{ "dies", "killed by signal 9" },
+		{ "silent", "netplugin failed with no error message" },
 	};
 	char *before = snapshot_take(SNAP, "c1");
 
 	for (size_t i = 0; i < LEN(t); i++) {
 		const struct call c = {
-			.plugin = "bridge", .verb = "ADD", .path = "/run/p",
-			.conf = text_replaced(bridge(""), "\"host-local\"", textf("\"%s\"", t[i].type)),
+			.plugin = "bridge",
+			.verb = "ADD",
+			.path = "/run/p",
+			.conf = text_replaced(bridge(""), "\"host-local\"",
+					      textf("\"%s\"", t[i].type)),
 		};
 		struct lab_result r;
 
@@ -194,14 +222,16 @@ static void files_that_are_not_what_they_should_be_are_neither_followed_nor_wait
 		{ ",'resolvConf':'/run/t/fifo'", "mkfifo /run/t/fifo" },
 		{ ",'resolvConf':'/dev/zero'", "true" },
 		{ ",'resolvConf':'/run/t'", "true" },
-		{ ",'resolvConf':'/run/t/big'", "head -c 2000000 /dev/zero | tr '\\0' '\\n' > /run/t/big" },
+		{ ",'resolvConf':'/run/t/big'",
+		  "head -c 2000000 /dev/zero | tr '\\0' '\\n' > /run/t/big" },
 		{ ",'resolvConf':'/run/t/missing'", "true" },
 	};
 
 	(void)state;
 	furnish();
 	for (size_t i = 0; i < LEN(t); i++) {
-		const struct call c = { .plugin = "bridge", .verb = "ADD",
+		const struct call c = { .plugin = "bridge",
+					.verb = "ADD",
 					.conf = bridge(jsonf("%s", t[i].keys)) };
 		struct lab_result r;
 
@@ -295,11 +325,20 @@ static void a_namespace_that_is_none_is_refused_without_waiting(void **state)
 		const char *netns;
 		int code;
 	} t[] = {
-		{ "/run/fifo", 7 }, { "/run/text", 7 }, { "/run", 7 }, { "/dev/zero", 7 },
-		{ "/proc/self/ns/mnt", 7 }, { "/proc/self/ns/user", 7 }, { "/run/plain", 3 },
-		{ "/run/dangling", 3 }, { "/run/netns/c1/x", 3 }, { "/proc/self/ns/net", 4 },
-		{ "/proc/self/task/../ns/net", 4 }, { textf("/%s", repeated('x', 300)), 999 },
-		{ textf("/%s", repeated('x', 5000)), 999 }, { "/run/loop", 999 },
+		{ "/run/fifo", 7 },
+		{ "/run/text", 7 },
+		{ "/run", 7 },
+		{ "/dev/zero", 7 },
+		{ "/proc/self/ns/mnt", 7 },
+		{ "/proc/self/ns/user", 7 },
+		{ "/run/plain", 3 },
+		{ "/run/dangling", 3 },
+		{ "/run/netns/c1/x", 3 },
+		{ "/proc/self/ns/net", 4 },
+		{ "/proc/self/task/../ns/net", 4 },
+		{ textf("/%s", repeated('x', 300)), 999 },
+		{ textf("/%s", repeated('x', 5000)), 999 },
+		{ "/run/loop", 999 },
 	};
 	char *before = snapshot_take(SNAP, "c1");
 
@@ -316,8 +355,8 @@ static const struct {
 	const char *plugin;
 	bool chained;
 } plugins[] = {
-	{ "bridge", false }, { "veth", false }, { "loopback", false }, { "host-local", false },
-	{ "portmap", true }, { "masquerade", true },
+	{ "bridge", false },	 { "veth", false },   { "loopback", false },
+	{ "host-local", false }, { "portmap", true }, { "masquerade", true },
 };
 
 static const char *conf_for(size_t i)
@@ -380,11 +419,15 @@ static void without_standard_streams_no_file_gets_what_was_meant_for_them(void *
 	for (size_t i = 0; i < LEN(plugins); i++) {
 		char *before = snapshot_take(SNAP, "c1");
 
-		assert_int_equal(redirected(plugins[i].plugin, "ADD", conf_for(i), "<&- >&- 2>&-"), 1);
-		assert_int_equal(redirected(plugins[i].plugin, "DEL", conf_for(i), "<&- >&- 2>&-"), 1);
-		assert_int_equal(redirected(plugins[i].plugin, "DEL", conf_for(i), "</run/conf >&- 2>&-"),
+		assert_int_equal(redirected(plugins[i].plugin, "ADD", conf_for(i), "<&- >&- 2>&-"),
+				 1);
+		assert_int_equal(redirected(plugins[i].plugin, "DEL", conf_for(i), "<&- >&- 2>&-"),
+				 1);
+		assert_int_equal(redirected(plugins[i].plugin, "DEL", conf_for(i),
+					    "</run/conf >&- 2>&-"),
 				 0);
-		assert_int_equal(redirected(plugins[i].plugin, "VERSION", conf_for(i), "<&- 2>&-"), 0);
+		assert_int_equal(redirected(plugins[i].plugin, "VERSION", conf_for(i), "<&- 2>&-"),
+				 0);
 		assert_untouched(before, SNAP, "c1");
 		free(before);
 	}
@@ -415,8 +458,12 @@ static void inherited_surroundings_do_not_matter(void **state)
 		"</run/conf >/dev/null",
 	};
 	static const char *const before_it[] = {
-		"umask 0;", "umask 777;", "trap '' TERM INT HUP PIPE;", "mkdir /run/d; cd /run/d; rmdir /run/d;",
-		"ulimit -n 16;", "ulimit -c unlimited;",
+		"umask 0;",
+		"umask 777;",
+		"trap '' TERM INT HUP PIPE;",
+		"mkdir /run/d; cd /run/d; rmdir /run/d;",
+		"ulimit -n 16;",
+		"ulimit -c unlimited;",
 	};
 
 	(void)state;

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define REFERENCE "/usr/lib/cni"
-#define LEN(a)	  (sizeof(a) / sizeof *(a))
+#define LEN(a) (sizeof(a) / sizeof *(a))
 
 static const char *const versions[] = { "0.2.0", "0.3.1", "0.4.0", "1.0.0" };
 
@@ -38,26 +38,31 @@ static int setup(void **state)
 static const char *look(const char *plugin)
 {
 	bool loopback = !strcmp(plugin, "loopback");
-	char *addr = lab_out_in("c1", "ip -o addr show %s | grep -v fe80 |"
-				      " sed -E 's/^[0-9]+: //; s/ +/ /g; s/valid_lft.*//'",
+	char *addr = lab_out_in("c1",
+				"ip -o addr show %s | grep -v fe80 |"
+				" sed -E 's/^[0-9]+: //; s/ +/ /g; s/valid_lft.*//'",
 				loopback ? "lo" : "eth0");
 	char *route = lab_out_in("c1", "ip route; ip -6 route | grep -v fe80; true");
 	char *link = lab_out_in("c1", "ip -o link show %s | grep -o 'mtu [0-9]*\\|,UP'",
 				loopback ? "lo" : "eth0");
-	char *sysctl = lab_out_in("c1", "cd /proc/sys/net; grep -H . ipv6/conf/eth0/disable_ipv6"
-					" ipv6/conf/lo/disable_ipv6 %s 2>/dev/null; true",
+	char *sysctl = lab_out_in("c1",
+				  "cd /proc/sys/net; grep -H . ipv6/conf/eth0/disable_ipv6"
+				  " ipv6/conf/lo/disable_ipv6 %s 2>/dev/null; true",
 				  /* announced by ours in ptp too, where the reference forgot */
 				  !strcmp(plugin, "bridge") ? "ipv4/conf/eth0/arp_notify" : "");
-	char *host = lab_out("ip -o addr show | grep -v ' lo\\|fe80' | sed -E 's/^[0-9]+: //; s/ +/ /g;"
-			     " s/valid_lft.*//'; ip route; ip -6 route | grep -v fe80;"
-			     "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding;"
-			     "cat /sys/class/net/br0/mtu /sys/class/net/br0/brif/*/hairpin_mode 2>/dev/null;"
-			     "ip -o link show br0 2>/dev/null | grep -o PROMISC; true");
-	char *leases = lab_out("cd /var/lib/cni/networks/net1 2>/dev/null || exit 0;"
-			       "for f in *; do echo \"$f: $(od -An -c $f | tr -s ' \\n' ' ')\"; done");
-	const char *all = textf("-- addr\n%s\n-- route\n%s\n-- link\n%s\n-- sysctl\n%s\n-- host\n%s\n"
-				"-- leases\n%s",
-				addr, route, link, sysctl, host, leases);
+	char *host = lab_out(
+		"ip -o addr show | grep -v ' lo\\|fe80' | sed -E 's/^[0-9]+: //; s/ +/ /g;"
+		" s/valid_lft.*//'; ip route; ip -6 route | grep -v fe80;"
+		"cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding;"
+		"cat /sys/class/net/br0/mtu /sys/class/net/br0/brif/*/hairpin_mode 2>/dev/null;"
+		"ip -o link show br0 2>/dev/null | grep -o PROMISC; true");
+	char *leases =
+		lab_out("cd /var/lib/cni/networks/net1 2>/dev/null || exit 0;"
+			"for f in *; do echo \"$f: $(od -An -c $f | tr -s ' \\n' ' ')\"; done");
+	const char *all =
+		textf("-- addr\n%s\n-- route\n%s\n-- link\n%s\n-- sysctl\n%s\n-- host\n%s\n"
+		      "-- leases\n%s",
+		      addr, route, link, sysctl, host, leases);
 
 	free(addr);
 	free(route);
@@ -86,9 +91,14 @@ static const char *run(const char *dir, const char *plugin, const char *verb, co
 		       const char *args, int *status)
 {
 	const struct lab_call c = {
-		.plugin = textf("%s/%s", dir, plugin), .verb = verb, .cid = "c1",
-		.netns = LAB_NETNS("c1"), .ifname = !strcmp(plugin, "loopback") ? "lo" : "eth0",
-		.args = args, .path = dir, .conf = conf,
+		.plugin = textf("%s/%s", dir, plugin),
+		.verb = verb,
+		.cid = "c1",
+		.netns = LAB_NETNS("c1"),
+		.ifname = !strcmp(plugin, "loopback") ? "lo" : "eth0",
+		.args = args,
+		.path = dir,
+		.conf = conf,
 	};
 	struct lab_result r;
 
@@ -110,9 +120,14 @@ static struct outcome play(const char *dir, const char *plugin, const char *conf
 	lab_sh("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad");
 
 	const struct lab_call c = {
-		.plugin = textf("%s/%s", dir, plugin), .verb = "ADD", .cid = "c1",
-		.netns = LAB_NETNS("c1"), .ifname = lo ? "lo" : "eth0",
-		.args = args, .path = dir, .conf = conf,
+		.plugin = textf("%s/%s", dir, plugin),
+		.verb = "ADD",
+		.cid = "c1",
+		.netns = LAB_NETNS("c1"),
+		.ifname = lo ? "lo" : "eth0",
+		.args = args,
+		.path = dir,
+		.conf = conf,
 	};
 	struct lab_result r;
 
@@ -137,7 +152,9 @@ static struct outcome play(const char *dir, const char *plugin, const char *conf
 	return o;
 }
 
-/* The members of one that the other lacks or has otherwise; order and an empty "dns" do not count. */
+/*
+ * The members of one that the other lacks or has otherwise; order and an empty "dns" do not count.
+ */
 static bool covers(const char *a, const char *b, const char *path)
 {
 	bool object = *at(a, path) == '{', same = true;
@@ -188,7 +205,8 @@ static void compare(const char *plugin, const char *conf, const char *args)
 		lab_fail("%s < %s: CHECK of the reference: %s\nours: %s", plugin, conf, ref.check,
 			 our.check);
 	if (our.del_status > ref.del_status)
-		lab_fail("%s < %s: DEL of the reference succeeds, ours says: %s", plugin, conf, our.del);
+		lab_fail("%s < %s: DEL of the reference succeeds, ours says: %s", plugin, conf,
+			 our.del);
 	/* what it refused leaves nothing with ours, not even a lease directory */
 	if (ref.status == 0 && strcmp(ref.after_del, our.after_del))
 		lab_fail("%s < %s: after DEL of the reference: %s\nof ours: %s", plugin, conf,
@@ -211,11 +229,12 @@ static void ask(const char *plugin, const struct question *q, size_t n)
 					q[i].args ? q[i].args : "");
 }
 
-#define R4    "[{'subnet':'10.1.0.0/24'}]"
-#define R6    "[{'subnet':'fd00:1::/64'}]"
+#define R4 "[{'subnet':'10.1.0.0/24'}]"
+#define R6 "[{'subnet':'fd00:1::/64'}]"
 #define IPAM4 "'ipam':{'type':'host-local','subnet':'10.1.0.0/24'}"
-#define IPAM  "'ipam':{'type':'host-local','ranges':[" R4 "," R6 "],'routes':[{'dst':'0.0.0.0/0'}," \
-	      "{'dst':'::/0'},{'dst':'10.99.0.0/16','gw':'10.1.0.7'}]}"
+#define IPAM \
+	"'ipam':{'type':'host-local','ranges':[" R4 "," R6 "],'routes':[{'dst':'0.0.0.0/0'}," \
+	"{'dst':'::/0'},{'dst':'10.99.0.0/16','gw':'10.1.0.7'}]}"
 
 static void bridge_answers_and_does_as_the_reference(void **state)
 {
@@ -224,13 +243,15 @@ static void bridge_answers_and_does_as_the_reference(void **state)
 		{ ",'bridge':'br0'," IPAM4, NULL },
 		{ ",'bridge':'br0','isDefaultGateway':true," IPAM4, NULL },
 		{ ",'bridge':'br0','isDefaultGateway':true,'ipam':{'type':'host-local','ranges':[" R4
-		  "," R6 "]}", NULL },
+		  "," R6 "]}",
+		  NULL },
 		{ ",'bridge':'br0','mtu':1400,'hairpinMode':true," IPAM4, NULL },
 		{ ",'bridge':'br0','promiscMode':true," IPAM4, NULL },
 		{ ",'bridge':'br0','hairpinMode':true,'promiscMode':true," IPAM4, NULL },
 		{ ",'bridge':'br0','enabledad':false," IPAM, NULL },
 		{ ",'bridge':'br0','dns':{'nameservers':['192.0.2.1'],'domain':'d','search':['s'],"
-		  "'options':['o']}," IPAM4, NULL },
+		  "'options':['o']}," IPAM4,
+		  NULL },
 		{ ",'bridge':'br0','dns':{'nameservers':[]}," IPAM4, NULL },
 		{ ",'bridge':'br0'," IPAM4, "MAC=02:00:00:00:00:01" },
 		{ ",'bridge':'br0'," IPAM4, "IgnoreUnknown=1;K8S_POD_NAME=x;IP=10.1.0.9" },
@@ -242,11 +263,14 @@ static void bridge_answers_and_does_as_the_reference(void **state)
 		{ ",'bridge':'br0','isGateway':1," IPAM4, NULL },
 		{ ",'bridge':'br0','isGateway':null," IPAM4, NULL },
 		{ ",'bridge':'br0','ipam':{'type':'host-local','ranges':[" R4
-		  ",[{'subnet':'10.2.0.0/24'}]]}", NULL },
+		  ",[{'subnet':'10.2.0.0/24'}]]}",
+		  NULL },
 		{ ",'bridge':'br0','isGateway':true,'ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
-		  "'gateway':'10.1.0.254','routes':[{'dst':'0.0.0.0/0'}]}", NULL },
+		  "'gateway':'10.1.0.254','routes':[{'dst':'0.0.0.0/0'}]}",
+		  NULL },
 		{ ",'bridge':'br0','ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
-		  "'rangeStart':'10.1.0.40','rangeEnd':'10.1.0.41'}", NULL },
+		  "'rangeStart':'10.1.0.40','rangeEnd':'10.1.0.41'}",
+		  NULL },
 		{ ",'bridge':'br0','ipam':{'type':'host-local','subnet':'10.1.0.7/24'}", NULL },
 		{ ",'bridge':'br0','ipam':{'type':'nothing-of-the-kind'}", NULL },
 	};
@@ -263,7 +287,8 @@ static void ptp_answers_and_does_as_the_reference(void **state)
 		{ ",'mtu':1400," IPAM4, NULL },
 		{ ",'dns':{'nameservers':['192.0.2.1']}," IPAM4, NULL },
 		{ ",'ipam':{'type':'host-local','ranges':[" R6 "]}", NULL },
-		{ ",'ipam':{'type':'host-local','subnet':'10.1.0.0/24','gateway':'10.1.0.254'}", NULL },
+		{ ",'ipam':{'type':'host-local','subnet':'10.1.0.0/24','gateway':'10.1.0.254'}",
+		  NULL },
 		{ ",'mtu':-1.5," IPAM4, NULL },
 	};
 
@@ -308,9 +333,14 @@ static void either_suite_ends_what_the_other_began(void **state)
 						 "'bridge':'br0','isGateway':true," IPAM4 "}",
 						 plugins[p]);
 			const struct lab_call add = {
-				.plugin = textf("%s/%s", dirs[first], plugins[p]), .verb = "ADD",
-				.cid = "c1", .netns = LAB_NETNS("c1"), .ifname = "eth0", .args = "",
-				.path = dirs[first], .conf = conf,
+				.plugin = textf("%s/%s", dirs[first], plugins[p]),
+				.verb = "ADD",
+				.cid = "c1",
+				.netns = LAB_NETNS("c1"),
+				.ifname = "eth0",
+				.args = "",
+				.path = dirs[first],
+				.conf = conf,
 			};
 			struct lab_result r;
 			int status;

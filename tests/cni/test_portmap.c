@@ -68,14 +68,19 @@ static void try_ways(const struct way *ways, size_t n, enum traffic_proto proto)
 		const struct way *w = &ways[i];
 		struct traffic_answer a = { .peer = "" };
 		const struct traffic_query q = {
-			.netns = w->from, .proto = proto, .addr = w->to, .port = w->port,
-			.timeout_ms = w->peer ? 2000 : 150, .echo = w->peer ? 1000 : 0,
+			.netns = w->from,
+			.proto = proto,
+			.addr = w->to,
+			.port = w->port,
+			.timeout_ms = w->peer ? 2000 : 150,
+			.echo = w->peer ? 1000 : 0,
 		};
 		int r = traffic_ask(&q, &a);
 
 		if (w->peer ? r != 0 : r == 0)
-			lab_fail("way %zu: from %s to %s port %d: %s", i, w->from ? w->from : "host",
-				 w->to, w->port, r ? strerror(-r) : "somebody answered");
+			lab_fail("way %zu: from %s to %s port %d: %s", i,
+				 w->from ? w->from : "host", w->to, w->port,
+				 r ? strerror(-r) : "somebody answered");
 		if (!w->peer)
 			continue;
 		if (strcmp(w->peer, "*") && strcmp(w->peer, a.peer))
@@ -177,9 +182,10 @@ static void a_port_on_one_address_answers_there_only(void **state)
 
 	(void)state;
 	box_publish(&a, "c1",
-		"{'hostPort':8080,'containerPort':80,'hostIP':'198.51.100.11'},"
-		"{'hostPort':8080,'containerPort':80,'hostIP':'2001:db8:ff::11'},"
-		"{'hostPort':9090,'containerPort':80,'hostIP':'127.0.0.1'}", "");
+		    "{'hostPort':8080,'containerPort':80,'hostIP':'198.51.100.11'},"
+		    "{'hostPort':8080,'containerPort':80,'hostIP':'2001:db8:ff::11'},"
+		    "{'hostPort':9090,'containerPort':80,'hostIP':'127.0.0.1'}",
+		    "");
 	box_serve(&a);
 	try_ways(ways, LEN(ways), TRAFFIC_TCP);
 	box_unpublish(&a);
@@ -193,11 +199,15 @@ static void an_unspecified_address_is_any_of_its_family_or_of_both(void **state)
 	for (size_t i = 0; i < LEN(any); i++) {
 		struct box a;
 
-		box_publish(&a, "c1", textf("{'hostPort':8080,'containerPort':80,'hostIP':'%s'}", any[i]), "");
+		box_publish(&a, "c1",
+			    textf("{'hostPort':8080,'containerPort':80,'hostIP':'%s'}", any[i]),
+			    "");
 		box_serve(&a);
-		assert_int_equal(tcp_fetch("outside", LAB_HOST_V4, 8080, i == 1 ? 150 : 2000, NULL) == 0,
+		assert_int_equal(tcp_fetch("outside", LAB_HOST_V4, 8080, i == 1 ? 150 : 2000,
+					   NULL) == 0,
 				 i != 1);
-		assert_int_equal(tcp_fetch("outside", LAB_HOST_V6, 8080, i == 0 ? 150 : 2000, NULL) == 0,
+		assert_int_equal(tcp_fetch("outside", LAB_HOST_V6, 8080, i == 0 ? 150 : 2000,
+					   NULL) == 0,
 				 i != 0);
 		box_unpublish(&a);
 	}
@@ -249,8 +259,10 @@ static void ranges_and_long_runs_of_ports_are_mapped_one_to_one(void **state)
 	for (int i = 1; i < 100; i++)
 		run = textf("%s,{'hostPort':%d,'containerPort':%d}", run, 7000 + i, 7000 + i);
 	box_publish(&a, "c1",
-		textf("{'hostPort':6000,'containerPort':6000,'range':500},"
-		      "{'hostPort':9000,'containerPort':9100,'range':10},%s", run), "");
+		    textf("{'hostPort':6000,'containerPort':6000,'range':500},"
+			  "{'hostPort':9000,'containerPort':9100,'range':10},%s",
+			  run),
+		    "");
 	traffic_serve(&first, "c1", TRAFFIC_TCP, "0.0.0.0", 6499, "range");
 	traffic_serve(&last, "c1", TRAFFIC_TCP, "0.0.0.0", 7099, "run");
 	traffic_serve(&shifted, "c1", TRAFFIC_TCP, "0.0.0.0", 9109, "shifted");
@@ -355,8 +367,9 @@ static void forwarded_packets_to_the_port_number_are_not_stolen(void **state)
 	lab_sh_in("outside", "ip route add 10.1.0.0/24 via " LAB_HOST_V4);
 	traffic_serve(&out, "outside", TRAFFIC_TCP, "0.0.0.0", 8080, "out");
 
-	const struct traffic_query q = { .netns = "c2", .addr = LAB_OUTSIDE_V4, .port = 8080,
-					 .timeout_ms = 2000 };
+	const struct traffic_query q = {
+		.netns = "c2", .addr = LAB_OUTSIDE_V4, .port = 8080, .timeout_ms = 2000
+	};
 
 	assert_int_equal(traffic_ask(&q, &answer), 0);
 	assert_string_equal(answer.server, "out");
@@ -378,10 +391,11 @@ static void martian_packets_to_127_are_dropped(void **state)
 	box_publish(&a, "c1", BOX_WEB, "");
 	lab_sh("grep -q '^1$' /proc/sys/net/ipv4/conf/br0/route_localnet");
 	traffic_serve(&local, NULL, TRAFFIC_UDP, "127.0.0.1", 7777, "private");
-	lab_sh_in("c1", "set -e; ip addr del 127.0.0.1/8 dev lo 2>/dev/null || true; ip link set lo down;"
-			"sysctl -qw net.ipv4.conf.all.route_localnet=1;"
-			"ip route flush table local root 127.0.0.0/8 2>/dev/null || true;"
-			"ip route add 127.0.0.1/32 via 10.1.0.1 dev eth0 src 10.1.0.2");
+	lab_sh_in("c1",
+		  "set -e; ip addr del 127.0.0.1/8 dev lo 2>/dev/null || true; ip link set lo down;"
+		  "sysctl -qw net.ipv4.conf.all.route_localnet=1;"
+		  "ip route flush table local root 127.0.0.0/8 2>/dev/null || true;"
+		  "ip route add 127.0.0.1/32 via 10.1.0.1 dev eth0 src 10.1.0.2");
 	assert_int_not_equal(udp_fetch("c1", "127.0.0.1", 7777, 300, NULL), 0);
 	/* the proof that the packet was there to be dropped */
 	lab_sh("nft flush chain inet naru guard");

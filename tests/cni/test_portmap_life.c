@@ -69,12 +69,17 @@ static void del_finds_its_elements_by_owner(void **state)
 		struct box a, b;
 
 		/* an element of each kind, so that the subnet's sets are there */
-		box_publish(&b, "c2", "{'hostPort':81,'containerPort':80},"
-				  "{'hostPort':7000,'containerPort':7000,'range':64}", "");
+		box_publish(&b, "c2",
+			    "{'hostPort':81,'containerPort':80},"
+			    "{'hostPort':7000,'containerPort':7000,'range':64}",
+			    "");
 
 		char *before = snapshot_take(SNAPSHOT_FW);
 
-		box_publish(&a, "c1", BOX_WEB "," BOX_DNS ",{'hostPort':6000,'containerPort':6000,'range':64}", "");
+		box_publish(&a, "c1",
+			    BOX_WEB "," BOX_DNS
+				    ",{'hostPort':6000,'containerPort':6000,'range':64}",
+			    "");
 		for (int twice = 0; twice < 2; twice++)
 			ok("portmap", "DEL",
 			   jsonf("{'cniVersion':'1.1.0','name':'labnet','type':'portmap',%s}",
@@ -101,7 +106,8 @@ static void two_networks_of_one_container_keep_apart(void **state)
 	b.chain.name = "other";
 	b.chain.ifname = "eth1";
 	assert_int_equal(lab_chain_add(&b.chain), 0);
-	lab_sh_in("c1", "ip rule add from 10.2.0.2 table 7 && ip route add default via 10.2.0.1 table 7");
+	lab_sh_in("c1",
+		  "ip rule add from 10.2.0.2 table 7 && ip route add default via 10.2.0.1 table 7");
 	assert_int_equal(tcp_fetch(NULL, LAB_HOST_V4, 8080, 2000, NULL), 0);
 	assert_int_equal(tcp_fetch(NULL, LAB_HOST_V4, 8081, 2000, NULL), 0);
 	assert_int_equal(lab_chain_del(&b.chain), 0);
@@ -116,8 +122,11 @@ static void two_networks_of_one_container_keep_apart(void **state)
 static int ask_udp(uint16_t src_port, const char *server)
 {
 	struct traffic_answer a;
-	const struct traffic_query q = { .netns = "outside", .proto = TRAFFIC_UDP,
-					 .addr = LAB_HOST_V4, .port = 5353, .src_port = src_port,
+	const struct traffic_query q = { .netns = "outside",
+					 .proto = TRAFFIC_UDP,
+					 .addr = LAB_HOST_V4,
+					 .port = 5353,
+					 .src_port = src_port,
 					 .timeout_ms = 400 };
 	int r = traffic_ask(&q, &a);
 
@@ -173,7 +182,7 @@ static void check_notices_what_is_missing(void **state)
 		"nft delete element inet naru dnat4 { tcp . 8080 }",
 		"nft delete element inet naru dnat6 { tcp . 8080 }",
 		("nft delete element inet naru dnat4 { tcp . 8080 };"
-		"nft add element inet naru dnat4 { tcp . 8080 : 10.1.0.77 . 80 }"),
+		 "nft add element inet naru dnat4 { tcp . 8080 : 10.1.0.77 . 80 }"),
 		"nft flush map inet naru range4",
 		"nft flush chain inet naru hostports",
 		"nft flush chain inet naru prerouting",
@@ -189,7 +198,8 @@ static void check_notices_what_is_missing(void **state)
 	for (size_t i = 0; i < LEN(tampers); i++) {
 		struct box a;
 
-		box_publish(&a, "c1", BOX_WEB ",{'hostPort':6000,'containerPort':6000,'range':64}", "");
+		box_publish(&a, "c1", BOX_WEB ",{'hostPort':6000,'containerPort':6000,'range':64}",
+			    "");
 		assert_int_equal(lab_chain_check(&a.chain), 0);
 		lab_sh("%s", tampers[i]);
 		if (lab_chain_check(&a.chain) != 1 || a.chain.failed != 1) {
@@ -242,16 +252,19 @@ static void what_cannot_be_is_refused_before_the_first_change(void **state)
 		{ 7, "/runtimeConfig/portMappings/0", RC("{'hostPort':0,'containerPort':80}") },
 		{ 7, "/runtimeConfig/portMappings/0/hostPort: expected integer 1..65535, got 65536",
 		  RC("{'hostPort':65536,'containerPort':80}") },
-		{ 7, "/runtimeConfig/portMappings/0/containerPort", RC("{'hostPort':1,'containerPort':-1}") },
+		{ 7, "/runtimeConfig/portMappings/0/containerPort",
+		  RC("{'hostPort':1,'containerPort':-1}") },
 		{ 7, "/runtimeConfig/portMappings/0", RC("{'hostPort':1}") },
 		{ 7, "/runtimeConfig/portMappings/1", RC(BOX_WEB ",{'containerPort':1}") },
 		{ 7, "protocol: expected tcp, udp or sctp, got \\\"icmp\\\"",
 		  RC("{'hostPort':1,'containerPort':1,'protocol':'icmp'}") },
 		{ 7, "protocol", RC("{'hostPort':1,'containerPort':1,'protocol':'tcp\\n drop'}") },
-		{ 7, "/runtimeConfig/portMappings/0/hostIP", RC("{'hostPort':1,'containerPort':1,'hostIP':'x'}") },
+		{ 7, "/runtimeConfig/portMappings/0/hostIP",
+		  RC("{'hostPort':1,'containerPort':1,'hostIP':'x'}") },
 		{ 7, "/runtimeConfig/portMappings/0/hostIP",
 		  RC("{'hostPort':1,'containerPort':1,'hostIP':'10.1.0.0/24'}") },
-		{ 7, "ends beyond port 65535", RC("{'hostPort':65000,'containerPort':1,'range':1000}") },
+		{ 7, "ends beyond port 65535",
+		  RC("{'hostPort':65000,'containerPort':1,'range':1000}") },
 		{ 999, "", RC(BOX_WEB "," BOX_WEB ",{'hostPort':8080,'containerPort':81}") },
 		{ 2, "/backend", "'backend':'iptables'," RC(BOX_WEB) },
 		{ 7, "/backend", "'backend':'pf'," RC(BOX_WEB) },

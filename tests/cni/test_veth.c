@@ -87,10 +87,12 @@ static void routes_are_made_as_the_reference_makes_them(void **state)
 		   "10.1.0.2/24 brd 10.1.0.255");
 	assert_out(lab_out("ip route | sed 's/ dev %s/ dev V/; s/ *$//'", veth),
 		   "10.1.0.2 dev V scope host");
-	assert_out(lab_out("ip -6 route | grep -v ^fe80 | sed 's/ dev %s/ dev V/; s/ pref.*//'", veth),
+	assert_out(lab_out("ip -6 route | grep -v ^fe80 | sed 's/ dev %s/ dev V/; s/ pref.*//'",
+			   veth),
 		   "fd00:1::1 dev V proto kernel metric 256\nfd00:1::2 dev V metric 1024");
 	assert_out(lab_out("ip -4 -o addr show %s | grep -o '10.1.0.1[^ ]*'", veth), "10.1.0.1/32");
-	assert_out(lab_out("ip -6 -o addr show %s | grep -o 'fd00:1::1[^ ]*'", veth), "fd00:1::1/128");
+	assert_out(lab_out("ip -6 -o addr show %s | grep -o 'fd00:1::1[^ ]*'", veth),
+		   "fd00:1::1/128");
 	assert_out(lab_out("cat /proc/sys/net/ipv4/ip_forward"), "1");
 	assert_out(lab_out("cat /proc/sys/net/ipv6/conf/all/forwarding"), "1");
 	assert_out(lab_out("cat /proc/sys/net/ipv6/conf/%s/accept_ra", veth), "0");
@@ -181,8 +183,10 @@ static void bytes_pass_between_host_container_and_container(void **state)
 	static const struct {
 		const char *from, *to, *peer;
 	} t[] = {
-		{ "c1", "10.1.0.3", "10.1.0.2" }, { "c1", "fd00:1::3", "fd00:1::2" },
-		{ NULL, "10.1.0.3", NULL },	  { NULL, "fd00:1::3", NULL },
+		{ "c1", "10.1.0.3", "10.1.0.2" },
+		{ "c1", "fd00:1::3", "fd00:1::2" },
+		{ NULL, "10.1.0.3", NULL },
+		{ NULL, "fd00:1::3", NULL },
 	};
 	struct traffic_server s[4];
 	char peer[INET6_ADDRSTRLEN];
@@ -258,11 +262,13 @@ static void every_way_to_delete_leaves_nothing(void **state)
 	static const struct {
 		const char *name;
 		void (*del)(const char *result);
-	} ways[] = {
-		W(del_twice), W(del_without_prev_or_netns), W(del_without_masq_key),
-		W(del_after_the_netns_went), W(del_with_corrupt_prev), W(del_after_the_link_went),
-		W(del_deferred),
-	};
+	} ways[] = { W(del_twice),
+		     W(del_without_prev_or_netns),
+		     W(del_without_masq_key),
+		     W(del_after_the_netns_went),
+		     W(del_with_corrupt_prev),
+		     W(del_after_the_link_went),
+		     W(del_deferred) };
 
 	(void)state;
 	ok("veth", "ADD", conf("'ipMasq':true,"), .cid = "c2", .netns = "c2");
@@ -354,11 +360,14 @@ static void check_is_quiet_on_what_add_made_and_notices_tampering(void **state)
 		{ "host end gone", "ip link del @veth", NULL },
 		{ "host route gone", "ip route del 10.1.0.2", NULL },
 		{ "host route of IPv6 gone", "ip -6 route del fd00:1::2", NULL },
-		{ "host route elsewhere", "ip link add vb0 type veth peer vb1; ip link set vb0 up;"
-					  "ip route replace 10.1.0.2 dev vb0 scope host", NULL },
+		{ "host route elsewhere",
+		  "ip link add vb0 type veth peer vb1; ip link set vb0 up;"
+		  "ip route replace 10.1.0.2 dev vb0 scope host",
+		  NULL },
 		{ "host's address gone", "ip addr del 10.1.0.1/32 dev @veth", NULL },
 		{ "forwarding off", "echo 0 > /proc/sys/net/ipv4/ip_forward", NULL },
-		{ "masquerade gone", "nft delete element inet naru masq-10.1.0.0-24 { 10.1.0.2 }", NULL },
+		{ "masquerade gone", "nft delete element inet naru masq-10.1.0.0-24 { 10.1.0.2 }",
+		  NULL },
 		{ "lease gone", "rm /var/lib/cni/networks/net1/fd00:1::2", NULL },
 		{ "address gone", NULL, "ip addr del 10.1.0.2/24 dev eth0" },
 		{ "container's end down", NULL, "ip link set eth0 down" },
@@ -380,7 +389,8 @@ static void check_is_quiet_on_what_add_made_and_notices_tampering(void **state)
 
 		ok("veth", "CHECK", c);
 		if (t[i].host)
-			lab_sh("%s", text_replaced(t[i].host, "@veth", at(result, "/interfaces/0/name")));
+			lab_sh("%s",
+			       text_replaced(t[i].host, "@veth", at(result, "/interfaces/0/name")));
 		if (t[i].container)
 			lab_sh_in("c1", "%s", t[i].container);
 		call_run(&call, &r);
