@@ -110,7 +110,7 @@ int common_veth_del(struct cni_op *op, struct err *e);
 int common_veth_del_deferred(struct cni_op *op, struct err *e);
 /* GC: removes veths of this network whose attachment is not valid. */
 int common_veth_gc(struct cni_op *op, struct err *e);
-/* "naru:NETWORK/CONTAINER/IFNAME": alias of host ends. */
+/* "naru:HASH NETWORK/CONTAINER/IFNAME": alias of host ends. */
 void common_alias(const struct cni_op *op, char *buf, size_t size);
 
 #endif

@@ -18,6 +18,7 @@
 #include "netlib/cni/common.h"
 #include "netlib/cni/error.h"
 #include "netlib/cni/furniture.h"
+#include "netlib/fw/owner.h"
 #include "netlib/net/addr.h"
 #include "netlib/net/route.h"
 #include "netlib/net/sysctl.h"
@@ -33,9 +34,10 @@ static void alias_of(const char *network, const char *container, const char *ifn
 {
 	uint64_t h =
 		hash_end(hash_part(hash_part(hash_part(HASH_INIT, network), container), ifname));
+	char mark[FW_OWNER_NETWORK_MAX];
 
-	(void)str_copyf(buf, size, "naru:%016llx %.80s/%.80s/%.15s", (unsigned long long)h, network,
-			container, ifname);
+	(void)str_copyf(buf, size, "naru:%016llx %s/%.80s/%.15s", (unsigned long long)h,
+			fw_owner_network(network, mark), container, ifname);
 }
 
 void common_alias(const struct cni_op *op, char *buf, size_t size)
@@ -194,10 +196,10 @@ static int collect_veth(const struct link *l, void *arg)
 {
 	struct collect *c = arg;
 	const struct cni_conf *cc = c->op->cc;
-	char mine[LINK_ALIAS_MAX], alias[LINK_ALIAS_MAX];
+	char mark[FW_OWNER_NETWORK_MAX], mine[LINK_ALIAS_MAX], alias[LINK_ALIAS_MAX];
 	const char *rest = strchr(l->alias, ' ');
 
-	(void)str_copyf(mine, sizeof mine, "%.80s/", cc->name);
+	(void)str_copyf(mine, sizeof mine, "%s/", fw_owner_network(cc->name, mark));
 	if (strcmp(l->kind, "veth") || !str_starts(l->alias, "naru:") || !rest ||
 	    !str_starts(rest + 1, mine))
 		return 0;

@@ -10,15 +10,26 @@
 
 #define HASH_DIGITS 16
 
+const char *fw_owner_network(const char *network, char buf[FW_OWNER_NETWORK_MAX])
+{
+	int kept = FW_OWNER_NETWORK_MAX - 1 - 1 - HASH_DIGITS;
+
+	if (str_copyf(buf, FW_OWNER_NETWORK_MAX, "%s", network) < 0)
+		(void)str_copyf(buf, FW_OWNER_NETWORK_MAX, "%.*s~%016llx", kept, network,
+				(unsigned long long)hash_end(hash_part(HASH_INIT, network)));
+	return buf;
+}
+
 void fw_owner_text(char text[FW_OWNER_MAX], const struct fw_owner *o)
 {
+	char network[FW_OWNER_NETWORK_MAX];
 	uint64_t h = HASH_INIT;
 
 	h = hash_part(h, o->network);
 	h = hash_part(h, o->container);
 	h = hash_end(hash_part(h, o->ifname));
-	(void)str_copyf(text, FW_OWNER_MAX, "%016llx %s/%s/%s", (unsigned long long)h, o->network,
-			o->container, o->ifname);
+	(void)str_copyf(text, FW_OWNER_MAX, "%016llx %s/%s/%s", (unsigned long long)h,
+			fw_owner_network(o->network, network), o->container, o->ifname);
 	/*
 	 * nft prints a comment between quotes and reads it back; whatever could break out of them
 	 * is only in the hash
@@ -57,7 +68,8 @@ const char *fw_owner_words(const char *text, char buf[FW_OWNER_WORDS_MAX])
 bool fw_owner_in_network(const char *text, const char *network)
 {
 	const char *names = fw_owner_names(text);
-	size_t n = strlen(network);
+	char mark[FW_OWNER_NETWORK_MAX];
+	size_t n = strlen(fw_owner_network(network, mark));
 
-	return names != text && !strncmp(names, network, n) && names[n] == '/';
+	return names != text && !strncmp(names, mark, n) && names[n] == '/';
 }

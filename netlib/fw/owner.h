@@ -8,6 +8,13 @@
 struct fw_owner;
 
 /*
+ * A network's name in a mark of limited length: as it is, or, when it is longer than 80, its
+ * beginning, '~' (which no name has) and a hash, so that networks stay apart. Returns buf.
+ */
+#define FW_OWNER_NETWORK_MAX 81
+const char *fw_owner_network(const char *network, char buf[FW_OWNER_NETWORK_MAX]);
+
+/*
  * The owner as it is kept with each element, the comment that nft shows: "<16 hex digits>
  * network/container/ifname", cut to what nft accepts as a comment. The digits are a hash over the
  * three names, so that owners whose texts were cut stay apart; two texts are the same owner when
@@ -23,10 +30,6 @@ void fw_owner_text(char text[FW_OWNER_MAX], const struct fw_owner *o);
 #define FW_OWNER_WORDS_MAX 192
 const char *fw_owner_words(const char *text, char buf[FW_OWNER_WORDS_MAX]);
 
-/*
- * False as well for a network name so long that it was cut: nobody's element is better than the
- * wrong one's.
- */
 bool fw_owner_in_network(const char *text, const char *network);
 
 /* The text without the hash, for listings. */
