@@ -51,6 +51,22 @@ static int verb_gate(enum cni_verb verb, enum cni_version v, struct err *e)
 			cni_verb_names[verb]);
 }
 
+/* What GC cannot tell from a stale one it would remove: half a name is no name. */
+static int valid_check(const struct cni_conf *cc, struct err *e)
+{
+	for (size_t i = 0; i < cc->nvalid; i++) {
+		const struct cni_attachment *a = &cc->valid[i];
+		char path[64];
+
+		if (a->container && *a->container && a->ifname && *a->ifname)
+			continue;
+		(void)str_copyf(path, sizeof path, "/cni.dev~1valid-attachments/%zu", i);
+		return err_conf(e, path,
+				"expected \"containerID\" and \"ifname\" of an attachment");
+	}
+	return 0;
+}
+
 static int decode_own(struct cni_op *op, struct err *e)
 {
 	const struct cni_plugin *p = op->plugin;
@@ -206,8 +222,9 @@ static int run_conf(const struct cni_plugin *p, const struct cni_env *env, struc
 	int r;
 
 	if ((r = cni_version_parse(cc->version_text, p->min, &cc->version, e)) == 0 &&
-	    (r = verb_gate(env->verb, cc->version, e)) == 0 && (r = decode_own(&op, e)) == 0 &&
-	    (r = take_prev(&op, e)) == 0)
+	    (r = verb_gate(env->verb, cc->version, e)) == 0 &&
+	    (env->verb != CNI_GC || (r = valid_check(cc, e)) == 0) &&
+	    (r = decode_own(&op, e)) == 0 && (r = take_prev(&op, e)) == 0)
 		r = run_verb(&op, deliver, e);
 	if (r == 0 && out) {
 		*out = op.res;

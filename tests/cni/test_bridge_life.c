@@ -110,14 +110,21 @@ static void del_with_the_pin_left(const char *result)
 static void del_with_corrupt_prev(const char *result)
 {
 	static const char *const bad[] = {
-		"null", "true", "'x'", "[]", "{}", "{'cniVersion':'9.9'}", "{'ips':'x'}",
+		"null",
+		"true",
+		"'x'",
+		"[]",
+		"{}",
+		"{'cniVersion':'9.9'}",
+		"{'ips':'x'}",
 		"{'interfaces':[{}],'ips':[{'address':'10.1.0.2','interface':7}]}",
 		"{'cniVersion':'0.2.0','ip4':{'ip':'10.1.0.2/24'}}",
 	};
 
 	(void)result;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		ok("bridge", "DEL", text_keep(json_with(conf(), "prevResult", jsonf("%s", bad[i]))));
+		ok("bridge", "DEL",
+		   text_keep(json_with(conf(), "prevResult", jsonf("%s", bad[i]))));
 }
 
 /* Somebody else's attachment in prevResult: only what is the caller's goes. */
@@ -184,12 +191,21 @@ static void every_way_to_delete_leaves_nothing(void **state)
 		const char *name;
 		void (*del)(const char *result);
 	} ways[] = {
-		W(del_twice), W(del_without_prev), W(del_with_an_empty_netns), W(del_with_neither),
-		W(del_after_the_netns_went), W(del_after_the_netns_went_without_prev),
-		W(del_with_the_pin_left), W(del_with_corrupt_prev), W(del_with_a_foreign_prev),
-		W(del_after_the_link_went), W(del_after_the_bridge_went_and_came_back),
-		W(del_after_the_address_was_changed), W(del_after_the_interface_was_renamed),
-		W(del_deferred), W(del_after_the_ruleset_was_flushed),
+		W(del_twice),
+		W(del_without_prev),
+		W(del_with_an_empty_netns),
+		W(del_with_neither),
+		W(del_after_the_netns_went),
+		W(del_after_the_netns_went_without_prev),
+		W(del_with_the_pin_left),
+		W(del_with_corrupt_prev),
+		W(del_with_a_foreign_prev),
+		W(del_after_the_link_went),
+		W(del_after_the_bridge_went_and_came_back),
+		W(del_after_the_address_was_changed),
+		W(del_after_the_interface_was_renamed),
+		W(del_deferred),
+		W(del_after_the_ruleset_was_flushed),
 	};
 
 	(void)state;
@@ -232,8 +248,11 @@ static void del_before_any_add_changes_nothing(void **state)
 static void del_succeeds_with_values_that_add_refuses(void **state)
 {
 	static const char *const keys[] = {
-		"'hairpinMode':true,'promiscMode':true,", "'ipMasqBackend':'pf',", "'bridge':'a/b',",
-		"'args':{'cni':{'mac':'x'}},", "'runtimeConfig':{'mac':5},",
+		"'hairpinMode':true,'promiscMode':true,",
+		"'ipMasqBackend':'pf',",
+		"'bridge':'a/b',",
+		"'args':{'cni':{'mac':'x'}},",
+		"'runtimeConfig':{'mac':5},",
 	};
 
 	(void)state;
@@ -321,7 +340,9 @@ static void containers_and_host_reach_each_other_on_the_bridge(void **state)
 {
 	static const struct {
 		const char *from, *to;
-	} t[] = { { "c1", "10.1.0.3" }, { "c1", "fd00:1::3" }, { NULL, "10.1.0.3" },
+	} t[] = { { "c1", "10.1.0.3" },
+		  { "c1", "fd00:1::3" },
+		  { NULL, "10.1.0.3" },
 		  { NULL, "fd00:1::3" } };
 	struct traffic_server s[4];
 	char peer[INET6_ADDRSTRLEN];
@@ -351,7 +372,8 @@ static void attachments_of_one_container_are_told_apart_by_interface(void **stat
 
 	char *before = snapshot_take(SNAP, "c1");
 
-	ok("bridge", "ADD", text_replaced(conf(), "\"isDefaultGateway\":true", "\"isGateway\":true"),
+	ok("bridge", "ADD",
+	   text_replaced(conf(), "\"isDefaultGateway\":true", "\"isGateway\":true"),
 	   .ifname = "eth1");
 	ok("bridge", "DEL", conf(), .ifname = "eth1");
 	assert_left_as_before(before, SNAP, "c1");
@@ -380,9 +402,10 @@ static void gc_removes_what_is_not_listed_and_keeps_what_is(void **state)
 	ok("bridge", "GC", gc_conf("[{'containerID':'c2','ifname':'eth0'}]"), .netns = "");
 	assert_left_as_before(before, SNAP, "c1", "c2");
 	free(before);
-	ok("bridge", "CHECK", with_prev(jsonf("{'cniVersion':'1.1.0','interfaces':[{'name':'eth0',"
-					      "'sandbox':'/run/netns/c2'}],'ips':[{'interface':0,"
-					      "'address':'10.1.0.2/24','gateway':'10.1.0.1'}]}")),
+	ok("bridge", "CHECK",
+	   with_prev(jsonf("{'cniVersion':'1.1.0','interfaces':[{'name':'eth0',"
+			   "'sandbox':'/run/netns/c2'}],'ips':[{'interface':0,"
+			   "'address':'10.1.0.2/24','gateway':'10.1.0.1'}]}")),
 	   .cid = "c2", .netns = "c2");
 }
 
@@ -394,13 +417,41 @@ static void gc_leaves_other_networks_alone(void **state)
 
 	char *before = snapshot_take(SNAP, "c1", "c2");
 
-	ok("bridge", "GC",
-	   text_replaced(gc_conf("[]"), "\"name\":\"net1\"", "\"name\":\"net\""));
+	ok("bridge", "GC", text_replaced(gc_conf("[]"), "\"name\":\"net1\"", "\"name\":\"net\""));
 	assert_untouched(before, SNAP, "c1", "c2");
 	free(before);
 	ok("bridge", "GC", gc_conf("[]"));
 	lab_sh("! ls /sys/class/net | grep -q veth && ! ls /var/lib/cni/networks/net1 | grep 10.1 &&"
 	       "! nft list ruleset | grep net1/");
+}
+
+/* Marks in the kernel are shorter than a name may be. */
+static void gc_tells_networks_with_long_names_apart(void **state)
+{
+	char name[512];
+	const char *mine, *others;
+
+	(void)state;
+	memset(name, 'n', sizeof name);
+	name[sizeof name - 1] = 0;
+	mine = text_replaced(conf(), "net1", jsonf("%.199s1", name));
+	others = text_replaced(conf(), "net1", jsonf("%.199s2", name));
+	ok("bridge", "ADD", mine);
+	ok("bridge", "GC", text_keep(json_with(others, "cni.dev/valid-attachments", jsonf("[]"))));
+	lab_sh_in("c1", "ip link show eth0");
+	lab_sh("nft list ruleset | grep -q nnn");
+	ok("bridge", "GC", text_keep(json_with(mine, "cni.dev/valid-attachments", jsonf("[]"))));
+	lab_sh_in("c1", "! ip link show eth0 2>/dev/null");
+	lab_sh("! nft list ruleset | grep nnn");
+}
+
+static void gc_refuses_half_an_attachment_instead_of_removing_it(void **state)
+{
+	(void)state;
+	ok("bridge", "ADD", conf());
+	fails(7, "/cni.dev~1valid-attachments/1: expected ", "bridge", "GC",
+	      gc_conf("[{'containerID':'c2','ifname':'eth0'},{'containerID':'c1'}]"));
+	lab_sh_in("c1", "ip link show eth0");
 }
 
 static void gc_after_the_namespaces_vanished_collects_leases_and_rules(void **state)
@@ -495,6 +546,8 @@ int main(void)
 		T(attachments_of_one_container_are_told_apart_by_interface),
 		T(gc_removes_what_is_not_listed_and_keeps_what_is),
 		T(gc_leaves_other_networks_alone),
+		T(gc_tells_networks_with_long_names_apart),
+		T(gc_refuses_half_an_attachment_instead_of_removing_it),
 		T(gc_after_the_namespaces_vanished_collects_leases_and_rules),
 		T(status_tells_whether_an_add_could_work),
 		T(a_late_failure_gives_the_lease_back),
