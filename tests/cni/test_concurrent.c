@@ -98,6 +98,7 @@ static int del_one(int i)
 
 	if (r)
 		fprintf(stderr, "# member %d: %s%s\n", i, c.last.out, c.last.err);
+	lab_chain_clear(&c);
 	return r;
 }
 

@@ -23,8 +23,14 @@
 #define SNAP (SNAPSHOT_ALL)
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
-#define LIMIT_US  100000
-#define LIMIT_KIB 8192
+/* Sanitizers cost time and memory: there the limits mean nothing, and a third of the table will do. */
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+#define LIMIT_US  (SANITIZED ? 10000000 : 100000)
+#define LIMIT_KIB (SANITIZED ? 4000000 : 8192)
 #define TRIES	  4 /* the machine may be busy; the plugin is not slow four times in a row */
 
 static int setup(void **state)
@@ -215,12 +221,12 @@ static void refused_quickly(const char *plugin, const char *conf, const char *wo
 		lab_fail("%s %s < %.500s: took %ld us and %ld KiB", plugin, verb, conf, best_us, kib);
 }
 
-static unsigned try_key(const char *plugin, const char *base, const struct key *key)
+static unsigned try_key(const char *plugin, const char *base, const struct key *key, size_t turn)
 {
 	unsigned n = 0;
 
 	for (size_t v = 0; v < LEN(values); v++) {
-		if (values[v].fits & key->kind)
+		if (values[v].fits & key->kind || (SANITIZED && (v + turn) % 3))
 			continue;
 		/* the place is named as far as the decoder can tell: an element by its array */
 		refused_quickly(plugin, with_value(base, key->path, values[v].value),
@@ -246,7 +252,7 @@ static void every_key_with_every_wrong_value_is_refused_by_name(void **state)
 			char *before = snapshot_take(SNAP, "c1");
 
 			for (size_t k = 0; k < subjects[i].tables[t].n; k++)
-				n += try_key(plugin, base, &subjects[i].tables[t].keys[k]);
+				n += try_key(plugin, base, &subjects[i].tables[t].keys[k], k);
 			assert_untouched(before, SNAP, "c1");
 			free(before);
 		}
@@ -256,7 +262,7 @@ static void every_key_with_every_wrong_value_is_refused_by_name(void **state)
 		call_reset_host();
 		lab_sh_in("c1", "ip link set lo down; ip addr flush dev lo");
 	}
-	assert_true(n >= 1000);
+	assert_true(n >= (SANITIZED ? 400 : 1200));
 }
 
 /* ---- no JSON, or too much of it */
