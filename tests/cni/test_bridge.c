@@ -72,30 +72,35 @@ static void lease_directory(const char *network, const char *subnet)
 #define HAS(text) " | grep -q '" text "' && "
 #define PORT "/sys/class/net/br0/brif/*/"
 
+/* clang-format off */
 static const struct {
 	const char *keys, *host, *container;
 } keys[] = {
 	{ IPAM4,
-	  "! ip -4 -o addr show br0 | grep -q inet && cat /proc/sys/net/ipv4/ip_forward" HAS(
-		  "^0$") "ip link show br0 up" HAS("br0") "cat " PORT
-							  "hairpin_mode" HAS("0") "true",
-	  "ip -4 -o addr show eth0" HAS("10.1.0.2/24 brd 10.1.0.255") "ip link show eth0 up" HAS(
-		  "eth0") "! ip route | grep -q default && cat /proc/sys/net/ipv4/conf/eth0/arp_notify" HAS("1") "true" },
+	  "! ip -4 -o addr show br0 | grep -q inet && cat /proc/sys/net/ipv4/ip_forward" HAS("^0$")
+	  "ip link show br0 up" HAS("br0") "cat " PORT "hairpin_mode" HAS("0") "true",
+	  "ip -4 -o addr show eth0" HAS("10.1.0.2/24 brd 10.1.0.255")
+	  "ip link show eth0 up" HAS("eth0")
+	  "! ip route | grep -q default && "
+	  "cat /proc/sys/net/ipv4/conf/eth0/arp_notify" HAS("1") "true" },
 	{ "'isGateway':true," IPAM4,
-	  "ip -4 -o addr show br0" HAS("10.1.0.1/24 brd 10.1.0.255") "cat /proc/sys/net/ipv4/ip_forward" HAS(
-		  "^1$") "cat /proc/sys/net/ipv6/conf/all/forwarding" HAS("^0$") "true",
+	  "ip -4 -o addr show br0" HAS("10.1.0.1/24 brd 10.1.0.255")
+	  "cat /proc/sys/net/ipv4/ip_forward" HAS("^1$")
+	  "cat /proc/sys/net/ipv6/conf/all/forwarding" HAS("^0$") "true",
 	  "! ip route | grep -q default" },
 	{ "'isDefaultGateway':true," IPAM46,
-	  "ip -4 -o addr show br0" HAS("10.1.0.1/24") "ip -6 -o addr show br0" HAS(
-		  "fd00:1::1/64") "cat /proc/sys/net/ipv6/conf/all/forwarding" HAS("^1$") "! ip -6 addr show br0 | grep fd00 | grep -q tentative",
-	  "ip route" HAS("default via 10.1.0.1") "ip -6 route" HAS("default via fd00:1::1") "ip -6 -o addr show eth0" HAS(
-		  "fd00:1::2/64") "! ip -6 addr show eth0 | grep fd00 | grep -q tentative" },
+	  "ip -4 -o addr show br0" HAS("10.1.0.1/24") "ip -6 -o addr show br0" HAS("fd00:1::1/64")
+	  "cat /proc/sys/net/ipv6/conf/all/forwarding" HAS("^1$")
+	  "! ip -6 addr show br0 | grep fd00 | grep -q tentative",
+	  "ip route" HAS("default via 10.1.0.1") "ip -6 route" HAS("default via fd00:1::1")
+	  "ip -6 -o addr show eth0" HAS("fd00:1::2/64")
+	  "! ip -6 addr show eth0 | grep fd00 | grep -q tentative" },
 	{ "'isGateway':true,'ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
 	  "'gateway':'10.1.0.254','routes':[{'dst':'0.0.0.0/0'},{'dst':'10.9.0.0/16',"
 	  "'gw':'10.1.0.7'}]}",
 	  "ip -4 -o addr show br0" HAS("10.1.0.254/24") "true",
-	  "ip route" HAS("^default via 10.1.0.254") "ip route" HAS(
-		  "^10.9.0.0/16 via 10.1.0.7") "true" },
+	  "ip route" HAS("^default via 10.1.0.254")
+	  "ip route" HAS("^10.9.0.0/16 via 10.1.0.7") "true" },
 	{ "'isDefaultGateway':true,'ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
 	  "'routes':[{'dst':'0.0.0.0/0','gw':'10.1.0.7'}]}",
 	  "ip -4 -o addr show br0" HAS("10.1.0.1/24") "true",
@@ -106,21 +111,23 @@ static const struct {
 	{ "'hairpinMode':true," IPAM4, "cat " PORT "hairpin_mode" HAS("1") "true", "true" },
 	{ "'promiscMode':true," IPAM4, "ip link show br0" HAS("PROMISC") "true", "true" },
 	{ IPAM6, "true",
-	  "cat /proc/sys/net/ipv6/conf/eth0/accept_dad" HAS(
-		  "^0$") "cat /proc/sys/net/ipv6/conf/eth0/keep_addr_on_down" HAS("^1$") "true" },
+	  "cat /proc/sys/net/ipv6/conf/eth0/accept_dad" HAS("^0$")
+	  "cat /proc/sys/net/ipv6/conf/eth0/keep_addr_on_down" HAS("^1$") "true" },
 	{ "'enabledad':true," IPAM6, "true",
-	  "cat /proc/sys/net/ipv6/conf/eth0/accept_dad" HAS(
-		  "^1$") "cat /proc/sys/net/ipv6/conf/eth0/enhanced_dad" HAS("^1$") "true" },
+	  "cat /proc/sys/net/ipv6/conf/eth0/accept_dad" HAS("^1$")
+	  "cat /proc/sys/net/ipv6/conf/eth0/enhanced_dad" HAS("^1$") "true" },
 	{ "'mtu':0,'ipMasq':null,'ipMasqBackend':'nftables'," IPAM4, "true", "true" },
 	{ "'isGateway':true,'ipam':{'type':'host-local','ranges':[[{'subnet':'10.1.0.0/24'}],"
 	  "[{'subnet':'10.2.0.0/24'}],[{'subnet':'fd00:1::/64'}]]}",
-	  "ip -o addr show br0" HAS("10.1.0.1/24") "ip -o addr show br0" HAS(
-		  "10.2.0.1/24") "ip -o addr show br0" HAS("fd00:1::1/64") "true",
-	  "ip -o addr show eth0" HAS("10.1.0.2/24") "ip -o addr show eth0" HAS(
-		  "10.2.0.2/24") "ip -o addr show eth0" HAS("fd00:1::2/64") "true" },
-	{ "'ISGATEWAY':true," IPAM4, "ip -4 -o addr show br0" HAS("10.1.0.1/24") "true", "true" },
+	  "ip -o addr show br0" HAS("10.1.0.1/24") "ip -o addr show br0" HAS("10.2.0.1/24")
+	  "ip -o addr show br0" HAS("fd00:1::1/64") "true",
+	  "ip -o addr show eth0" HAS("10.1.0.2/24") "ip -o addr show eth0" HAS("10.2.0.2/24")
+	  "ip -o addr show eth0" HAS("fd00:1::2/64") "true" },
+	{ "'ISGATEWAY':true," IPAM4,
+	  "ip -4 -o addr show br0" HAS("10.1.0.1/24") "true", "true" },
 	{ "'x':{'y':[1,{'z':null}]},'capabilities':{'portMappings':true}," IPAM4, "true", "true" },
 };
+/* clang-format on */
 
 static void every_key_does_what_the_reference_documents(void **state)
 {
@@ -196,32 +203,25 @@ static void without_ipam_the_attachment_is_layer_2_only(void **state)
 
 static void the_result_has_the_references_shape_in_every_version(void **state)
 {
-	static const char shape_1[] =
-		"'ip4': {\n        'ip': '10.1.0.2/24',\n"
-		"        'gateway': '10.1.0.1',\n        'routes': [\n" ROUTE(
-			P12, "0.0.0.0/0",
-			"10.1.0.1") "\n        ]\n    },\n    'ip6': {\n"
-				    "        'ip': 'fd00:1::2/64',\n        'gateway': 'fd00:1::1',\n        'routes': [\n" ROUTE(
-					    P12, "::/0",
-					    "fd00:1::1") "\n        ]\n    },\n    'dns': {}\n}";
-	static const char shape_3[] =
-		"'interfaces': [\n" IFACE_OLD("br0", "") ",\n" IFACE_OLD("vethN", "") ",\n" IFACE_OLD("eth0", BOX) "\n    ],\n    'ips': [\n" IP_OLD(
-			"4", "10.1.0.2/24",
-			"10.1.0.1") ",\n" IP_OLD("6", "fd00:1::2/64",
-						 "fd00:1::1") "\n    ],\n    'routes': [\n" ROUTE(P8,
-												  "0.0.0.0/0",
-												  "10.1.0.1") ",\n" ROUTE(P8,
-															  "::/0",
-															  "fd00:1::1") "\n    ],\n    'dns': {}\n}";
-	static const char shape_10[] =
-		"'interfaces': [\n" IFACE_NEW("br0", "") ",\n" IFACE_NEW("vethN", "") ",\n" IFACE_NEW("eth0", BOX) "\n    ],\n    'ips': [\n" IP_NEW(
-			"10.1.0.2/24",
-			"10.1.0.1") ",\n" IP_NEW("fd00:1::2/64",
-						 "fd00:1::1") "\n    ],\n    'routes': [\n" ROUTE(P8,
-												  "0.0.0.0/0",
-												  "10.1.0.1") ",\n" ROUTE(P8,
-															  "::/0",
-															  "fd00:1::1") "\n    ]\n}";
+	/* clang-format off */
+	static const char shape_1[] = "'ip4': {\n        'ip': '10.1.0.2/24',\n"
+		"        'gateway': '10.1.0.1',\n        'routes': [\n"
+		ROUTE(P12, "0.0.0.0/0", "10.1.0.1") "\n        ]\n    },\n    'ip6': {\n"
+		"        'ip': 'fd00:1::2/64',\n        'gateway': 'fd00:1::1',\n"
+		"        'routes': [\n"
+		ROUTE(P12, "::/0", "fd00:1::1") "\n        ]\n    },\n    'dns': {}\n}";
+	static const char shape_3[] = "'interfaces': [\n" IFACE_OLD("br0", "") ",\n"
+		IFACE_OLD("vethN", "") ",\n" IFACE_OLD("eth0", BOX) "\n    ],\n    'ips': [\n"
+		IP_OLD("4", "10.1.0.2/24", "10.1.0.1") ",\n"
+		IP_OLD("6", "fd00:1::2/64", "fd00:1::1")
+		"\n    ],\n    'routes': [\n" ROUTE(P8, "0.0.0.0/0", "10.1.0.1") ",\n"
+		ROUTE(P8, "::/0", "fd00:1::1") "\n    ],\n    'dns': {}\n}";
+	static const char shape_10[] = "'interfaces': [\n" IFACE_NEW("br0", "") ",\n"
+		IFACE_NEW("vethN", "") ",\n" IFACE_NEW("eth0", BOX) "\n    ],\n    'ips': [\n"
+		IP_NEW("10.1.0.2/24", "10.1.0.1") ",\n" IP_NEW("fd00:1::2/64", "fd00:1::1")
+		"\n    ],\n    'routes': [\n" ROUTE(P8, "0.0.0.0/0", "10.1.0.1") ",\n"
+		ROUTE(P8, "::/0", "fd00:1::1") "\n    ]\n}";
+	/* clang-format on */
 	static const struct {
 		const char *version, *shape;
 	} t[] = {

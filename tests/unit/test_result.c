@@ -264,78 +264,72 @@ static void a_result_of_another_version_is_converted(void **state)
 
 /* ---- what is wrong with a document */
 
+static const struct {
+	const char *json, *error;
+	enum cni_version v;
+} wrong[] = {
+	{ "[]", "/prevResult: expected a result object", CNI_V_1_0_0 },
+	{ "{\"interfaces\":{}}", "/prevResult/interfaces: expected an array", CNI_V_1_0_0 },
+	{ "{\"interfaces\":[5]}", "/prevResult/interfaces/0: expected object, got integer 5",
+	  CNI_V_1_0_0 },
+	{ "{\"interfaces\":[{\"name\":5}]}",
+	  "/prevResult/interfaces/0/name: expected string, got integer 5", CNI_V_1_0_0 },
+	{ "{\"interfaces\":[{},{\"mtu\":-1}]}",
+	  "/prevResult/interfaces/1/mtu: expected integer 0..4294967295, got -1", CNI_V_1_1_0 },
+	{ "{\"ips\":\"x\"}", "/prevResult/ips: expected an array", CNI_V_0_3_1 },
+	{ "{\"ips\":[{}]}", "/prevResult/ips/0: expected \"address\", like 10.1.0.2/16",
+	  CNI_V_0_3_1 },
+	{ "{\"ips\":[{\"address\":\"\"}]}",
+	  "/prevResult/ips/0: expected \"address\", like 10.1.0.2/16", CNI_V_0_3_1 },
+	{ "{\"ips\":[{\"address\":\"10.1.0.2\"}]}",
+	  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got string \"10.1.0.2\"",
+	  CNI_V_1_0_0 },
+	{ "{\"ips\":[{\"address\":\"10.1.0.2/33\"}]}",
+	  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got string \"10.1.0.2/33\"",
+	  CNI_V_1_0_0 },
+	{ "{\"ips\":[{\"address\":5}]}",
+	  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got integer 5",
+	  CNI_V_1_0_0 },
+	{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"gateway\":\"x\"}]}",
+	  "/prevResult/ips/0/gateway: expected an IP address, got string \"x\"", CNI_V_1_0_0 },
+	{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"interface\":-1}]}",
+	  "/prevResult/ips/0/interface: expected integer 0..4096, got -1", CNI_V_1_0_0 },
+	{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"interface\":\"0\"}]}",
+	  "/prevResult/ips/0/interface: expected integer 0..4096, got string \"0\"", CNI_V_1_0_0 },
+	{ "{\"routes\":[{\"gw\":\"10.0.0.1\"}]}",
+	  "/prevResult/routes/0: expected \"dst\", a destination like 0.0.0.0/0", CNI_V_1_0_0 },
+	{ "{\"routes\":[{\"dst\":\"0.0.0.0/0\",\"scope\":256}]}",
+	  "/prevResult/routes/0/scope: expected integer 0..255, got 256", CNI_V_1_1_0 },
+	{ "{\"dns\":[]}", "/prevResult/dns: expected object, got array", CNI_V_1_0_0 },
+	{ "{\"dns\":{\"nameservers\":\"x\"}}",
+	  "/prevResult/dns/nameservers: expected array of strings, got string \"x\"", CNI_V_1_0_0 },
+	{ "{\"dns\":{\"search\":[5]}}", "/prevResult/dns/search/0: expected string, got integer 5",
+	  CNI_V_0_2_0 },
+	{ "{\"ip4\":5}", "/prevResult/ip4: expected \"ip\", an address like 10.1.0.2/16",
+	  CNI_V_0_2_0 },
+	{ "{\"ip4\":{\"ip\":\"x\"}}",
+	  "/prevResult/ip4: expected \"ip\", an address like 10.1.0.2/16", CNI_V_0_1_0 },
+	{ "{\"ip6\":{\"ip\":\"fd00::1/64\",\"gateway\":\"x\"}}",
+	  "/prevResult/ip6: expected \"gateway\" to be an IP address, got \"x\"", CNI_V_0_2_0 },
+	{ "{\"ip4\":{\"ip\":\"10.1.0.2/16\",\"routes\":{}}}",
+	  "/prevResult/ip4/routes: expected an array", CNI_V_0_2_0 },
+	{ "{\"ip4\":{\"ip\":\"10.1.0.2/16\",\"routes\":[{\"dst\":\"x\"}]}}",
+	  "/prevResult/ip4/routes/0/dst: expected a destination like 0.0.0.0/0, got string \"x\"",
+	  CNI_V_0_2_0 },
+};
+
 static void every_error_has_its_path(void **state)
 {
-	static const struct {
-		const char *json, *error;
-		enum cni_version v;
-	} cases[] = {
-		{ "[]", "/prevResult: expected a result object", CNI_V_1_0_0 },
-		{ "{\"interfaces\":{}}", "/prevResult/interfaces: expected an array", CNI_V_1_0_0 },
-		{ "{\"interfaces\":[5]}",
-		  "/prevResult/interfaces/0: expected object, got integer 5", CNI_V_1_0_0 },
-		{ "{\"interfaces\":[{\"name\":5}]}",
-		  "/prevResult/interfaces/0/name: expected string, got integer 5", CNI_V_1_0_0 },
-		{ "{\"interfaces\":[{},{\"mtu\":-1}]}",
-		  "/prevResult/interfaces/1/mtu: expected integer 0..4294967295, got -1",
-		  CNI_V_1_1_0 },
-		{ "{\"ips\":\"x\"}", "/prevResult/ips: expected an array", CNI_V_0_3_1 },
-		{ "{\"ips\":[{}]}", "/prevResult/ips/0: expected \"address\", like 10.1.0.2/16",
-		  CNI_V_0_3_1 },
-		{ "{\"ips\":[{\"address\":\"\"}]}",
-		  "/prevResult/ips/0: expected \"address\", like 10.1.0.2/16", CNI_V_0_3_1 },
-		{ "{\"ips\":[{\"address\":\"10.1.0.2\"}]}",
-		  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got string \"10.1.0.2\"",
-		  CNI_V_1_0_0 },
-		{ "{\"ips\":[{\"address\":\"10.1.0.2/33\"}]}",
-		  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got string \"10.1.0.2/33\"",
-		  CNI_V_1_0_0 },
-		{ "{\"ips\":[{\"address\":5}]}",
-		  "/prevResult/ips/0/address: expected an address like 10.1.0.2/16, got integer 5",
-		  CNI_V_1_0_0 },
-		{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"gateway\":\"x\"}]}",
-		  "/prevResult/ips/0/gateway: expected an IP address, got string \"x\"",
-		  CNI_V_1_0_0 },
-		{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"interface\":-1}]}",
-		  "/prevResult/ips/0/interface: expected integer 0..4096, got -1", CNI_V_1_0_0 },
-		{ "{\"ips\":[{\"address\":\"10.1.0.2/8\",\"interface\":\"0\"}]}",
-		  "/prevResult/ips/0/interface: expected integer 0..4096, got string \"0\"",
-		  CNI_V_1_0_0 },
-		{ "{\"routes\":[{\"gw\":\"10.0.0.1\"}]}",
-		  "/prevResult/routes/0: expected \"dst\", a destination like 0.0.0.0/0",
-		  CNI_V_1_0_0 },
-		{ "{\"routes\":[{\"dst\":\"0.0.0.0/0\",\"scope\":256}]}",
-		  "/prevResult/routes/0/scope: expected integer 0..255, got 256", CNI_V_1_1_0 },
-		{ "{\"dns\":[]}", "/prevResult/dns: expected object, got array", CNI_V_1_0_0 },
-		{ "{\"dns\":{\"nameservers\":\"x\"}}",
-		  "/prevResult/dns/nameservers: expected array of strings, got string \"x\"",
-		  CNI_V_1_0_0 },
-		{ "{\"dns\":{\"search\":[5]}}",
-		  "/prevResult/dns/search/0: expected string, got integer 5", CNI_V_0_2_0 },
-		{ "{\"ip4\":5}", "/prevResult/ip4: expected \"ip\", an address like 10.1.0.2/16",
-		  CNI_V_0_2_0 },
-		{ "{\"ip4\":{\"ip\":\"x\"}}",
-		  "/prevResult/ip4: expected \"ip\", an address like 10.1.0.2/16", CNI_V_0_1_0 },
-		{ "{\"ip6\":{\"ip\":\"fd00::1/64\",\"gateway\":\"x\"}}",
-		  "/prevResult/ip6: expected \"gateway\" to be an IP address, got \"x\"",
-		  CNI_V_0_2_0 },
-		{ "{\"ip4\":{\"ip\":\"10.1.0.2/16\",\"routes\":{}}}",
-		  "/prevResult/ip4/routes: expected an array", CNI_V_0_2_0 },
-		{ "{\"ip4\":{\"ip\":\"10.1.0.2/16\",\"routes\":[{\"dst\":\"x\"}]}}",
-		  "/prevResult/ip4/routes/0/dst: expected a destination like 0.0.0.0/0, got string \"x\"",
-		  CNI_V_0_2_0 },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		cleanup_result struct cni_result r = { 0 };
 		cleanup_doc struct doc d = DOC_INIT;
 		struct err e = ERR_INIT;
 
-		assert_int_equal(doc_parse(&d, cases[i].json, strlen(cases[i].json), NULL), 0);
-		row_int(i, cases[i].json,
-			cni_result_decode(d.root, cases[i].v, &r, "/prevResult", &e), -EINVAL);
-		row_text(i, cases[i].json, e.text, cases[i].error);
+		assert_int_equal(doc_parse(&d, wrong[i].json, strlen(wrong[i].json), NULL), 0);
+		row_int(i, wrong[i].json,
+			cni_result_decode(d.root, wrong[i].v, &r, "/prevResult", &e), -EINVAL);
+		row_text(i, wrong[i].json, e.text, wrong[i].error);
 		row_int(i, "untouched", r.nifaces || r.nips || r.nroutes, 0);
 	}
 }
