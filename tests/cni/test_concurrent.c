@@ -52,7 +52,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* ---- a member of the crowd: one process that runs a chain's verb and leaves the result in a file */
+/* ---- a member of the crowd: a process that runs a chain's verb and leaves the result in a file */
 
 static const char *const *chain_of_both(void)
 {

@@ -23,7 +23,7 @@
 #define SNAP (SNAPSHOT_ALL)
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
-/* Sanitizers cost time and memory: there the limits mean nothing, and a third of the table will do. */
+/* Sanitizers cost time and memory: there the limits mean nothing, and a third of the table does. */
 #ifdef __SANITIZE_ADDRESS__
 #define SANITIZED 1
 #else
@@ -181,7 +181,7 @@ static const char *right(const char *plugin, const char *keys)
 	return c;
 }
 
-/* The document with the value at a path put in or replaced; arrays have it as their only element. */
+/* The document with the value put in or replaced at a path; arrays have it as only element. */
 static const char *with_value(const char *doc, const char *path, const char *value)
 {
 	const char *rest = strchr(path + 1, '/');
