@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Delegates: found, run with the environment that the specification asks for, and quoted when they fail. */
+/*
+ * Delegates: found, run with the environment that the specification asks for, and quoted when they
+ * fail.
+ */
 #include "netlib/cni/exec.h"
 #include "tests/unit/unit.h"
 
