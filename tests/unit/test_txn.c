@@ -352,7 +352,7 @@ static void every_kind_of_undo_survives_the_journal(void **state)
 		assert_string_equal(again.p, s.p);
 		undo_clear(&back);
 	}
-	assert_int_equal(n, 10);
+	assert_true(n >= 10);
 }
 
 static void a_line_that_could_not_be_written_whole_is_cut_off_again(void **state)
