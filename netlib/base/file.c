@@ -18,8 +18,9 @@
 #include "netlib/base/fd.h"
 #include "netlib/base/str.h"
 #include "netlib/base/trace.h"
+#include "netlib/base/vec.h"
 
-#define TREE_DEPTH_MAX 256
+#define TREE_FDS 64 /* levels that are held open while a tree is removed */
 
 int file_read_at(int dir, const char *name, size_t max, char **out, size_t *len, struct err *e)
 {
@@ -210,7 +211,8 @@ static int open_level(int dir, const char *name)
 	return fd;
 }
 
-static int remove_level(int dir, const char *name, dev_t dev, int depth, struct err *e)
+/* 0: the name is gone. 1: it is a directory of the same tree, and *out is open on it. */
+static int remove_or_open(int dir, const char *name, dev_t dev, int *out, struct err *e)
 {
 	struct stat st;
 
@@ -225,19 +227,102 @@ static int remove_level(int dir, const char *name, dev_t dev, int depth, struct 
 		return err_set(e, -errno, "open %s", name);
 	if (fd < 0 || st.st_dev != dev)
 		return err_say(e, -EXDEV, "remove %s: something is still mounted there", name);
-	if (depth > TREE_DEPTH_MAX)
-		return err_say(e, -ELOOP, "remove %s: more than %d directories deep", name,
-			       TREE_DEPTH_MAX);
-	cleanup_dir DIR *d = fdopendir(take_fd(fd));
+	*out = take_fd(fd);
+	return 1;
+}
+
+static struct dirent *next_entry(DIR *d)
+{
+	struct dirent *ent;
+
+	while ((ent = readdir(d)))
+		if (strcmp(ent->d_name, ".") != 0 && strcmp(ent->d_name, "..") != 0)
+			break;
+	return ent;
+}
+
+/* Takes away what goes at once. 1: *out is a directory in it that has to be emptied first. */
+static int thin_out(int dir, dev_t dev, int *out, struct err *e)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d)
+		return err_set(e, -errno, "read a directory");
+	for (struct dirent *ent; r == 0 && (ent = next_entry(d));)
+		if (unlinkat(dir, ent->d_name, AT_REMOVEDIR) < 0)
+			r = remove_or_open(dir, ent->d_name, dev, out, e);
+	return r;
+}
+
+/* Back to the parent, which must be the directory that was left for this one. */
+static int climb(int *at, ino_t parent, dev_t dev, struct err *e)
+{
+	cleanup_fd int up = openat(*at, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (up < 0 || fstat(up, &st) < 0)
+		return err_set(e, -errno, "open the parent of a directory");
+	if (st.st_ino != parent || st.st_dev != dev)
+		return err_say(
+			e, -EBUSY,
+			"remove a tree: somebody moves its directories meanwhile; try again");
+	(void)close(*at);
+	*at = take_fd(up);
+	return 0;
+}
+
+/*
+ * Empties a directory of any depth with three descriptors: down into the first directory that is
+ * not empty, up by ".." when nothing is left. The way is remembered as inode numbers.
+ */
+static int remove_deep(int top, dev_t dev, struct err *e)
+{
+	cleanup_free ino_t *way = NULL;
+	cleanup_fd int at = fcntl(top, F_DUPFD_CLOEXEC, 0);
+	size_t n = 0;
+
+	if (at < 0)
+		return err_set(e, -errno, "open a directory again");
+	for (;;) {
+		cleanup_fd int down = -1;
+		struct stat st;
+		int r = thin_out(at, dev, &down, e);
+
+		if (r < 0 || (r == 0 && n == 0))
+			return r;
+		if (r == 0) {
+			if ((r = climb(&at, way[--n], dev, e)) < 0)
+				return r;
+			continue;
+		}
+		if (fstat(at, &st) < 0)
+			return err_set(e, -errno, "stat a directory");
+		ino_t *slot = vec_add(&way, &n);
+		if (!slot)
+			return err_set(e, -ENOMEM, "remove a tree");
+		*slot = st.st_ino;
+		(void)close(at);
+		at = take_fd(down);
+	}
+}
+
+static int remove_level(int dir, const char *name, dev_t dev, int depth, struct err *e)
+{
+	cleanup_fd int fd = -1;
+	int r = remove_or_open(dir, name, dev, &fd, e);
+
+	if (r <= 0)
+		return r;
+	if (depth >= TREE_FDS && (r = remove_deep(fd, dev, e)) < 0)
+		return r;
+	cleanup_dir DIR *d = fdopendir(fd);
 	if (!d)
 		return err_set(e, -errno, "read %s", name);
-	for (struct dirent *ent; (ent = readdir(d));) {
-		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
-			continue;
-		int r = remove_level(dirfd(d), ent->d_name, dev, depth + 1, e);
-		if (r < 0)
+	(void)take_fd(fd);
+	for (struct dirent *ent; (ent = next_entry(d));)
+		if ((r = remove_level(dirfd(d), ent->d_name, dev, depth + 1, e)) < 0)
 			return r;
-	}
 	if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return err_set(e, -errno, "remove %s", name);
 	return 0;

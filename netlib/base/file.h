@@ -50,8 +50,8 @@ int file_open_dir(int dir, const char *name, struct err *e);
 int file_lock(int fd, int timeout_ms, const char *what, struct err *e);
 
 /*
- * Removes a whole tree below dir, never following links or crossing to another file system. Absence
- * is success.
+ * Removes a whole tree below dir, however deep, never following links or crossing to another file
+ * system. Absence is success.
  */
 int file_remove_tree(int dir, const char *name, struct err *e);
 
