@@ -13,6 +13,7 @@
 #include "netlib/cni/error.h"
 #include "netlib/net/addr.h"
 #include "netlib/net/port.h"
+#include "netlib/net/sysctl.h"
 #include "netlib/txn/verbs.h"
 
 #define CARRIER_TIMEOUT_MS 5000
@@ -127,6 +128,7 @@ static int bridge_adopt(struct cni_op *op, struct bridge_conf *c, struct err *e)
 static int bridge_create(struct cni_op *op, struct bridge_conf *c, struct err *e)
 {
 	char alias[LINK_ALIAS_MAX], sysctl[96];
+	struct err no_ipv6 = ERR_INIT;
 	const struct bridge_spec spec = {
 		.name = c->bridge, .mac = random_mac(), .mtu = c->mtu, .alias = alias
 	};
@@ -137,11 +139,20 @@ static int bridge_create(struct cni_op *op, struct bridge_conf *c, struct err *e
 	if (r < 0)
 		return r;
 	c->br_new = r == 0;
-	/* a container must not give the host routes; what has no IPv6 needs no guard */
+	if (!c->br_new)
+		return 0;
+	/*
+	 * a container must not give the host routes; what has no IPv6 needs no guard. It goes with
+	 * the bridge, or stays with it when others came.
+	 */
 	(void)str_copyf(sysctl, sizeof sysctl, "net/ipv6/conf/%s/accept_ra", c->bridge);
-	if (c->br_new && (r = txn_sysctl(op->txn, UNDO_HOST, sysctl, "0", e)) < 0 && r != -ENOENT)
+	if ((r = txn_point(op->txn, sysctl, e)) < 0)
 		return r;
-	return 0;
+	r = sysctl_write(sysctl, "0", &no_ipv6);
+	if (r == 0 || r == -ENOENT)
+		return 0;
+	*e = no_ipv6;
+	return r;
 }
 
 static int bridge_add(struct cni_op *op, struct err *e)
@@ -351,6 +362,50 @@ static int settle_others(struct cni_op *op, const struct bridge_conf *c,
 	return r < 0 ? r : 0;
 }
 
+struct crowd {
+	const struct cni_op *op;
+	uint32_t bridge;
+	bool others;
+};
+
+static int is_neighbour(const struct link *l, void *arg)
+{
+	struct crowd *x = arg;
+
+	x->others |= l->master == x->bridge &&
+		     l->index != ((const struct bridge_conf *)x->op->conf)->port &&
+		     common_alias_in_network(l->alias, x->op->cc->name);
+	return x->others;
+}
+
+/* Of two that begin at once one makes the gateway's address, and the other relies on it. */
+static int undo_gateway(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct crowd x = { .op = t->ctx, .bridge = u->index };
+	struct ip_prefix p;
+	int r = link_each(t->host, is_neighbour, &x, e);
+
+	if (r < 0 || x.others || ip_prefix_parse(u->a, &p) < 0)
+		return r;
+	return addr_del(t->host, u->index, &p, e);
+}
+
+static const struct undo_op op_gateway = { "gateway address del", undo_gateway, UNDO_A };
+
+static int gateway_put(struct cni_op *op, const struct bridge_conf *c, const struct ip_prefix *p,
+		       struct err *e)
+{
+	char text[IP_TEXT_MAX];
+
+	if (!txn_reserve_at(op->txn, &op_gateway, UNDO_HOST, c->br.index, NULL,
+			    ip_prefix_text(p, text), NULL, e))
+		return -EIO;
+	int r = addr_add(op->host, c->br.index, p, p->addr.family == AF_INET6 ? NODAD : 0, e);
+	if (r)
+		txn_drop(op->txn);
+	return r;
+}
+
 static int gateway_add(struct cni_op *op, struct err *e)
 {
 	const struct bridge_conf *c = op->conf;
@@ -361,8 +416,7 @@ static int gateway_add(struct cni_op *op, struct err *e)
 		mine[n++] =
 			(struct ip_prefix){ op->res.ips[i].gateway, op->res.ips[i].address.len };
 	for (size_t i = 0; i < n; i++) {
-		uint32_t flags = mine[i].addr.family == AF_INET6 ? NODAD : 0;
-		int r = txn_addr_add(op->txn, UNDO_HOST, c->br.index, &mine[i], flags, e);
+		int r = gateway_put(op, c, &mine[i], e);
 
 		if (r < 0)
 			return r;

@@ -112,5 +112,7 @@ int common_veth_del_deferred(struct cni_op *op, struct err *e);
 int common_veth_gc(struct cni_op *op, struct err *e);
 /* "naru:HASH NETWORK/CONTAINER/IFNAME": alias of host ends. */
 void common_alias(const struct cni_op *op, char *buf, size_t size);
+/* Does an alias name an attachment to this network? */
+bool common_alias_in_network(const char *alias, const char *network);
 
 #endif

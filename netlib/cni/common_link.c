@@ -45,6 +45,11 @@ void common_alias(const struct cni_op *op, char *buf, size_t size)
 	alias_of(op->cc->name, op->env->container, op->env->ifname, buf, size);
 }
 
+bool common_alias_in_network(const char *alias, const char *network)
+{
+	return str_starts(alias, "naru:") && fw_owner_in_network(alias + strlen("naru:"), network);
+}
+
 void common_veth_name(const struct cni_op *op, unsigned salt, char out[IFNAME_MAX])
 {
 	ifname_derive(out, "veth", op->cc->name, op->env->container, op->env->ifname, salt);
@@ -188,20 +193,14 @@ struct collect {
 	bool oom;
 };
 
-/*
- * Of this network, and of no valid attachment? The alias says so: "naru:HASH
- * NETWORK/CONTAINER/IFNAME".
- */
+/* Of this network, and of no valid attachment? The alias says so. */
 static int collect_veth(const struct link *l, void *arg)
 {
 	struct collect *c = arg;
 	const struct cni_conf *cc = c->op->cc;
-	char mark[FW_OWNER_NETWORK_MAX], mine[LINK_ALIAS_MAX], alias[LINK_ALIAS_MAX];
-	const char *rest = strchr(l->alias, ' ');
+	char alias[LINK_ALIAS_MAX];
 
-	(void)str_copyf(mine, sizeof mine, "%s/", fw_owner_network(cc->name, mark));
-	if (strcmp(l->kind, "veth") || !str_starts(l->alias, "naru:") || !rest ||
-	    !str_starts(rest + 1, mine))
+	if (strcmp(l->kind, "veth") || !common_alias_in_network(l->alias, cc->name))
 		return 0;
 	for (size_t i = 0; i < cc->nvalid; i++) {
 		alias_of(cc->name, cc->valid[i].container ?: "", cc->valid[i].ifname ?: "", alias,

@@ -25,12 +25,14 @@ static struct nl *socket_of(struct txn *t, enum undo_ns ns)
 
 /* ---- links */
 
-static int undo_link(const struct undo *u, struct txn *t, struct err *e)
+/*
+ * The link a record is about: 1; 0 when it is gone. Only what was made counts: the name may belong
+ * to somebody else by now.
+ */
+static int made(const struct undo *u, struct nl *nl, struct link *l, struct err *e)
 {
-	struct nl *nl = socket_of(t, u->ns);
 	struct err one = ERR_INIT;
-	struct link l;
-	int r = nl ? link_get(nl, u->name, &l, &one) : -ENODEV;
+	int r = nl ? link_get(nl, u->name, l, &one) : -ENODEV;
 
 	if (r == -ENODEV)
 		return 0;
@@ -38,17 +40,52 @@ static int undo_link(const struct undo *u, struct txn *t, struct err *e)
 		*e = one;
 		return r;
 	}
-	/* only what was made: the name may belong to somebody else by now */
-	if (u->a && *u->a && *l.alias && strcmp(u->a, l.alias))
-		return 0;
-	return link_del(nl, l.index, e);
+	return !(u->a && *u->a && *l->alias && strcmp(u->a, l->alias));
+}
+
+static int undo_link(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct nl *nl = socket_of(t, u->ns);
+	struct link l;
+	int r = made(u, nl, &l, e);
+
+	return r > 0 ? link_del(nl, l.index, e) : r;
+}
+
+struct ports {
+	uint32_t bridge;
+	bool any;
+};
+
+static int is_port(const struct link *l, void *arg)
+{
+	struct ports *p = arg;
+
+	p->any |= l->master == p->bridge;
+	return p->any;
+}
+
+/* Our own port went before. Others that joined meanwhile rely on the bridge: it is theirs now. */
+static int undo_bridge(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct nl *nl = socket_of(t, u->ns);
+	struct link l;
+	int r = made(u, nl, &l, e);
+
+	if (r <= 0)
+		return r;
+	struct ports p = { .bridge = l.index };
+	if ((r = link_each(nl, is_port, &p, e)) < 0)
+		return r;
+	return p.any ? 0 : link_del(nl, l.index, e);
 }
 
 static const struct undo_op op_link_del = { "link del", undo_link };
+static const struct undo_op op_bridge_del = { "bridge del", undo_bridge };
 
 int txn_bridge_add(struct txn *t, const struct bridge_spec *b, struct err *e)
 {
-	struct undo *u = txn_reserve(t, &op_link_del, UNDO_HOST, b->name, b->alias, NULL, e);
+	struct undo *u = txn_reserve(t, &op_bridge_del, UNDO_HOST, b->name, b->alias, NULL, e);
 
 	if (!u)
 		return -EIO;
@@ -346,6 +383,6 @@ int txn_netns_create(struct txn *t, const char *path, struct err *e)
 }
 
 const struct undo_op *const txn_undo_ops[] = {
-	&op_link_del, &op_link_down, &op_addr_del, &op_addr_add, &op_route_del, &op_sysctl,
-	&op_fw,	      &op_unlink,    &op_tree,	   &op_netns,	 NULL,
+	&op_link_del, &op_bridge_del, &op_link_down, &op_addr_del, &op_addr_add, &op_route_del,
+	&op_sysctl,   &op_fw,	      &op_unlink,    &op_tree,	   &op_netns,	 NULL,
 };

@@ -17,8 +17,9 @@
  * of the function it wraps (a positive "was there already" records nothing, since nothing was
  * changed).
  */
+/* The undo leaves a bridge that somebody else's port has joined. */
 int txn_bridge_add(struct txn *t, const struct bridge_spec *b, struct err *e);
-/* The host end goes with its peer: one record for both. *host_index is filled. */
+/* The host end goes with its peer: one record for both. */
 int txn_veth_add(struct txn *t, const struct veth_spec *v, struct err *e);
 /* Shared addresses and routes: in ns UNDO_HOST or UNDO_CONT. */
 int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,

@@ -13,9 +13,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "netlib/base/str.h"
 
 #define SNAP (SNAPSHOT_ALL)
 
@@ -508,6 +512,40 @@ static void a_late_failure_gives_the_lease_back(void **state)
 	}
 }
 
+static void put(const char *path, mode_t mode, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	(void)close(fd);
+}
+
+/*
+ * One attachment makes the bridge and fails at its IPAM plugin, which is slow: another one has come
+ * meanwhile.
+ */
+static void a_failed_add_leaves_the_bridge_that_another_uses(void **state)
+{
+	(void)state;
+	lab_sh("mkdir -p /run/slow");
+	put("/run/slow/conf", 0600, conf());
+	put("/run/slow/late", 0700,
+	    text_keep(str_fmt("#!/bin/sh\n[ $CNI_COMMAND = ADD ] || exit 0\n"
+			      "export CNI_CONTAINERID=c2 CNI_NETNS=/run/netns/c2 CNI_PATH=%s\n"
+			      "%s/bridge </run/slow/conf >/run/slow/out || exit 3\n"
+			      "echo '{\"code\":100,\"msg\":\"too late\"}'\nexit 1\n",
+			      lab_bin(), lab_bin())));
+	fails(100, "too late", "bridge", "ADD", text_replaced(conf(), "host-local", "late"),
+	      .path = "/run/slow");
+	lab_sh("ip -o addr show br0 | grep -q 10.1.0.1/24");
+	lab_sh("test $(ls /sys/class/net/br0/brif | wc -l) = 1");
+	lab_sh("test $(cat /proc/sys/net/ipv6/conf/br0/accept_ra) = 0");
+	ok("bridge", "CHECK", with_prev(text_keep(lab_out("cat /run/slow/out"))), .cid = "c2",
+	   .netns = "c2");
+	lab_sh("rm -r /run/slow");
+}
+
 /* Any IPAM plugin can be named; a foreign one is executed as the specification says. */
 static void a_foreign_ipam_plugin_is_executed(void **state)
 {
@@ -551,6 +589,7 @@ int main(void)
 		T(gc_after_the_namespaces_vanished_collects_leases_and_rules),
 		T(status_tells_whether_an_add_could_work),
 		T(a_late_failure_gives_the_lease_back),
+		T(a_failed_add_leaves_the_bridge_that_another_uses),
 		T(a_foreign_ipam_plugin_is_executed),
 	};
 

@@ -225,6 +225,21 @@ static void what_belongs_to_somebody_else_is_not_undone(void **state)
 	txn_end(&t);
 }
 
+static void a_bridge_that_others_joined_is_theirs(void **state)
+{
+	struct bridge_spec b = { .name = "br0", .alias = "naru:net" };
+	struct txn t = TXN_INIT;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	txn_init(&t, &host, &cont, ns_fd);
+	assert_int_equal(txn_bridge_add(&t, &b, &e), 0);
+	lab_sh("ip link add veth1 type veth peer name veth2; ip link set veth1 master br0");
+	assert_int_equal(txn_rollback(&t, &e), 0);
+	lab_sh("ip link show br0");
+	txn_end(&t);
+}
+
 static void what_was_there_records_nothing(void **state)
 {
 	struct bridge_spec b = { .name = "br0" };
@@ -300,6 +315,7 @@ int main(void)
 		IN_LAB(a_fault_at_every_verb_leaves_no_trace),
 		IN_LAB(a_crash_after_any_verb_is_undone_by_the_journal),
 		IN_LAB(what_belongs_to_somebody_else_is_not_undone),
+		IN_LAB(a_bridge_that_others_joined_is_theirs),
 		IN_LAB(what_was_there_records_nothing),
 		IN_LAB(undoing_without_the_container_is_success),
 		IN_LAB(a_socket_that_fails_is_an_error_of_the_undo),
