@@ -19,6 +19,7 @@
 #include "runner/ctr_dir.h"
 #include "runner/engine/cgroup.h"
 #include "runner/engine/hier.h"
+#include "runner/image/store.h"
 #include "runner/life.h"
 #include "runner/network.h"
 #include "runner/state.h"
@@ -158,6 +159,7 @@ int gc_run(const struct state *s, struct json_object **report, struct err *e)
 	struct json_object *removed = json_arr(), *stopped = json_arr();
 	struct json_object *lists[] = { [LEAVE] = NULL, [STOP] = stopped, [REMOVE] = removed };
 	struct err first = ERR_INIT, one = ERR_INIT;
+	size_t images = 0;
 	int names;
 
 	if (all_containers(s, lists, &one) < 0)
@@ -166,10 +168,13 @@ int gc_run(const struct state *s, struct json_object **report, struct err *e)
 		err_keep_first(&first, &one);
 	if (unowned(s, &one) < 0)
 		err_keep_first(&first, &one);
+	if (image_gc(NULL, &images, &one) < 0)
+		err_keep_first(&first, &one);
 	*report = json_obj();
 	json_set(*report, "removed", removed);
 	json_set(*report, "stopped", stopped);
 	json_set_int(*report, "names", names > 0 ? names : 0);
+	json_set_int(*report, "image_files", (int64_t)images);
 	if (first.no && e)
 		*e = first;
 	return -first.no;

@@ -12,9 +12,9 @@ struct state;
  * Finishes what killed runners left: containers never completely created and --rm containers that
  * have ended are removed; others that ended unseen give back what they have in the kernel and stay,
  * stopped. Containers with a runner or a live process are left alone. Then names without a
- * container, attachments without a container, and shared things without a user. Goes on after
- * errors and returns the first. *report (owned by the caller): {"removed": [ids], "stopped": [ids],
- * "names": n}.
+ * container, attachments without a container, shared things without a user, and what imports that
+ * were killed left in the store. Goes on after errors and returns the first. *report (owned by the
+ * caller): {"removed": [ids], "stopped": [ids], "names": n, "image_files": n}.
  */
 int gc_run(const struct state *s, struct json_object **report, struct err *e);
 

@@ -2,6 +2,7 @@
 #include "runner/gc.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@ static int run(void *opts, const struct operands *args, struct err *e)
 	const struct gc_opts *o = opts;
 	cleanup_json struct json_object *report = NULL;
 	cleanup_state struct state st = STATE_INIT;
+	int64_t files = 0;
 	int r;
 
 	(void)args;
@@ -45,6 +47,8 @@ static int run(void *opts, const struct operands *args, struct err *e)
 	}
 	print_list(json_get(report, "removed"), "removed");
 	print_list(json_get(report, "stopped"), "stopped");
+	if (json_int(json_get(report, "image_files"), &files) == 0 && files > 0)
+		(void)printf("removed %" PRId64 " layers and blobs that no image names\n", files);
 	return r;
 }
 
