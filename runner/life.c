@@ -129,6 +129,7 @@ static int compose(struct life *l, const struct request *rq, struct json_object 
 		.pids = l->rec.pids_limit,
 		.binds = binds,
 		.nbinds = nbinds,
+		.cpus_thermal = engine_cpus_thermal(),
 	};
 	if (sr.network == SPEC_NETWORK_NEW) {
 		sr.sysctls = own_sysctls;

@@ -161,6 +161,12 @@ static void inspect_tells_what_docker_tells(void **state)
 	assert_non_null(strstr(text, "\"80/tcp\": ["));
 	(void)snprintf(name, sizeof name, "/var/lib/naru/containers/%s/upper", id);
 	has(text, "/0/GraphDriver/Data/UpperDir", name);
+	/* processors' files that tell one container what another makes them sweat */
+	cleanup_free char *thermal =
+		naru_out("ls -d /sys/devices/system/cpu/cpu[0-9]*/thermal_throttle 2> /dev/null | "
+			 "sort -V");
+	for (char *rest = thermal, *path; (path = strsep(&rest, "\n"));)
+		assert_true(!*path || strstr(text, path));
 	cleanup_free char *address = json_find(text, "/0/NetworkSettings/IPAddress");
 	cleanup_free char *mac = json_find(text, "/0/NetworkSettings/MacAddress");
 	cleanup_free char *real = naru_out("naru exec web ip -o addr show eth0");
