@@ -369,37 +369,71 @@ int common_address_add(struct cni_op *op, uint32_t index, bool dad, struct err *
 	return common_address_add_with(op, index, dad, 0, NULL, 0, e);
 }
 
+/* Messages to the container, sent as often as the buffer is full. */
+struct setup {
+	struct nl *nl;
+	struct nlmsg m;
+	unsigned sent, failed; /* messages before m; the number of the one that was refused */
+};
+
+#define MESSAGE_MAX 256 /* an address or a route takes less */
+
+static int setup_send(struct setup *s, struct err *e)
+{
+	unsigned at = 0;
+	int r = s->m.count || s->m.bad ? nl_talk_at(s->nl, &s->m, &at, e) : 0;
+
+	s->failed = s->sent + at;
+	s->sent += s->m.count;
+	nlmsg_init(&s->m);
+	return r;
+}
+
+static int setup_room(struct setup *s, struct err *e)
+{
+	return NLMSG_SIZE - s->m.len < MESSAGE_MAX ? setup_send(s, e) : 0;
+}
+
+static int put_all(struct setup *s, const struct cni_op *op, bool dad, uint32_t flags,
+		   const struct route *extra, size_t nextra, struct err *e)
+{
+	const struct cni_result *res = &op->res;
+	int r = 0;
+
+	for (size_t i = 0; i < res->nips && (r = setup_room(s, e)) == 0; i++)
+		addr_put(&s->m, op->cont_index, &res->ips[i].address,
+			 flags | addr_flags(&res->ips[i].address, dad));
+	for (size_t i = 0; i < nextra && r == 0 && (r = setup_room(s, e)) == 0; i++)
+		route_put(&s->m, &extra[i], false);
+	for (size_t i = 0; i < res->nroutes && r == 0 && (r = setup_room(s, e)) == 0; i++) {
+		struct route rt = route_for(res, &res->routes[i], op->cont_index);
+
+		rt.onlink = flags & IFA_F_NOPREFIXROUTE && ip_is_set(&rt.gw) &&
+			    is_neighbour(res, &rt.gw);
+		route_put(&s->m, &rt, repeats(res, i));
+	}
+	return r;
+}
+
 int common_address_add_with(struct cni_op *op, uint32_t index, bool dad, uint32_t flags,
 			    const struct route *extra, size_t nextra, struct err *e)
 {
-	unsigned failed = 0;
-	struct nlmsg m;
+	struct setup s = { .nl = op->cont };
 	int r;
 
 	op->cont_index = index;
 	if (has_family(&op->res, AF_INET6) && (r = prepare_v6(op, dad, e)) < 0)
 		return r;
-	nlmsg_init(&m);
-	/* neighbours learn a reused address at once */
-	link_put_inet_conf(&m, index, IPV4_DEVCONF_ARP_NOTIFY, 1);
-	link_put_up(&m, index);
-	for (size_t i = 0; i < op->res.nips; i++)
-		addr_put(&m, index, &op->res.ips[i].address,
-			 flags | addr_flags(&op->res.ips[i].address, dad));
-	for (size_t i = 0; i < nextra; i++)
-		route_put(&m, &extra[i], false);
-	for (size_t i = 0; i < op->res.nroutes; i++) {
-		struct route rt = route_for(&op->res, &op->res.routes[i], index);
-
-		rt.onlink = flags & IFA_F_NOPREFIXROUTE && ip_is_set(&rt.gw) &&
-			    is_neighbour(&op->res, &rt.gw);
-		route_put(&m, &rt, repeats(&op->res, i));
-	}
 	/* addresses and routes go with the interface, which the veth's undo removes */
 	if ((r = txn_point(op->txn, "addresses and routes", e)) < 0)
 		return r;
-	r = nl_talk_at(op->cont, &m, &failed, e);
-	return r < 0 ? batch_failed(op, failed, extra, nextra, r, e) : 0;
+	nlmsg_init(&s.m);
+	/* neighbours learn a reused address at once */
+	link_put_inet_conf(&s.m, index, IPV4_DEVCONF_ARP_NOTIFY, 1);
+	link_put_up(&s.m, index);
+	if ((r = put_all(&s, op, dad, flags, extra, nextra, e)) == 0)
+		r = setup_send(&s, e);
+	return r < 0 ? batch_failed(op, s.failed, extra, nextra, r, e) : 0;
 }
 
 struct find_addr {

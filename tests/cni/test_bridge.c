@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "netlib/base/str.h"
+
 #define SNAP (SNAPSHOT_ALL | SNAPSHOT_MAC)
 
 static int setup(void **state)
@@ -450,6 +452,28 @@ static void of_ipv6_only_an_overlapping_address_is_in_the_way(void **state)
 	lab_sh("ip -6 addr show br0 | grep -q 'fd00::1/16' && ! ip -6 addr show br0 | grep -q fd00:1::1");
 }
 
+static void there_may_be_more_routes_than_fit_into_one_message(void **state)
+{
+	cleanup_str struct str routes = STR_INIT;
+	const char *c;
+
+	(void)state;
+	for (unsigned i = 0; i < 600; i++)
+		str_addf(&routes, "%s{'dst':'172.%u.%u.0/24'}", i ? "," : "", 16 + i / 256,
+			 i % 256);
+	c = jsonf("{'cniVersion':'1.0.0','name':'net1','type':'bridge','bridge':'br0',"
+		  "'isGateway':true,'ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
+		  "'routes':[%s]}}",
+		  routes.p);
+	ok("bridge", "ADD", c);
+	lab_sh_in("c1", "test $(ip route | grep -c '^172.*via 10.1.0.1') = 600");
+	ok("bridge", "DEL", c);
+	/* what is refused far behind is still named */
+	fails(999, "add route 172.18.87.0/24 via 172.31.0.1 to eth0", "bridge", "ADD",
+	      text_replaced(c, "{\"dst\":\"172.18.87.0/24\"}",
+			    "{\"dst\":\"172.18.87.0/24\",\"gw\":\"172.31.0.1\"}"));
+}
+
 static void a_bridge_made_by_us_takes_no_routes_from_containers(void **state)
 {
 	(void)state;
@@ -562,6 +586,7 @@ int main(void)
 		T(an_interface_of_that_name_that_is_no_bridge_is_refused),
 		T(another_address_on_the_bridge_is_refused_unless_forced),
 		T(of_ipv6_only_an_overlapping_address_is_in_the_way),
+		T(there_may_be_more_routes_than_fit_into_one_message),
 		T(a_bridge_made_by_us_takes_no_routes_from_containers),
 		T(what_cannot_be_is_refused_before_the_first_change),
 		T(an_exhausted_pool_is_refused_before_any_link_exists),
