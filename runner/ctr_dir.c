@@ -228,8 +228,8 @@ int ctr_dir_remove(struct ctr_dir *d, const struct state *s, struct err *e)
  * What is written for the first time is written in place: nobody asks for it before container.json
  * is there, and of half of that a reader understands nothing. What is there already is replaced.
  */
-static int write_text(int dir, const char *name, const char *text, size_t len, bool sync,
-		      struct err *e)
+static int write_text(const struct ctr_dir *d, int dir, const char *name, const char *text,
+		      size_t len, bool sync, struct err *e)
 {
 	cleanup_fd int fd = -1;
 	int r;
@@ -237,12 +237,16 @@ static int write_text(int dir, const char *name, const char *text, size_t len, b
 	if (!sync)
 		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return file_replace_at(dir, name, 0600, text, len, e);
-	r = fd_write_all(fd, text, len);
-	return r < 0 ? err_set(e, r, "write %s", name) : 0;
+		r = file_replace_at(dir, name, 0600, text, len, e);
+	else if ((r = fd_write_all(fd, text, len)) < 0)
+		(void)err_set(e, r, "write %s", name);
+	if (r < 0)
+		(void)err_wrap(e, "container %.12s", d->id);
+	return r;
 }
 
-static int write_json(int dir, const char *name, struct json_object *o, bool sync, struct err *e)
+static int write_json(const struct ctr_dir *d, int dir, const char *name, struct json_object *o,
+		      bool sync, struct err *e)
 {
 	cleanup_str struct str s = STR_INIT;
 
@@ -250,27 +254,27 @@ static int write_json(int dir, const char *name, struct json_object *o, bool syn
 	str_addc(&s, '\n');
 	if (s.bad)
 		return err_set(e, -ENOMEM, "write %s", name);
-	return write_text(dir, name, s.p, s.len, sync, e);
+	return write_text(d, dir, name, s.p, s.len, sync, e);
 }
 
 int ctr_write_doc(const struct ctr_dir *d, const char *name, const char *text, size_t len,
 		  struct err *e)
 {
-	return write_text(d->docs, name, text, len, d->sync, e);
+	return write_text(d, d->docs, name, text, len, d->sync, e);
 }
 
 int ctr_write_record(const struct ctr_dir *d, const struct ctr_record *r, struct err *e)
 {
 	cleanup_json struct json_object *o = record_encode(r);
 
-	return write_json(d->docs, "container.json", o, d->sync, e);
+	return write_json(d, d->docs, "container.json", o, d->sync, e);
 }
 
 int ctr_write_live(const struct ctr_dir *d, const struct ctr_live *l, struct err *e)
 {
 	cleanup_json struct json_object *o = live_encode(l);
 
-	return write_json(d->run, "state.json", o, false, e);
+	return write_json(d, d->run, "state.json", o, false, e);
 }
 
 int ctr_write_exit(const struct ctr_dir *d, const struct ctr_exit *x, struct err *e)
@@ -279,5 +283,5 @@ int ctr_write_exit(const struct ctr_dir *d, const struct ctr_exit *x, struct err
 
 	if (d->root < 0)
 		return err_set(e, -ENOENT, "write exit.json of container %.12s", d->id);
-	return write_json(d->root, "exit.json", o, true, e);
+	return write_json(d, d->root, "exit.json", o, true, e);
 }

@@ -58,7 +58,7 @@ static int open_process(const struct ctr *c)
 	return fd;
 }
 
-static int end_process(const struct ctr *c, int timeout_ms, struct err *e)
+int halt_process(const struct ctr *c, int timeout_ms, struct err *e)
 {
 	cleanup_fd int fd = open_process(c);
 	int sig = SIGTERM;
@@ -102,7 +102,7 @@ int halt(const struct state *s, const struct ctr *c, int timeout_ms, struct err 
 	struct err busy = ERR_INIT;
 	int r;
 
-	if (c->status == CTR_RUNNING && (r = end_process(c, timeout_ms, e)) < 0)
+	if (c->status == CTR_RUNNING && (r = halt_process(c, timeout_ms, e)) < 0)
 		return r;
 	if ((r = halt_lock(s, c->id, &d, &busy)) == -ENOENT)
 		return 0;

@@ -14,6 +14,9 @@ struct err;
  */
 int halt(const struct state *s, const struct ctr *c, int timeout_ms, struct err *e);
 
+/* The process alone; what it had is left to whoever watches over it, or to the caller. */
+int halt_process(const struct ctr *c, int timeout_ms, struct err *e);
+
 /*
  * Locks a stopped container, waiting for its runner to finish with it. 0 with d locked; -ENOENT
  * when it is gone by then (it was a --rm one).

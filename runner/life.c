@@ -243,6 +243,11 @@ int life_start(struct life *l, const struct state *s, const struct request *rq, 
 	}
 	*code = engine_exit_code(r, e);
 	engine_proc_stop(&l->proc);
+	if (e && (e->no == ENOSPC || e->no == EDQUOT || e->no == EROFS) && !*e->details)
+		err_details(
+			e,
+			"containers are kept in %s and %s; NARU_ROOT and NARU_RUN name other places",
+			s->root, s->run);
 	if (txn_rollback(&l->txn, &undone) < 0 || remove_all(l, &undone) < 0)
 		err_details(e, "and undoing it: %s; naru gc tries again", undone.text);
 	return r;
@@ -302,14 +307,20 @@ void life_clear(struct life *l)
 int life_reclaim(const struct state *s, struct ctr_dir *d, const struct ctr *c, bool remove,
 		 struct err *e)
 {
-	int r;
+	struct err first = ERR_INIT, one = ERR_INIT;
 
+	/* a full disk must not keep ports and memory; the directory then waits for the next time */
 	if (c && !remove && !c->has_end &&
-	    (r = write_end(d, c->end.started, c->has_live ? c->live.cgroup : "", c->end.code & 0xff,
-			   true, e)) < 0)
-		return r;
-	if ((r = journal_replay(d, e)) < 0)
-		return r;
+	    write_end(d, c->end.started, c->has_live ? c->live.cgroup : "", c->end.code & 0xff,
+		      true, &one) < 0)
+		err_keep_first(&first, &one);
+	if (journal_replay(d, &one) < 0)
+		err_keep_first(&first, &one);
+	if (first.no) {
+		if (e)
+			*e = first;
+		return -first.no;
+	}
 	if (!remove)
 		return ctr_dir_remove_run(d, s, e);
 	if (c)

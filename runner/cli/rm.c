@@ -41,7 +41,7 @@ static int remove_one(const struct state *st, const char *ref, bool force, struc
 				    ref);
 			return r;
 		}
-		if ((r = halt(st, &c, 0, e)) < 0)
+		if ((r = halt_process(&c, 0, e)) < 0)
 			return r;
 	}
 	if ((r = halt_lock(st, c.id, &d, &busy)) == -ENOENT)

@@ -66,6 +66,32 @@ static void gc_takes_what_a_killed_import_left(void **state)
 	prints("hello", "naru run --rm --network none bb:1");
 }
 
+/* The container fills the disk that its own record is on. */
+static void a_container_on_a_full_disk_stops_gives_back_its_port_and_is_removed(void **state)
+{
+	struct lab_result r;
+
+	(void)state;
+	naru_ok("mkdir /run/small && busybox mount -t tmpfs -o size=4m small /run/small && "
+		"export NARU_ROOT=/run/small && tar -C " NARU_ROOTFS
+		" -c . | naru import -q - q:1 && "
+		"for n in one two; do naru run -d --name $n --network none q:1 sleep 60; done && "
+		"naru run -d --name web -p 8080:80 q:1 sleep 60 && "
+		"! cat /dev/zero > /run/small/full 2> /dev/null");
+	naru_call(&r, "NARU_ROOT=/run/small naru run q:1 true");
+	assert_int_equal(r.status, 125);
+	assert_non_null(strstr(r.err, ": No space left on device\n      containers are kept in "
+				      "/run/small and /run/naru; NARU_ROOT and NARU_RUN name other "
+				      "places\n"));
+	lab_result_clear(&r);
+	naru_ok("NARU_ROOT=/run/small naru rm -f one");
+	naru_call(&r, "NARU_ROOT=/run/small naru stop -t 0 web"); /* cannot note how it ended */
+	lab_result_clear(&r);
+	prints("free", "naru run --rm -p 8080:80 bb:1 echo free");
+	naru_ok("export NARU_ROOT=/run/small; naru rm -f two web && naru gc && "
+		"[ -z \"$(naru ps -aq)\" ] && busybox umount /run/small && rmdir /run/small");
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, nothing_stays)
 
 int main(void)
@@ -73,6 +99,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_root_with_very_deep_directories_is_removed),
 		TEST(gc_takes_what_a_killed_import_left),
+		TEST(a_container_on_a_full_disk_stops_gives_back_its_port_and_is_removed),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
