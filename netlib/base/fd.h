@@ -12,7 +12,7 @@
  */
 int fd_read_all(int fd, size_t max, int timeout_ms, char **out, size_t *len);
 
-/* Writes everything (retries EINTR and short writes): 0 or -errno. */
+/* Writes everything, and waits for as long as that takes, O_NONBLOCK or not: 0 or -errno. */
 int fd_write_all(int fd, const void *buf, size_t len);
 
 /*

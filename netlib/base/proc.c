@@ -179,13 +179,18 @@ int proc_run(const struct proc_spec *spec, struct proc_result *res, struct err *
 	int64_t until = now_ms() + timeout_ms;
 	cleanup_fd int in_rd = -1, in_wr = -1, out_rd = -1, out_wr = -1;
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
+	struct sigaction keep = { .sa_handler = SIG_DFL }, old_child;
 	pid_t pid;
 	int r;
 
 	if ((r = pipe_cloexec(&in_rd, &in_wr)) < 0 || (r = pipe_cloexec(&out_rd, &out_wr)) < 0)
 		return err_set(e, r, "run %s: pipe", spec->path);
-	if ((r = start(spec, in_rd, out_wr, &pid)) < 0)
+	/* whoever ignores SIGCHLD never hears how a child ended, and that is inherited */
+	(void)sigaction(SIGCHLD, &keep, &old_child);
+	if ((r = start(spec, in_rd, out_wr, &pid)) < 0) {
+		(void)sigaction(SIGCHLD, &old_child, NULL);
 		return err_set(e, r, "run %s", spec->path);
+	}
 	(void)close(take_fd(in_rd));
 	(void)close(take_fd(out_wr));
 	(void)fcntl(in_wr, F_SETFL, O_NONBLOCK);
@@ -207,7 +212,10 @@ int proc_run(const struct proc_spec *spec, struct proc_result *res, struct err *
 		r = r < 0 ? r : rr;
 		(void)reap(pid, until, true, &got);
 	}
+	if (rr < 0 && r == 0)
+		r = rr;
 	(void)sigaction(SIGPIPE, &old, NULL);
+	(void)sigaction(SIGCHLD, &old_child, NULL);
 	if (r < 0) {
 		free(p.buf);
 		if (r == -ETIMEDOUT)

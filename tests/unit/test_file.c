@@ -123,6 +123,28 @@ static void a_read_of_a_pipe_has_a_limit_and_a_deadline(void **state)
 
 /* ---- writing */
 
+static void a_pipe_that_does_not_block_is_written_to_the_end(void **state)
+{
+	enum { SIZE = 300000 };
+	cleanup_free char *text = malloc(SIZE), *got = NULL;
+	size_t len = 0;
+	int p[2];
+
+	(void)state;
+	memset(text, 'x', SIZE);
+	assert_int_equal(pipe2(p, O_NONBLOCK | O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)close(p[0]);
+		_exit(fd_write_all(p[1], text, SIZE) < 0);
+	}
+	(void)close(p[1]);
+	assert_int_equal(fd_read_all(p[0], SIZE, 5000, &got, &len), 0);
+	assert_int_equal(len, SIZE);
+	(void)close(p[0]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void a_replaced_file_is_new_whole_and_has_its_mode(void **state)
 {
 	mode_t old = umask(0077);
@@ -387,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_DIR(only_regular_files_within_the_limit_are_read),
 		cmocka_unit_test(a_read_of_a_pipe_has_a_limit_and_a_deadline),
+		cmocka_unit_test(a_pipe_that_does_not_block_is_written_to_the_end),
 		IN_DIR(a_replaced_file_is_new_whole_and_has_its_mode),
 		IN_DIR(replacing_does_not_write_through_a_link),
 		IN_DIR(a_created_file_is_whole_or_refused),

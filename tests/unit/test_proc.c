@@ -58,6 +58,21 @@ static void output_and_status_come_back(void **state)
 	}
 }
 
+static void the_status_is_told_to_whoever_ignores_children(void **state)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, old, after;
+	struct proc_result res = { 0 };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGCHLD, &ignore, &old), 0);
+	assert_int_equal(sh("exit 7", NULL, (struct proc_spec){ 0 }, &res, &e), 0);
+	assert_int_equal(sigaction(SIGCHLD, &old, &after), 0);
+	assert_int_equal(res.status, 7);
+	assert_ptr_equal(after.sa_handler, SIG_IGN);
+	proc_result_clear(&res);
+}
+
 static void a_large_document_passes_both_ways_at_once(void **state)
 {
 	const size_t n = 900000;
@@ -182,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_and_status_come_back),
+		cmocka_unit_test(the_status_is_told_to_whoever_ignores_children),
 		cmocka_unit_test(a_large_document_passes_both_ways_at_once),
 		cmocka_unit_test(too_much_output_and_too_much_time_end_the_child),
 		cmocka_unit_test(what_cannot_be_started_is_named),
