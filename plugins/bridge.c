@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
 #include "netlib/base/str.h"
 #include "netlib/cni/common.h"
@@ -127,6 +128,7 @@ static int bridge_adopt(struct cni_op *op, struct bridge_conf *c, struct err *e)
 
 static int bridge_create(struct cni_op *op, struct bridge_conf *c, struct err *e)
 {
+	static const char *const zeros[] = { "accept_ra", "accept_dad" };
 	char alias[LINK_ALIAS_MAX], sysctl[96];
 	struct err no_ipv6 = ERR_INIT;
 	const struct bridge_spec spec = {
@@ -142,17 +144,21 @@ static int bridge_create(struct cni_op *op, struct bridge_conf *c, struct err *e
 	if (!c->br_new)
 		return 0;
 	/*
-	 * a container must not give the host routes; what has no IPv6 needs no guard. It goes with
-	 * the bridge, or stays with it when others came.
+	 * a container must not give the host routes, and the bridge's own link-local address need
+	 * not hold up what it forwards; what has no IPv6 needs neither. Both go with the bridge, or
+	 * stay with it when others came.
 	 */
-	(void)str_copyf(sysctl, sizeof sysctl, "net/ipv6/conf/%s/accept_ra", c->bridge);
-	if ((r = txn_point(op->txn, sysctl, e)) < 0)
+	for (size_t i = 0; i < ARRAY_LEN(zeros); i++) {
+		(void)str_copyf(sysctl, sizeof sysctl, "net/ipv6/conf/%s/%s", c->bridge, zeros[i]);
+		if ((r = txn_point(op->txn, sysctl, e)) < 0)
+			return r;
+		r = sysctl_write(sysctl, "0", &no_ipv6);
+		if (r == 0 || r == -ENOENT)
+			continue;
+		*e = no_ipv6;
 		return r;
-	r = sysctl_write(sysctl, "0", &no_ipv6);
-	if (r == 0 || r == -ENOENT)
-		return 0;
-	*e = no_ipv6;
-	return r;
+	}
+	return 0;
 }
 
 static int bridge_add(struct cni_op *op, struct err *e)

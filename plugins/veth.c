@@ -63,6 +63,7 @@ static bool has_masq(const struct cni_op *op)
 static int pair_add(struct cni_op *op, struct err *e)
 {
 	struct veth_conf *c = op->conf;
+	static const char *const zeros[] = { "accept_ra", "accept_dad" };
 	struct veth_spec v = { .mtu = c->mtu, .peer_mac = c->mac };
 	char sysctl[96];
 	struct link cont;
@@ -72,10 +73,15 @@ static int pair_add(struct cni_op *op, struct err *e)
 	    (r = link_get(op->host, v.name, &c->host, e)) < 0 ||
 	    (r = link_get(op->cont, v.peer, &cont, e)) < 0)
 		return r;
-	/* the container's end is still down: no advertisement can have come through */
-	(void)str_copyf(sysctl, sizeof sysctl, "net/ipv6/conf/%s/accept_ra", v.name);
-	if ((r = txn_sysctl(op->txn, UNDO_HOST, sysctl, "0", e)) < 0 && r != -ENOENT)
-		return r;
+	/*
+	 * the container's end is still down: no advertisement can have come through, and duplicate
+	 * address detection, which would hold up what is forwarded, has not begun
+	 */
+	for (size_t i = 0; i < ARRAY_LEN(zeros); i++) {
+		(void)str_copyf(sysctl, sizeof sysctl, "net/ipv6/conf/%s/%s", v.name, zeros[i]);
+		if ((r = txn_sysctl(op->txn, UNDO_HOST, sysctl, "0", e)) < 0 && r != -ENOENT)
+			return r;
+	}
 	op->cont_index = cont.index;
 	if (!cni_result_add_iface(&op->res, v.name, NULL, &c->host.mac) ||
 	    !cni_result_add_iface(&op->res, v.peer, op->env->netns, &cont.mac))

@@ -149,7 +149,7 @@ static void del_after_the_bridge_went_and_came_back(const char *result)
 
 	lab_sh("ip link del br0; ip link add br0 address %s type bridge", mac);
 	lab_sh("ip link set br0 alias naru:net1; ip addr add 10.1.0.1/24 brd + dev br0;"
-	       "echo 0 > /proc/sys/net/ipv6/conf/br0/accept_ra;"
+	       "cd /proc/sys/net/ipv6/conf/br0; echo 0 > accept_ra; echo 0 > accept_dad;"
 	       "ip addr add fd00:1::1/64 dev br0 nodad; ip link set br0 up;"
 	       "for v in /sys/class/net/veth*; do ip link set $(basename $v) master br0; done");
 	free(mac);
