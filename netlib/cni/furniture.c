@@ -42,10 +42,25 @@ static int notes_dir(bool create, struct err *e)
 	return file_open_dir(AT_FDCWD, path, e);
 }
 
-static void dots_for_slashes(char *s, char from, char to)
+static void replace(char *s, char from, char to)
 {
 	for (; (s = strchr(s, from)); s++)
 		*s = to;
+}
+
+/* A note is named as sysctl(8) names it; the dots of an interface's name become '%'. */
+static void note_name(const char *sysctl, char *note, size_t size)
+{
+	(void)str_copyf(note, size, "%s", sysctl);
+	replace(note, '.', '%');
+	replace(note, '/', '.');
+}
+
+static void note_sysctl(const char *note, char *sysctl, size_t size)
+{
+	(void)str_copyf(sysctl, size, "%s", note);
+	replace(sysctl, '.', '/');
+	replace(sysctl, '%', '.');
 }
 
 int furniture_sysctl(const char *name, const char *value, struct err *e)
@@ -55,8 +70,7 @@ int furniture_sysctl(const char *name, const char *value, struct err *e)
 
 	if (r < 0 || !strcmp(old, value))
 		return r;
-	(void)str_copyf(note, sizeof note, "%s", name);
-	dots_for_slashes(note, '/', '.');
+	note_name(name, note, sizeof note);
 	cleanup_fd int dir = notes_dir(true, e);
 	if (dir < 0)
 		return dir;
@@ -128,8 +142,7 @@ static int restore_sysctls(unsigned *removed, struct err *e)
 		if (ent->d_name[0] == '.' ||
 		    file_read_at(dir, ent->d_name, SYSCTL_VALUE_MAX, &old, NULL, NULL) < 0)
 			continue;
-		(void)str_copyf(name, sizeof name, "%s", ent->d_name);
-		dots_for_slashes(name, '.', '/');
+		note_sysctl(ent->d_name, name, sizeof name);
 		if (sysctl_write(name, old, &one) < 0 && one.no != ENOENT) {
 			err_keep_first(&first, &one);
 			continue;

@@ -114,6 +114,19 @@ static void a_note_cut_off_before_its_value_changes_nothing(void **state)
 	assert_int_equal(lab_try("ls /run/naru/sysctl/*"), 2);
 }
 
+static void an_interface_with_a_dot_in_its_name_gets_its_value_back(void **state)
+{
+	struct err e = ERR_INIT;
+
+	(void)state;
+	lab_sh("ip link del ours; ip link add br.7 type bridge");
+	if (furniture_sysctl("net/ipv4/conf/br.7/route_localnet", "1", &e) < 0)
+		fail_msg("%s", e.text);
+	lab_sh("grep -q 1 /proc/sys/net/ipv4/conf/br.7/route_localnet");
+	assert_int_equal(sweep(), 1);
+	lab_sh("grep -q 0 /proc/sys/net/ipv4/conf/br.7/route_localnet; ip link del br.7");
+}
+
 #define IN_LAB(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -123,6 +136,7 @@ int main(void)
 		IN_LAB(a_sysctl_gets_its_first_value_back_when_nobody_is_left),
 		IN_LAB(a_veth_of_ours_without_a_bridge_keeps_the_sysctls_too),
 		IN_LAB(what_was_on_before_is_neither_noted_nor_switched_off),
+		IN_LAB(an_interface_with_a_dot_in_its_name_gets_its_value_back),
 		IN_LAB(a_note_cut_off_before_its_value_changes_nothing),
 	};
 
