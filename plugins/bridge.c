@@ -18,6 +18,7 @@
 #include "netlib/txn/verbs.h"
 
 #define CARRIER_TIMEOUT_MS 5000
+#define DAD_TIMEOUT_MS 5000
 #define NODAD 0x02 /* IFA_F_NODAD */
 
 struct bridge_conf {
@@ -474,6 +475,21 @@ static int carrier_await(struct cni_op *op, struct err *e)
 	return port_await(op->host, -1, c->port, CARRIER_TIMEOUT_MS, e);
 }
 
+static bool has_dad(const struct cni_op *op)
+{
+	bool v6 = false;
+
+	for (size_t i = 0; i < op->res.nips; i++)
+		v6 |= op->res.ips[i].address.addr.family == AF_INET6;
+	return v6 && ((const struct bridge_conf *)op->conf)->dad;
+}
+
+/* An address that turns out to be somebody else's must not be reported as the container's. */
+static int dad_await(struct cni_op *op, struct err *e)
+{
+	return addr_await(op->cont, op->netns, op->cont_index, DAD_TIMEOUT_MS, e);
+}
+
 static const struct cni_step bridge_steps[] = {
 	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
 	  common_ipam_gc, common_ipam_status },
@@ -486,6 +502,7 @@ static const struct cni_step bridge_steps[] = {
 	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,
 	  common_masq_status },
 	{ "carrier", NULL, carrier_await, NULL, NULL, NULL, NULL },
+	{ "duplicates", has_dad, dad_await, NULL, NULL, NULL, NULL },
 	{ 0 }
 };
 

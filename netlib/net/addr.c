@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "netlib/base/err.h"
+#include "netlib/base/trace.h"
 #include "netlib/nl/attr.h"
 #include "netlib/nl/nl.h"
 #include "netlib/nl/nlmsg.h"
@@ -141,4 +142,63 @@ int addr_each(struct nl *nl, uint8_t family, uint32_t index,
 	nlmsg_init(&m);
 	nlmsg_begin(&m, RTM_GETADDR, 0, &i, sizeof i);
 	return nl_dump(nl, &m, each_addr, NULL, &x, e);
+}
+
+struct detection {
+	bool failed, pending;
+	struct ip_prefix which;
+};
+
+static int look(const struct addr *a, void *arg)
+{
+	struct detection *d = arg;
+	bool failed = a->flags & IFA_F_DADFAILED;
+
+	if (d->failed || !(failed || a->flags & IFA_F_TENTATIVE))
+		return 0;
+	d->failed = failed;
+	d->pending = true;
+	d->which = a->prefix;
+	return 0;
+}
+
+static int any_event(const struct nlmsghdr *h, void *arg)
+{
+	(void)h, (void)arg;
+	return 1;
+}
+
+int addr_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, struct err *e)
+{
+	int64_t until_us = trace_clock_us() + timeout_ms * INT64_C(1000);
+	cleanup_nl struct nl ev = NL_INIT;
+	char text[IP_TEXT_MAX];
+	int r;
+
+	if ((r = nl_open(&ev, NETLINK_ROUTE, netns_fd, nl->name, e)) < 0 ||
+	    (r = nl_subscribe(&ev, RTNLGRP_IPV6_IFADDR, e)) < 0)
+		return r;
+	for (;;) {
+		struct detection d = { 0 };
+
+		if ((r = addr_each(nl, AF_INET6, index, look, &d, e)) < 0 || !d.pending)
+			return r;
+		ip_prefix_text(&d.which, text);
+		if (d.failed)
+			return err_say(
+				e, -EADDRINUSE,
+				"address %s in the %s namespace: somebody else on the link has "
+				"it (duplicate address detected)",
+				text, nl->name);
+		int64_t left_us = until_us - trace_clock_us();
+		if (left_us <= 0)
+			return err_say(
+				e, -ETIMEDOUT,
+				"address %s in the %s namespace: detection of duplicates is not "
+				"over after %d ms",
+				text, nl->name, timeout_ms);
+		r = nl_wait(&ev, (int)(left_us / 1000) + 1, any_event, NULL, e);
+		if (r < 0 && r != -ETIMEDOUT && r != -ENOBUFS)
+			return r;
+	}
 }

@@ -34,4 +34,11 @@ int addr_del(struct nl *nl, uint32_t index, const struct ip_prefix *p, struct er
 int addr_each(struct nl *nl, uint8_t family, uint32_t index,
 	      int (*fn)(const struct addr *a, void *arg), void *arg, struct err *e);
 
+/*
+ * Waits until detection of duplicates has passed every IPv6 address of the interface; events are
+ * heard on a socket of its own in nl's namespace (netns_fd, or -1 for the caller's). -EADDRINUSE
+ * when somebody has one of them, -ETIMEDOUT.
+ */
+int addr_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, struct err *e);
+
 #endif

@@ -452,6 +452,25 @@ static void of_ipv6_only_an_overlapping_address_is_in_the_way(void **state)
 	lab_sh("ip -6 addr show br0 | grep -q 'fd00::1/16' && ! ip -6 addr show br0 | grep -q fd00:1::1");
 }
 
+static void duplicates_are_waited_for_and_refused(void **state)
+{
+	const char *c = jsonf("{'cniVersion':'1.0.0','name':'net1','type':'bridge','bridge':'br0',"
+			      "'isGateway':true,'enabledad':true,'ipam':{'type':'host-local',"
+			      "'ranges':[[{'subnet':'fd00:1::/64'}]]}}");
+
+	(void)state;
+	ok("bridge", "ADD", c);
+	lab_sh_in("c1", "test -z \"$(ip -6 addr show dev eth0 tentative)\"");
+	ok("bridge", "DEL", c);
+	/* somebody on the bridge has what is next */
+	lab_sh("ip link add vd0 type veth peer name vd1 netns c2; ip link set vd0 up master br0");
+	lab_sh_in("c2", "ip link set vd1 up; ip addr add fd00:1::3/64 dev vd1 nodad");
+	fails(100, "address fd00:1::3/64 in the container namespace: somebody else", "bridge",
+	      "ADD", c);
+	lab_sh_in("c1", "! ip link show eth0 2>/dev/null");
+	lab_sh("ip link del vd0");
+}
+
 static void there_may_be_more_routes_than_fit_into_one_message(void **state)
 {
 	cleanup_str struct str routes = STR_INIT;
@@ -586,6 +605,7 @@ int main(void)
 		T(an_interface_of_that_name_that_is_no_bridge_is_refused),
 		T(another_address_on_the_bridge_is_refused_unless_forced),
 		T(of_ipv6_only_an_overlapping_address_is_in_the_way),
+		T(duplicates_are_waited_for_and_refused),
 		T(there_may_be_more_routes_than_fit_into_one_message),
 		T(a_bridge_made_by_us_takes_no_routes_from_containers),
 		T(what_cannot_be_is_refused_before_the_first_change),
