@@ -15,6 +15,7 @@
 #include "netlib/base/fd.h"
 #include "netlib/base/str.h"
 #include "runner/cli/cli.h"
+#include "runner/ctr_dir.h"
 #include "runner/state.h"
 
 #define BLOCK 65536
@@ -95,11 +96,18 @@ static int drain(struct reader *rd, struct err *e)
 	return n < 0 ? err_set(e, -errno, "read the log") : any;
 }
 
-static bool runs(const struct state *s, const char *id)
+/*
+ * Whether more may come: the container lives, or it does not and its runner, who holds the lock,
+ * is still writing what it printed last.
+ */
+static bool goes_on(const struct state *s, const char *id)
 {
+	cleanup_ctr_dir struct ctr_dir d = CTR_DIR_INIT;
 	cleanup_ctr struct ctr c = CTR_INIT;
 
-	return ctr_load(&c, s, id, NULL) == 0 && c.status == CTR_RUNNING;
+	if (ctr_load(&c, s, id, NULL) < 0 || c.has_end || !c.has_live)
+		return false;
+	return c.status == CTR_RUNNING || ctr_dir_lock(&d, s, id, 0, NULL) == CTR_BUSY;
 }
 
 static int follow(struct reader *rd, const struct state *s, const char *id, const char *path,
@@ -112,14 +120,14 @@ static int follow(struct reader *rd, const struct state *s, const char *id, cons
 	if (watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0)
 		return err_set(e, -errno, "watch %s", path);
 	for (;;) {
-		bool alive = runs(s, id); /* before reading: what it printed last is there then */
+		bool more = goes_on(s, id); /* before reading: all of it is there then */
 		struct pollfd p = { .fd = watch, .events = POLLIN };
 
 		if ((r = drain(rd, e)) < 0)
 			return r;
-		if (!alive && !r)
+		if (!more && !r)
 			return 0;
-		if (alive && poll(&p, 1, LOOK_AGAIN_MS) > 0)
+		if (more && poll(&p, 1, LOOK_AGAIN_MS) > 0)
 			while (read(watch, events, sizeof events) > 0)
 				;
 	}
