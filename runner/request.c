@@ -118,16 +118,6 @@ static int set_command(struct request *rq, const struct run_opts *o, char **word
 	return r < 0 ? r : push(&rq->args, &rq->nargs, NULL, e);
 }
 
-static bool has_variable(const struct request *rq, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < rq->nenv; i++)
-		if (!strncmp(rq->env[i], name, len) && rq->env[i][len] == '=')
-			return true;
-	return false;
-}
-
 static int add_variable(struct request *rq, const char *text, struct err *e)
 {
 	const char *value;
@@ -143,6 +133,7 @@ static int add_variable(struct request *rq, const char *text, struct err *e)
 	return push(&rq->env, &rq->nenv, text, e);
 }
 
+/* HOME comes when it starts, from the root as it is then and for the user it is then. */
 static int set_env(struct request *rq, const struct run_opts *o, struct err *e)
 {
 	int r = 0;
@@ -151,11 +142,6 @@ static int set_env(struct request *rq, const struct run_opts *o, struct err *e)
 		r = push(&rq->env, &rq->nenv, rq->image.env[i], e);
 	for (size_t i = 0; r == 0 && i < o->nenv; i++)
 		r = add_variable(rq, o->env[i], e);
-	if (r == 0 && !has_variable(rq, "HOME")) {
-		const char *home = own(rq, str_fmt("HOME=%s", rq->user.home));
-
-		r = home ? push(&rq->env, &rq->nenv, home, e) : no_memory(e);
-	}
 	return r < 0 ? r : push(&rq->env, &rq->nenv, NULL, e);
 }
 

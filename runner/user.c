@@ -93,8 +93,6 @@ static int find_user(char *passwd, const char *key, struct user *u, char name[64
 		u->uid = uid;
 		u->gid = gid;
 		(void)str_copyf(name, 64, "%s", f[0]);
-		if (n > 5 && f[5][0] == '/')
-			(void)str_copyf(u->home, sizeof u->home, "%s", f[5]);
 		return 1;
 	}
 	return 0;
@@ -133,7 +131,7 @@ static void add_groups(char *group, const char *name, struct user *u)
 int user_resolve(const char *text, const char *const *roots, size_t nroots, struct user *out,
 		 struct err *e)
 {
-	struct user u = { .home = "/" };
+	struct user u = { 0 };
 	char who[128], name[64] = "";
 	const char *colon = strchr(text, ':'), *given_group = colon ? colon + 1 : "";
 	uint32_t id = 0;

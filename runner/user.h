@@ -16,7 +16,6 @@ struct user {
 	gid_t groups
 		[USER_GROUPS_MAX]; /* gid and, when the group was not given, what /etc/group adds */
 	size_t ngroups;
-	char home[256]; /* "/" when nothing tells */
 };
 
 /*

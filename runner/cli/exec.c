@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "netlib/base/cleanup.h"
@@ -50,23 +49,22 @@ static int check_env(const struct exec_opts *o, struct err *e)
 }
 
 /* The container's root as it is now, with what was written since the start. */
-static int find_user(const struct ctr *c, const char *text, struct engine_exec *x, struct err *e)
+static int find_user(const struct ctr *c, const char *text, struct user *u, struct engine_exec *x,
+		     struct err *e)
 {
 	char root[64];
 	const char *roots[] = { root };
-	struct user *u = calloc(1, sizeof *u);
 	int r;
 
-	if (!u)
-		return err_set(e, -ENOMEM, "-u %s", text);
 	(void)snprintf(root, sizeof root, "/proc/%lld/root", (long long)c->live.pid);
-	if ((r = user_resolve(text, roots, 1, u, e)) == 0) {
-		x->user_given = true;
-		x->uid = u->uid;
-		x->gid = u->gid;
-	}
-	free(u);
-	return r;
+	if ((r = user_resolve(text, roots, 1, u, e)) < 0)
+		return r;
+	x->user_given = true;
+	x->uid = u->uid;
+	x->gid = u->gid;
+	x->groups = u->groups;
+	x->ngroups = u->ngroups;
+	return 0;
 }
 
 static int wait_for(struct engine_proc *p, struct err *e)
@@ -132,6 +130,7 @@ static int run(void *opts, const struct operands *args, struct err *e)
 	cleanup_spec struct spec spec = SPEC_INIT;
 	cleanup_ctr struct ctr c = CTR_INIT;
 	char bundle[CTR_PATH_MAX];
+	struct user user;
 	int r;
 
 	if ((r = check_env(o, e)) < 0 || (r = state_open(&st, STATE_READ, e)) < 0 ||
@@ -153,7 +152,7 @@ static int run(void *opts, const struct operands *args, struct err *e)
 		.cwd = o->workdir,
 		.stdio = { 0, 1, 2 },
 	};
-	if (o->user && (r = find_user(&c, o->user, &x, e)) < 0)
+	if (o->user && (r = find_user(&c, o->user, &user, &x, e)) < 0)
 		return r;
 	return o->detach ? detached(&x, e) : foreground(&x, e);
 }

@@ -118,9 +118,11 @@ struct engine_exec {
 	/* NULL-terminated, after the container's own; later ones win. May be NULL */
 	const char *const *env;
 	const char *cwd; /* NULL: the container's */
-	bool user_given; /* uid and gid instead of the container's (then no additional groups) */
+	bool user_given; /* the following four instead of the container's */
 	uid_t uid;
 	gid_t gid;
+	const gid_t *groups;
+	size_t ngroups;
 	int stdio[3];
 };
 

@@ -72,8 +72,8 @@ static int become(struct entry *n, struct err *e)
 		.filter = n->filter.len ? &n->filter : NULL,
 		.uid = x->user_given ? x->uid : p->user.uid,
 		.gid = x->user_given ? x->gid : p->user.gid,
-		.groups = x->user_given ? NULL : p->user.groups,
-		.ngroups = x->user_given ? 0 : p->user.ngroups,
+		.groups = x->user_given ? x->groups : p->user.groups,
+		.ngroups = x->user_given ? x->ngroups : p->user.ngroups,
 		.cwd = x->cwd ? x->cwd : p->cwd,
 	};
 	cleanup_fd int root = -1;

@@ -254,7 +254,10 @@ static void exec_enters_with_the_containers_world_and_hands_on_the_code(void **s
 	naru_ok(SERVE);
 	prints("hi", "naru exec web sh -c 'echo $GREETING'");
 	prints("set /tmp", "naru exec -e MORE=set -w /tmp web sh -c 'echo $MORE; pwd' | xargs");
-	prints("1000", "naru exec -u app web id -u");
+	prints("uid=1000(app) gid=1001(app) groups=1001(app),2002(extra)",
+	       "naru exec -u app web id");
+	prints("/home/app /root", "for u in app root; do naru exec -u $u web sh -c 'echo $HOME'; "
+				  "done | xargs");
 	prints("typed", "echo typed | naru exec web cat");
 	prints("httpd", "naru exec web cat /proc/1/comm");
 	for (size_t i = 0; i < ARRAY_LEN(refused); i++)
