@@ -314,18 +314,17 @@ static bool wants_localhost(const struct cni_op *op)
 	       first_ip(op, result_of(op), AF_INET);
 }
 
-/* The setting of the interface that leads to the container; empty when none does. */
-static int localnet_name(struct cni_op *op, char name[96], struct err *e)
+/* The interface that leads to the container and its setting; empty when none does. */
+static int localnet_name(struct cni_op *op, struct link *l, char name[96], struct err *e)
 {
 	struct way w = { .to = &first_ip(op, result_of(op), AF_INET)->address.addr };
-	struct link l;
 	int r;
 
 	*name = 0;
 	if ((r = route_each(op->host, AF_INET, nearest, &w, e)) < 0 || !w.oif)
 		return r;
-	if ((r = link_get_index(op->host, w.oif, &l, e)) == 0)
-		(void)str_copyf(name, 96, "net/ipv4/conf/%s/route_localnet", l.name);
+	if ((r = link_get_index(op->host, w.oif, l, e)) == 0)
+		(void)str_copyf(name, 96, "net/ipv4/conf/%s/route_localnet", l->name);
 	return r;
 }
 
@@ -337,15 +336,24 @@ static int localnet_name(struct cni_op *op, char name[96], struct err *e)
 static int localnet_add(struct cni_op *op, struct err *e)
 {
 	char name[96];
-	int r = localnet_name(op, name, e);
+	struct link l;
+	int r = localnet_name(op, &l, name, e);
 
-	return r < 0 || !*name ? r : common_shared_sysctl(op, name, "1", e);
+	if (r < 0 || !*name)
+		return r;
+	/* what leads to this container alone takes its setting along: a note would outlive it */
+	if (!common_alias_in_network(l.alias, op->cc->name))
+		return common_shared_sysctl(op, name, "1", e);
+	if ((r = txn_point(op->txn, name, e)) < 0)
+		return r;
+	return sysctl_write(name, "1", e);
 }
 
 static int localnet_check(struct cni_op *op, struct err *e)
 {
 	char name[96], value[SYSCTL_VALUE_MAX];
-	int r = localnet_name(op, name, e);
+	struct link l;
+	int r = localnet_name(op, &l, name, e);
 
 	if (r < 0 || !*name || (r = sysctl_read(name, value, e)) < 0)
 		return r;

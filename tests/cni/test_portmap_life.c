@@ -92,6 +92,22 @@ static void del_finds_its_elements_by_owner(void **state)
 	}
 }
 
+/* Notes of the host's settings are for what stays; a host end of a routed pair does not. */
+static void a_routed_attachment_leaves_no_note_of_its_setting(void **state)
+{
+	struct box a;
+
+	(void)state;
+	box_prepare(&a, "c1", "{'hostPort':8081,'containerPort':80}", "");
+	a.plugins[0] = jsonf("{'type':'veth','ipam':{'type':"
+			     "'host-local','ranges':[[{'subnet':'10.2.0.0/24'}]]}}");
+	assert_int_equal(lab_chain_add(&a.chain), 0);
+	lab_sh("grep -q 1 /proc/sys/net/ipv4/conf/veth*/route_localnet");
+	assert_int_equal(lab_chain_check(&a.chain), 0);
+	box_unpublish(&a);
+	lab_sh("! ls /run/naru/sysctl/*/ | grep route_localnet");
+}
+
 /* reference: DEL by container alone removes the other network's rules too. */
 static void two_networks_of_one_container_keep_apart(void **state)
 {
@@ -295,6 +311,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(del_finds_its_elements_by_owner),
+		T(a_routed_attachment_leaves_no_note_of_its_setting),
 		T(two_networks_of_one_container_keep_apart),
 		T(a_udp_flow_follows_the_port_to_its_next_owner),
 		T(tcp_connections_of_others_survive_the_flush),
