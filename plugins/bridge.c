@@ -18,7 +18,6 @@
 #include "netlib/txn/verbs.h"
 
 #define CARRIER_TIMEOUT_MS 5000
-#define DAD_TIMEOUT_MS 5000
 #define NODAD 0x02 /* IFA_F_NODAD */
 
 struct bridge_conf {
@@ -475,19 +474,16 @@ static int carrier_await(struct cni_op *op, struct err *e)
 	return port_await(op->host, -1, c->port, CARRIER_TIMEOUT_MS, e);
 }
 
-static bool has_dad(const struct cni_op *op)
+/*
+ * An address that turns out to be somebody else's must not be reported as the container's, and who
+ * starts in it binds at once. On a bridge of others there may be addresses that take their time.
+ */
+static int addresses_await(struct cni_op *op, struct err *e)
 {
-	bool v6 = false;
+	const struct bridge_conf *c = op->conf;
+	int r = c->br_new ? addr_await(op->host, -1, c->br.index, COMMON_SETTLE_MS, e) : 0;
 
-	for (size_t i = 0; i < op->res.nips; i++)
-		v6 |= op->res.ips[i].address.addr.family == AF_INET6;
-	return v6 && ((const struct bridge_conf *)op->conf)->dad;
-}
-
-/* An address that turns out to be somebody else's must not be reported as the container's. */
-static int dad_await(struct cni_op *op, struct err *e)
-{
-	return addr_await(op->cont, op->netns, op->cont_index, DAD_TIMEOUT_MS, e);
+	return r < 0 ? r : common_addresses_await(op, e);
 }
 
 static const struct cni_step bridge_steps[] = {
@@ -502,7 +498,7 @@ static const struct cni_step bridge_steps[] = {
 	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,
 	  common_masq_status },
 	{ "carrier", NULL, carrier_await, NULL, NULL, NULL, NULL },
-	{ "duplicates", has_dad, dad_await, NULL, NULL, NULL, NULL },
+	{ "settle", common_has_v6, addresses_await, NULL, NULL, NULL, NULL },
 	{ 0 }
 };
 

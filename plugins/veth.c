@@ -290,6 +290,7 @@ static const struct cni_step veth_steps[] = {
 	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,
 	  common_masq_status },
 	{ "carrier", NULL, carrier_await, NULL, NULL, NULL, NULL },
+	{ "settle", common_has_v6, common_addresses_await, NULL, NULL, NULL, NULL },
 	{ 0 }
 };
 

@@ -80,6 +80,11 @@ int common_address_add_with(struct cni_op *op, uint32_t index, bool dad, uint32_
  */
 int common_address_check(struct cni_op *op, const char *kind, uint32_t mtu, struct err *e);
 
+/* The last row: the container's IPv6 addresses can be used, and are nobody else's. */
+bool common_has_v6(const struct cni_op *op);
+int common_addresses_await(struct cni_op *op, struct err *e);
+#define COMMON_SETTLE_MS 5000
+
 /* IPv4 / IPv6 forwarding on, where needed by the families of op->res. */
 int common_forwarding(struct cni_op *op, struct err *e);
 /* A sysctl of the host that attachments share (furniture.h): one fault point, not undone. */

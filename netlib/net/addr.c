@@ -168,29 +168,40 @@ static int any_event(const struct nlmsghdr *h, void *arg)
 	return 1;
 }
 
+/* 0 when all passed, 1 when one has not, negative when somebody else has it. */
+static int passed(struct nl *nl, uint32_t index, char text[IP_TEXT_MAX], struct err *e)
+{
+	struct detection d = { 0 };
+	int r = addr_each(nl, AF_INET6, index, look, &d, e);
+
+	if (r < 0 || !d.pending)
+		return r;
+	ip_prefix_text(&d.which, text);
+	if (!d.failed)
+		return 1;
+	return err_say(
+		e, -EADDRINUSE,
+		"address %s in the %s namespace: somebody else on the link has it (duplicate "
+		"address detected)",
+		text, nl->name);
+}
+
 int addr_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, struct err *e)
 {
 	int64_t until_us = trace_clock_us() + timeout_ms * INT64_C(1000);
 	cleanup_nl struct nl ev = NL_INIT;
 	char text[IP_TEXT_MAX];
-	int r;
+	int r = passed(nl, index, text, e);
 
+	if (r <= 0)
+		return r;
 	if ((r = nl_open(&ev, NETLINK_ROUTE, netns_fd, nl->name, e)) < 0 ||
 	    (r = nl_subscribe(&ev, RTNLGRP_IPV6_IFADDR, e)) < 0)
 		return r;
-	for (;;) {
-		struct detection d = { 0 };
-
-		if ((r = addr_each(nl, AF_INET6, index, look, &d, e)) < 0 || !d.pending)
-			return r;
-		ip_prefix_text(&d.which, text);
-		if (d.failed)
-			return err_say(
-				e, -EADDRINUSE,
-				"address %s in the %s namespace: somebody else on the link has "
-				"it (duplicate address detected)",
-				text, nl->name);
+	/* between the first look and the subscription it may have passed: look again, then listen */
+	while ((r = passed(nl, index, text, e)) > 0) {
 		int64_t left_us = until_us - trace_clock_us();
+
 		if (left_us <= 0)
 			return err_say(
 				e, -ETIMEDOUT,
@@ -201,4 +212,5 @@ int addr_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, stru
 		if (r < 0 && r != -ETIMEDOUT && r != -ENOBUFS)
 			return r;
 	}
+	return r;
 }

@@ -35,7 +35,8 @@ int addr_each(struct nl *nl, uint8_t family, uint32_t index,
 	      int (*fn)(const struct addr *a, void *arg), void *arg, struct err *e);
 
 /*
- * Waits until detection of duplicates has passed every IPv6 address of the interface; events are
+ * Waits until every IPv6 address of the interface can be used: the kernel sees to that a moment
+ * after it was added, or, with detection of duplicates, a second or two. Looks once; then events are
  * heard on a socket of its own in nl's namespace (netns_fd, or -1 for the caller's). -EADDRINUSE
  * when somebody has one of them, -ETIMEDOUT.
  */
