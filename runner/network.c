@@ -87,7 +87,7 @@ int network_open(struct network *n, const char *name, struct err *e)
 	if (r == -ENOENT && !strcmp(name, NETWORK_DEFAULT))
 		return open_builtin(n, e);
 	if (r == -ENOENT) {
-		(void)err_say(e, -ENOENT, "no such network: %s (%s)", name, from_file.text);
+		(void)err_say(e, -ENOENT, "no such network: \"%s\" (%s)", name, from_file.text);
 		err_details(e,
 			    "built in are " NETWORK_DEFAULT
 			    ", none and host; others are *.conflist files in %s",

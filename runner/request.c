@@ -19,6 +19,8 @@
 #define MEMORY_MIN (INT64_C(6) << 20) /* docker's: less does not even start a shell */
 #define CPU_SHARES_MIN 2	      /* the kernel's */
 #define CPU_SHARES_MAX 262144
+#define PIDS_MAX 4194304 /* PID_MAX_LIMIT of the kernel */
+#define NANO 1000000000
 
 static int no_memory(struct err *e)
 {
@@ -161,7 +163,7 @@ static int set_ports(struct request *rq, const struct run_opts *o, struct err *e
 		int r = port_map_parse(o->ports[i], &rq->ports[i], e);
 
 		if (r < 0)
-			return err_wrap(e, "-p %s", o->ports[i]);
+			return r;
 	}
 	rq->rec.ports = o->ports;
 	rq->rec.nports = rq->nports = o->nports;
@@ -200,9 +202,14 @@ static int set_limits(struct ctr_record *rec, const struct run_opts *o, struct e
 		return err_say(e, -EINVAL, "--cpu-shares: expected %d to %d, got %lld",
 			       CPU_SHARES_MIN, CPU_SHARES_MAX, (long long)o->cpu_shares);
 	int64_t online = o->nano_cpus ? sysconf(_SC_NPROCESSORS_ONLN) : 0;
-	if (o->nano_cpus > online * 1000000000)
-		return err_say(e, -EINVAL, "--cpus: expected at most %lld, which this machine has",
-			       (long long)online);
+	if (o->nano_cpus > online * NANO)
+		return err_say(e, -EINVAL,
+			       "--cpus: expected at most %lld, which this machine has, got %g",
+			       (long long)online, (double)o->nano_cpus / NANO);
+	if (o->pids_limit > PIDS_MAX)
+		return err_say(e, -EINVAL,
+			       "--pids-limit: expected at most %d, or -1 for no limit, got %lld",
+			       PIDS_MAX, (long long)o->pids_limit);
 	rec->memory = o->memory;
 	rec->nano_cpus = o->nano_cpus;
 	rec->cpu_shares = o->cpu_shares;

@@ -48,8 +48,12 @@ static int open_below(const char *base, const char *name, bool create, int *out,
 	*out = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*out >= 0 || (errno == ENOENT && !create))
 		return 0;
-	if (errno != ENOENT)
-		return err_set(e, -errno, "open %s", path);
+	if (errno != ENOENT) {
+		r = err_set(e, -errno, "open %s", path);
+		if (r == -EACCES && geteuid() != 0)
+			err_details(e, "containers are root's; try sudo");
+		return r;
+	}
 	if ((r = file_mkdirs(base, 0755, e)) < 0 || (r = file_mkdirs(path, 0700, e)) < 0)
 		return r;
 	*out = file_open_dir(AT_FDCWD, path, e);

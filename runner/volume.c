@@ -107,17 +107,29 @@ int volume_parse(const char *text, struct volume *out, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (!strchr(v.source, '/') && strcmp(v.source, ".") != 0 && strcmp(v.source, "..") != 0) {
+	if (!*v.source) {
+		r = err_say(e, -EINVAL, "-v %s: expected a path of the host before the colon",
+			    text);
+	} else if (!strchr(v.source, '/') && strcmp(v.source, ".") != 0 &&
+		   strcmp(v.source, "..") != 0) {
 		r = err_say(e, -EINVAL,
 			    "-v %s: named volumes are not supported: expected a path such as ./%s",
 			    text, v.source);
 	} else {
 		char *real = realpath(v.source, NULL);
 
-		if (!real)
+		if (!real && errno == ENOENT) {
+			r = err_say(e, -ENOENT, "-v %s: there is no %s on this host", text,
+				    v.source);
+			err_details(e,
+				    "a directory is not made in passing, as docker does: "
+				    "mkdir -p %s first",
+				    v.source);
+		} else if (!real) {
 			r = err_set(e, -errno, "-v %s: %s", text, v.source);
-		else
+		} else {
 			free(v.source);
+		}
 		if (real)
 			v.source = real;
 	}

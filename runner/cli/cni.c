@@ -247,10 +247,12 @@ static const struct {
 	const char *name;
 	/* needs one; the others accept and ignore it, as cnitool demands it */
 	bool netns;
+	bool root; /* its plugins enter namespaces */
 	int (*run)(struct call *c, struct err *e);
 } actions[] = {
-	{ "add", true, do_add }, { "del", true, do_del },	 { "check", true, do_check },
-	{ "gc", false, do_gc },	 { "status", false, do_status }, { "version", false, do_version },
+	{ "add", true, true, do_add },	       { "del", true, true, do_del },
+	{ "check", true, true, do_check },     { "gc", false, true, do_gc },
+	{ "status", false, false, do_status }, { "version", false, false, do_version },
 };
 
 static int run(void *opts, const struct operands *args, struct err *e)
@@ -270,6 +272,13 @@ static int run(void *opts, const struct operands *args, struct err *e)
 				"naru cni %s: expected NETWORK NETNS, got only \"%s\"; NETNS is a path such as "
 				"/run/netns/NAME",
 				args->v[0], args->v[1]);
+		if (actions[i].root && geteuid() != 0) {
+			r = err_say(e, -EPERM,
+				    "naru cni %s needs root: its plugins change network namespaces",
+				    args->v[0]);
+			err_details(e, "try: sudo naru cni ...");
+			return r;
+		}
 		if ((r = call_init(&c, opts, args->v[1], args->n > 2 ? args->v[2] : NULL, e)) == 0)
 			r = actions[i].run(&c, e);
 		call_clear(&c);

@@ -69,6 +69,12 @@ static int run(void *opts, const struct operands *args, struct err *e)
 	char path[PATH_MAX];
 	int r;
 
+	if (geteuid() != 0) {
+		r = err_say(e, -EPERM,
+			    "naru import needs root: the files of an image keep their owners");
+		err_details(e, "try: sudo naru import ...");
+		return r;
+	}
 	if ((r = find_program(path, e)) < 0)
 		return r;
 	add(&c, PROGRAM, "");

@@ -80,8 +80,11 @@ static void ports_text(const struct ctr *c, struct str *s)
 
 		if (port_map_parse(c->rec.ports[i], &m, NULL) < 0)
 			continue;
-		str_addf(s, "%s%s:%u", s->len ? ", " : "",
-			 ip_is_set(&m.host_ip) ? ip_text(&m.host_ip, ip) : "*", m.host_port);
+		const char *host = ip_is_set(&m.host_ip) ? ip_text(&m.host_ip, ip) : "*";
+		bool v6 = strchr(host, ':');
+
+		str_addf(s, "%s%s%s%s:%u", s->len ? ", " : "", v6 ? "[" : "", host, v6 ? "]" : "",
+			 m.host_port);
 		if (m.count > 1)
 			str_addf(s, "-%u", m.host_port + m.count - 1);
 		str_addf(s, "->%u", m.container_port);

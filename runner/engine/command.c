@@ -72,6 +72,8 @@ int command_refused(int no, const char *name, bool exists, struct err *e)
 		r = err_say(e, -no,
 			    "%s: is not a program of this machine's kind, and names no interpreter",
 			    name);
+	else if (no == EISDIR)
+		r = err_say(e, -no, "%s: is a directory and cannot be executed", name);
 	else
 		r = err_set(e, -no, "%s: cannot be executed", name);
 	if (e)
@@ -87,7 +89,7 @@ static int look_at(const char *path)
 	if (stat(path, &st) < 0)
 		return errno == ENOTDIR ? -ENOENT : -errno;
 	if (!S_ISREG(st.st_mode))
-		return -EACCES;
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EACCES;
 	return access(path, X_OK) < 0 ? -errno : 0;
 }
 

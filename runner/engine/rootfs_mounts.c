@@ -83,7 +83,7 @@ static int mount_bind(struct rootfs *f, const struct spec_mount *m, const struct
 		      struct err *e)
 {
 	char source[4096];
-	struct stat st;
+	struct stat st, at;
 	int r = 0;
 
 	if (!m->source || !*m->source)
@@ -99,6 +99,12 @@ static int mount_bind(struct rootfs *f, const struct spec_mount *m, const struct
 	cleanup_fd int target = find_target(f, m->destination, S_ISDIR(st.st_mode), false, e);
 	if (target < 0)
 		return target;
+	if (fstat(target, &at) == 0 && S_ISDIR(st.st_mode) != S_ISDIR(at.st_mode))
+		return err_say(
+			e, -ENOTDIR,
+			"mount %s on %s: the first is a %s, but in the container the second is a %s",
+			source, m->destination, S_ISDIR(st.st_mode) ? "directory" : "file",
+			S_ISDIR(at.st_mode) ? "directory" : "file");
 	if ((r = set_attributes(tree, o, false)) < 0 || (r = mnt_attach(tree, target)) < 0)
 		return err_set(e, r, "mount %s on %s", source, m->destination);
 	return 0;

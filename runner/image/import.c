@@ -141,8 +141,12 @@ static int open_raw(struct source *s, struct err *e)
 	(void)archive_read_support_filter_zstd(s->raw);
 	(void)archive_read_support_filter_lz4(s->raw);
 	(void)archive_read_support_format_raw(s->raw);
-	if (archive_read_open_fd(s->raw, s->fd, READ_BLOCK) != ARCHIVE_OK ||
-	    ((r = archive_read_next_header(s->raw, &ent)) != ARCHIVE_OK && r != ARCHIVE_EOF))
+	/* an empty file is of no format (EILSEQ), or at its end at once; the library decides */
+	r = archive_read_open_fd(s->raw, s->fd, READ_BLOCK);
+	if (r != ARCHIVE_OK && archive_errno(s->raw) == EILSEQ && !archive_filter_bytes(s->raw, -1))
+		r = ARCHIVE_EOF;
+	else if (r != ARCHIVE_OK ||
+		 ((r = archive_read_next_header(s->raw, &ent)) != ARCHIVE_OK && r != ARCHIVE_EOF))
 		return err_say(e, -EBADMSG, "import %s: %s", s->spec->file,
 			       archive_error_string(s->raw) ?: "cannot be read");
 	return r == ARCHIVE_EOF ?

@@ -202,6 +202,10 @@ static void ps_shows_the_running_and_with_a_all(void **state)
 	prints("CONTAINER", "naru ps | awk 'NR == 1 { print $1 }'");
 	prints("*:8080->80/tcp", "naru ps | awk 'NR == 2 { print $(NF - 1) }'");
 	prints("1", "naru ps -a | grep -c 'Exited (3) '");
+	naru_ok("naru run -d --name six -p [" LAB_HOST_V6 "]:81:80 bb:1 sleep 60");
+	prints("[" LAB_HOST_V6 "]:81->80/tcp",
+	       "naru ps | awk '$NF == \"six\" { print $(NF - 1) }'");
+	naru_ok("naru rm -f six");
 	cleanup_free char *json = naru_out("naru ps -a -o json");
 	has(json, "/0/name", "web");
 	has(json, "/0/state", "running");

@@ -509,7 +509,7 @@ static void exit_codes_are_dockers(void **state)
 		  127,
 		  "/bin/lost: exists, but its interpreter or loader is missing in the container" },
 		{ { "/etc/plain" }, 126, "/etc/plain: cannot be executed: Permission denied" },
-		{ { "/etc" }, 126, "/etc: cannot be executed: Permission denied" },
+		{ { "/etc" }, 126, "/etc: is a directory and cannot be executed" },
 		{ { "broken" },
 		  126,
 		  "/bin/broken: is not a program of this machine's kind, and names no interpreter" },
