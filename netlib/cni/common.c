@@ -319,6 +319,8 @@ int common_masq_status(struct cni_op *op, struct err *e)
 	int r = fw_open(&fw, FW_AUTO, e);
 
 	(void)op;
+	if (r == 0)
+		r = fw_ready(fw, e);
 	if (r < 0 && e)
 		e->code = CNI_E_UNAVAILABLE;
 	return r;

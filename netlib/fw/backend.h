@@ -14,6 +14,7 @@
 struct fw_ops {
 	const char *name;
 	void (*close)(struct fw *fw);
+	int (*ready)(struct fw *fw, struct err *e);
 	int (*add)(struct fw *fw, const struct fw_plan *p, struct err *e);
 	int (*del)(struct fw *fw, const struct fw_owner *owner, unsigned parts,
 		   const struct fw_plan *hint, struct err *e);

@@ -54,6 +54,11 @@ void fw_close(struct fw *fw)
 		fw->ops->close(fw);
 }
 
+int fw_ready(struct fw *fw, struct err *e)
+{
+	return fw->ops->ready(fw, e);
+}
+
 int fw_add(struct fw *fw, const struct fw_plan *p, struct err *e)
 {
 	return fw->ops->add(fw, p, e);

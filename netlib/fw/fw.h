@@ -76,6 +76,9 @@ static inline void fw_close_p(struct fw **fw)
 }
 #define cleanup_fw __attribute__((cleanup(fw_close_p)))
 
+/* Could fw_add work? Asks the kernel and changes nothing. -EOPNOTSUPP, -EPERM in words. */
+int fw_ready(struct fw *fw, struct err *e);
+
 /*
  * Adds everything in the plan in one transaction; makes the tables first when they are missing
  * (safe against others doing the same). What the same owner already has is success. A host port

@@ -276,9 +276,17 @@ static int nft_each(struct fw *fw,
 	return r;
 }
 
+static int nft_ready(struct fw *fw, struct err *e)
+{
+	uint32_t gen;
+
+	return nft_generation(&((struct nft *)fw)->nl, &gen, e);
+}
+
 static const struct fw_ops nft_ops = {
 	.name = "nftables",
 	.close = nft_close,
+	.ready = nft_ready,
 	.add = nft_add,
 	.del = nft_del,
 	.check = nft_check,

@@ -290,6 +290,23 @@ static void an_address_taken_over_is_the_new_owners(void **state)
 	detach(&b);
 }
 
+/* A firewall that may not be changed, or is not there, is found out before the first ADD. */
+static void status_asks_the_firewall(void **state)
+{
+	const char *conf = jsonf("{'cniVersion':'1.1.0','name':'net1','type':'masquerade'}");
+
+	(void)state;
+	ok("masquerade", "STATUS", conf);
+	if (lab_try("setpriv --bounding-set=-net_admin true"))
+		lab_skip("no setpriv here");
+	char *out = lab_out("echo '%s' | CNI_COMMAND=STATUS CNI_PATH=/x setpriv "
+			    "--bounding-set=-net_admin %s/masquerade || true",
+			    conf, lab_bin());
+	assert_string_equal(at(out, "/code"), "50");
+	assert_non_null(strstr(out, "the firewall may be changed by root only"));
+	free(out);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -304,6 +321,7 @@ int main(void)
 		T(del_needs_neither_namespace_nor_previous_result),
 		T(gc_keeps_the_listed),
 		T(an_address_taken_over_is_the_new_owners),
+		T(status_asks_the_firewall),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
