@@ -185,7 +185,7 @@ fuzz: $(FUZZ_REPLAY)
 
 .PHONY: check
 check: deps-check all tests
-	$(Q)NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) tests/run -j 3 $(TESTS) $(FUZZ_REPLAY) $(TEST_SH)
+	$(Q)NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) tests/run -j 3 -t 900 $(TESTS) $(FUZZ_REPLAY) $(TEST_SH)
 
 .PHONY: fuzz-run
 fuzz-run:
