@@ -4,7 +4,6 @@
  * doc/KERNEL.md.
  */
 #include <errno.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -284,25 +283,6 @@ static int dnat_gc(struct cni_op *op, struct err *e)
 	return fw_gc(fw, op->cc->name, valid, op->cc->nvalid, FW_DNAT, e);
 }
 
-struct way {
-	const struct ip_addr *to;
-	uint32_t oif;
-	uint8_t len;
-};
-
-/* The most specific route that leads to the container. */
-static int nearest(const struct route *r, void *arg)
-{
-	struct way *w = arg;
-
-	if (r->type == RTN_UNICAST && r->oif && (r->dst.len >= w->len || !w->oif) &&
-	    ip_prefix_contains(&r->dst, w->to)) {
-		w->oif = r->oif;
-		w->len = r->dst.len;
-	}
-	return 0;
-}
-
 static const struct cni_result *result_of(const struct cni_op *op)
 {
 	return op->env->verb == CNI_ADD ? &op->res : &op->prev;
@@ -317,13 +297,14 @@ static bool wants_localhost(const struct cni_op *op)
 /* The interface that leads to the container and its setting; empty when none does. */
 static int localnet_name(struct cni_op *op, struct link *l, char name[96], struct err *e)
 {
-	struct way w = { .to = &first_ip(op, result_of(op), AF_INET)->address.addr };
-	int r;
+	const struct ip_addr *to = &first_ip(op, result_of(op), AF_INET)->address.addr;
+	uint32_t oif = 0;
+	int r = route_towards(op->host, to, &oif, e);
 
 	*name = 0;
-	if ((r = route_each(op->host, AF_INET, nearest, &w, e)) < 0 || !w.oif)
-		return r;
-	if ((r = link_get_index(op->host, w.oif, l, e)) == 0)
+	if (r)
+		return r < 0 ? r : 0;
+	if ((r = link_get_index(op->host, oif, l, e)) == 0)
 		(void)str_copyf(name, 96, "net/ipv4/conf/%s/route_localnet", l->name);
 	return r;
 }

@@ -176,3 +176,38 @@ int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, v
 	nlmsg_begin(&m, RTM_GETROUTE, 0, &rt, sizeof rt);
 	return nl_dump(nl, &m, each_route, NULL, &x, e);
 }
+
+static int keep(const struct route *r, void *arg)
+{
+	*(struct route *)arg = *r;
+	return 0;
+}
+
+int route_towards(struct nl *nl, const struct ip_addr *to, uint32_t *oif, struct err *e)
+{
+	const struct rtmsg rt = { .rtm_family = to->family, .rtm_dst_len = (uint8_t)ip_bits(to) };
+	struct route found = { 0 };
+	struct each x = { keep, &found };
+	struct err why = ERR_INIT;
+	char text[IP_TEXT_MAX];
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_GETROUTE, 0, &rt, sizeof rt);
+	nlmsg_ip(&m, RTA_DST, to);
+	int r = nl_get(nl, &m, each_route, &x, &why);
+	/* unreachable, prohibit, blackhole: routes that lead nowhere */
+	if (r == -ENETUNREACH || r == -EHOSTUNREACH || r == -EACCES || r == -EINVAL)
+		return ROUTE_NONE;
+	if (r < 0) {
+		if (e)
+			*e = why;
+		return err_wrap(e, "look for the way to %s in the %s namespace", ip_text(to, text),
+				nl->name),
+		       r;
+	}
+	if (found.type != RTN_UNICAST || !found.oif)
+		return ROUTE_NONE;
+	*oif = found.oif;
+	return 0;
+}

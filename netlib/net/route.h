@@ -37,6 +37,12 @@ void route_put(struct nlmsg *m, const struct route *r, bool append);
 int route_del(struct nl *nl, const struct route *r, struct err *e); /* absence is success */
 int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg),
 	       void *arg, struct err *e);
+/*
+ * Asks the kernel through which interface a packet of ours to that address would leave; ROUTE_NONE
+ * when it would not.
+ */
+#define ROUTE_NONE 1
+int route_towards(struct nl *nl, const struct ip_addr *to, uint32_t *oif, struct err *e);
 /* "10.0.0.0/8 via 10.1.0.1": for errors. buf holds 2 * IP_TEXT_MAX + 8. */
 #define ROUTE_TEXT_MAX (2 * IP_TEXT_MAX + 8)
 const char *route_text(const struct route *r, char *buf);

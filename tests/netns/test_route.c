@@ -215,6 +215,31 @@ static void a_refusal_says_which_route_where_and_why(void **state)
 	assert_int_equal(route_del(&cont, &r, &e), 0);
 }
 
+static void the_way_to_an_address_is_the_kernels_own(void **state)
+{
+	struct ip_addr near = ip("10.1.9.9"), far = ip("192.0.2.1"), hole = ip("10.9.0.1"),
+		       own = ip("10.1.0.2"), six = ip("fd00::7");
+	struct err e = ERR_INIT;
+	uint32_t oif = 0;
+
+	(void)state;
+	/* a closer route in a table that no rule leads to is none */
+	lab_sh_in(
+		"c1",
+		"ip route add 10.1.9.0/24 dev peer0 table 77; ip route add unreachable 10.9.0.0/16");
+	assert_int_equal(route_towards(&cont, &near, &oif, &e), 0);
+	assert_int_equal(oif, eth0);
+	oif = 0;
+	assert_int_equal(route_towards(&cont, &six, &oif, &e), 0);
+	assert_int_equal(oif, eth0);
+	oif = 0;
+	assert_int_equal(route_towards(&cont, &far, &oif, &e), ROUTE_NONE);
+	assert_int_equal(route_towards(&cont, &hole, &oif, &e), ROUTE_NONE);
+	assert_int_equal(route_towards(&cont, &own, &oif, &e), ROUTE_NONE);
+	assert_int_equal(oif, 0);
+	assert_int_equal(e.no, 0);
+}
+
 #define IN_LAB(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -224,6 +249,7 @@ int main(void)
 		IN_LAB(host_bits_of_a_destination_do_not_matter),
 		IN_LAB(deleting_takes_the_one_route_that_was_meant),
 		IN_LAB(two_gateways_to_one_destination_stand_side_by_side),
+		IN_LAB(the_way_to_an_address_is_the_kernels_own),
 		IN_LAB(a_refusal_says_which_route_where_and_why),
 	};
 
