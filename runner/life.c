@@ -16,6 +16,7 @@
 #include "netlib/txn/verbs.h"
 #include "runner/engine/cgroup.h"
 #include "runner/etc.h"
+#include "runner/hostport.h"
 #include "runner/journal.h"
 #include "runner/network.h"
 #include "runner/spec.h"
@@ -66,6 +67,7 @@ static int network_up(struct life *l, const struct request *rq, int *netns_fd, s
 	(void)ctr_run_path(l->state, l->dir.id, "", dir);
 	(void)ctr_run_path(l->state, l->dir.id, "netns", path);
 	if ((r = network_open(&n, l->rec.network, e)) < 0 ||
+	    (r = hostport_check(rq->ports, rq->nports, e)) < 0 ||
 	    (r = txn_netns_create(&l->txn, path, e)) < 0 ||
 	    (r = network_attach(&n, &l->txn, dir, rq->ports, rq->nports, &l->result, e)) < 0)
 		return r;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A machine in trouble: full disks, ports of others, leftovers of the killed. */
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -92,6 +94,70 @@ static void a_container_on_a_full_disk_stops_gives_back_its_port_and_is_removed(
 		"[ -z \"$(naru ps -aq)\" ] && busybox umount /run/small && rmdir /run/small");
 }
 
+/* A socket of this very program, which is a process of "the host". */
+static int serve(int family, int type, const void *address, socklen_t len, int port)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} a = { .any.sa_family = (sa_family_t)family };
+	int fd = socket(family, type | SOCK_CLOEXEC, 0);
+
+	if (family == AF_INET) {
+		a.v4.sin_port = htons((uint16_t)port);
+		memcpy(&a.v4.sin_addr, address, len);
+	} else {
+		a.v6.sin6_port = htons((uint16_t)port);
+		memcpy(&a.v6.sin6_addr, address, len);
+	}
+	assert_true(fd >= 0);
+	assert_int_equal(bind(fd, &a.any, family == AF_INET ? sizeof a.v4 : sizeof a.v6), 0);
+	if (type == SOCK_STREAM)
+		assert_int_equal(listen(fd, 1), 0);
+	return fd;
+}
+
+static void a_port_that_a_program_of_the_host_serves_is_not_taken_from_it(void **state)
+{
+	const struct in_addr any = { INADDR_ANY }, local = { htonl(INADDR_LOOPBACK) };
+	const int fds[] = {
+		serve(AF_INET, SOCK_STREAM, &local, sizeof local, 7001),
+		serve(AF_INET6, SOCK_STREAM, &in6addr_any, sizeof in6addr_any, 7002),
+		serve(AF_INET6, SOCK_DGRAM, &in6addr_loopback, sizeof in6addr_loopback, 7003),
+		serve(AF_INET, SOCK_DGRAM, &any, sizeof any, 7004),
+	};
+	static const struct {
+		const char *p, *port; /* NULL: nobody serves it */
+	} cases[] = {
+		{ "7001:80", "7001/tcp" },
+		{ "127.0.0.1:7001:80", "7001/tcp" },
+		{ "127.0.0.2:7001:80", NULL },
+		{ "7001:80/udp", NULL },
+		{ "7000-7001:80-81", "7001/tcp" },
+		{ "7002:80", "7002/tcp" },
+		{ "[::1]:7002:80", "7002/tcp" },
+		{ "7003:80/udp", "7003/udp" },
+		{ "0.0.0.0:7003:80/udp", NULL },
+		{ "7004:80/udp", "7004/udp" },
+		{ "7005:80", NULL },
+	};
+	char err[256];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		(void)snprintf(
+			err, sizeof err,
+			"naru: host port %s is taken by process %d (test_trouble) of this host\n"
+			"      choose another port for -p, or end what serves it\n",
+			cases[i].port, (int)getpid());
+		naru_refuses(cases[i].port ? 125 : 0, cases[i].port ? err : "",
+			     "naru run --rm -p %s bb:1 true", cases[i].p);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		assert_int_equal(close(fds[i]), 0);
+}
+
 #define TEST(f) cmocka_unit_test_teardown(f, nothing_stays)
 
 int main(void)
@@ -99,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_root_with_very_deep_directories_is_removed),
 		TEST(gc_takes_what_a_killed_import_left),
+		TEST(a_port_that_a_program_of_the_host_serves_is_not_taken_from_it),
 		TEST(a_container_on_a_full_disk_stops_gives_back_its_port_and_is_removed),
 	};
 
