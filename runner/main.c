@@ -55,6 +55,35 @@ static void print_overview(FILE *to)
 	(void)fputs("\nTry: naru run --rm -p 8080:80 IMAGE; naru COMMAND --help; man naru\n", to);
 }
 
+/* What docker's users type, and what does it here. */
+static const struct {
+	const char *word, *instead;
+} habits[] = {
+	{ "build", "images come from naru import" },
+	{ "container", "the commands have no groups: naru ps, naru rm, ..." },
+	{ "create", "naru run creates and starts in one" },
+	{ "cp", "use naru exec CONTAINER tar, or a -v" },
+	{ "image", "the commands have no groups: naru images, naru import" },
+	{ "kill", "use naru stop -t 0" },
+	{ "load", "images come from naru import" },
+	{ "network", "networks are *.conflist files in /etc/naru/net.d; see naru cni" },
+	{ "prune", "use naru gc for what was left behind, naru rm for containers" },
+	{ "pull", "there are no registries yet; images come from naru import" },
+	{ "push", "there are no registries yet" },
+	{ "restart", "use naru rm -f and naru run" },
+	{ "rmi", "images cannot be removed yet" },
+	{ "start", "a stopped container cannot be started again yet; use naru run" },
+	{ "top", "use naru exec CONTAINER ps" },
+};
+
+static const char *habit(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(habits); i++)
+		if (!strcmp(habits[i].word, word))
+			return habits[i].instead;
+	return NULL;
+}
+
 static int no_verb(const char *word)
 {
 	const char *words[32], *near;
@@ -65,7 +94,9 @@ static int no_verb(const char *word)
 		words[n++] = (*v)->name;
 	words[n] = NULL;
 	(void)err_say(&e, -EINVAL, "there is no command \"%s\"", word);
-	if ((near = opt_nearest(word, words)))
+	if (habit(word))
+		err_details(&e, "%s", habit(word));
+	else if ((near = opt_nearest(word, words)))
 		err_details(&e, "did you mean naru %s?", near);
 	else
 		err_details(&e, "try: naru --help");

@@ -307,6 +307,12 @@ static void wrong_lines_are_answered_in_words_a_user_understands(void **state)
 		  "naru: --rootfs /no/such: No such file or directory\n", 125 },
 		{ "naru rnu bb:1",
 		  "naru: there is no command \"rnu\"\n      did you mean naru run?\n", 2 },
+		{ "naru pull busybox",
+		  "naru: there is no command \"pull\"\n      there are no registries yet; images come from naru "
+		  "import\n",
+		  2 },
+		{ "naru rmi bb:1",
+		  "naru: there is no command \"rmi\"\n      images cannot be removed yet\n", 2 },
 		{ "naru bogus", "naru: there is no command \"bogus\"\n      try: naru --help\n",
 		  2 },
 		{ "naru rm nosuch",
