@@ -198,7 +198,9 @@ int addr_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, stru
 	if ((r = nl_open(&ev, NETLINK_ROUTE, netns_fd, nl->name, e)) < 0 ||
 	    (r = nl_subscribe(&ev, RTNLGRP_IPV6_IFADDR, e)) < 0)
 		return r;
-	/* between the first look and the subscription it may have passed: look again, then listen */
+	/*
+	 * between the first look and the subscription it may have passed: look again, then listen
+	 */
 	while ((r = passed(nl, index, text, e)) > 0) {
 		int64_t left_us = until_us - trace_clock_us();
 

@@ -36,9 +36,9 @@ int addr_each(struct nl *nl, uint8_t family, uint32_t index,
 
 /*
  * Waits until every IPv6 address of the interface can be used: the kernel sees to that a moment
- * after it was added, or, with detection of duplicates, a second or two. Looks once; then events are
- * heard on a socket of its own in nl's namespace (netns_fd, or -1 for the caller's). -EADDRINUSE
- * when somebody has one of them, -ETIMEDOUT.
+ * after it was added, or, with detection of duplicates, a second or two. Looks once; then events
+ * are heard on a socket of its own in nl's namespace (netns_fd, or -1 for the caller's).
+ * -EADDRINUSE when somebody has one of them, -ETIMEDOUT.
  */
 int addr_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, struct err *e);
 
