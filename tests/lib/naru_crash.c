@@ -101,7 +101,8 @@ void naru_crash_at_every_point(const struct naru_crash *s, const char *how, cons
 				lab_fail("naru %s, %s%u: container %s is still there after gc",
 					 s->line, how, n, left);
 		} else {
-			naru_ok("naru gc"); /* whatever is there now can be removed in the ordinary way */
+			/* whatever is there now can be removed in the ordinary way */
+			naru_ok("naru gc");
 			naru_sweep();
 		}
 		expect_clean(s, how, n, before);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What attachments share: noted when it is made, collected when nobody is left, and nothing else. */
+/*
+ * What attachments share: noted when it is made, collected when nobody is left, and nothing else.
+ */
 #include "tests/lib/lab.h"
 #include "tests/unit/unit.h"
 
