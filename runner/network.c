@@ -197,6 +197,40 @@ static int keep_copy(const struct network *n, const char *run_dir, struct err *e
 			 file_replace_at(dir, NETWORK_COPY, 0600, n->list.text, n->list.len, e);
 }
 
+/* Before anything is recorded: what never ran has nothing to take back. */
+static int find_plugins(const struct network *n, struct err *e)
+{
+	char found[4096];
+
+	for (size_t i = 0; i < n->list.nplugins; i++) {
+		const char *type = n->list.plugins[i].type;
+		int r = cni_find(type, n->path, found, e);
+
+		if (r < 0) {
+			(void)err_wrap(e, "plugin type=\"%s\" failed (add)", type);
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* The failed ADD is taken back here, where it is known what it failed with. */
+static int attach_or_nothing(struct network *n, struct txn *t, struct netlist_rt *rt,
+			     struct cni_result *out, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = netlist_add(&n->list, rt, out, &why);
+
+	if (r == 0)
+		return 0;
+	rt->failed_add = &why;
+	if (netlist_del(&n->list, rt, NULL) == 0)
+		txn_drop(t);
+	if (e)
+		*e = why;
+	return r;
+}
+
 int network_attach(struct network *n, struct txn *t, const char *run_dir,
 		   const struct port_map *ports, size_t nports, struct cni_result *out,
 		   struct err *e)
@@ -212,7 +246,8 @@ int network_attach(struct network *n, struct txn *t, const char *run_dir,
 			       n->list.name);
 	if ((r = str_copyf(netns, sizeof netns, "%s/netns", run_dir)) < 0)
 		return err_set(e, r, "%s", run_dir);
-	if ((r = loopback_up(netns, e)) < 0 || (r = keep_copy(n, run_dir, e)) < 0)
+	if ((r = find_plugins(n, e)) < 0 || (r = loopback_up(netns, e)) < 0 ||
+	    (r = keep_copy(n, run_dir, e)) < 0)
 		return r;
 	if (!txn_reserve(t, &op_network_del, UNDO_CONT, NETWORK_IFNAME, run_dir, n->list.name, e))
 		return -EIO;
@@ -221,7 +256,7 @@ int network_attach(struct network *n, struct txn *t, const char *run_dir,
 				 .ifname = NETWORK_IFNAME,
 				 .caps = caps,
 				 .path = n->path };
-	return netlist_add(&n->list, &rt, out, e);
+	return attach_or_nothing(n, t, &rt, out, e);
 }
 
 /* --- collecting --- */

@@ -221,8 +221,22 @@ static int take_result(struct chain *c, const char *text, struct cni_result *res
 	return 0;
 }
 
-/* DEL on plugins[0..count), newest first; every one runs, the first error is kept. */
-static int run_del(struct chain *c, size_t count, struct err *e)
+static bool refused_the_add(const struct netlist_plugin *p, const struct err *failed_add,
+			    const struct err *del)
+{
+	struct err as_add = *del;
+
+	if (!failed_add)
+		return false;
+	(void)wrap_plugin(p, CNI_ADD, &as_add);
+	return !strcmp(as_add.text, failed_add->text);
+}
+
+/*
+ * DEL on plugins[0..count), newest first; every one runs, the first error is kept. failed_add: as
+ * in struct netlist_rt.
+ */
+static int run_del(struct chain *c, size_t count, const struct err *failed_add, struct err *e)
 {
 	enum cni_verb verb = c->verb;
 	int first = 0;
@@ -237,7 +251,7 @@ static int run_del(struct chain *c, size_t count, struct err *e)
 		struct err one = ERR_INIT;
 		int r = run_plugin(c, &c->n->plugins[i], &out, &one);
 
-		if (r < 0) {
+		if (r < 0 && !refused_the_add(&c->n->plugins[i], failed_add, &one)) {
 			(void)wrap_plugin(&c->n->plugins[i], CNI_DEL, &one);
 			err_keep_first(e, &one);
 			first = first ?: r;
@@ -251,7 +265,7 @@ static void undo(struct chain *c, size_t count, struct err *e)
 {
 	struct err why = ERR_INIT;
 
-	if (run_del(c, count, &why) == 0 || !e)
+	if (run_del(c, count, e, &why) == 0 || !e)
 		return;
 	char *old = e->details[0] ? strdup(e->details) : NULL;
 	err_details(e, "%s%sundoing it failed too: %s", old ?: "", old ? "; " : "", why.text);
@@ -338,7 +352,7 @@ int netlist_del(const struct netlist *n, const struct netlist_rt *rt, struct err
 		return r;
 	if (n->version >= CNI_V_0_4_0)
 		(void)load_prev(&c, NULL); /* DEL works without */
-	r = run_del(&c, n->nplugins, e);
+	r = run_del(&c, n->nplugins, rt->failed_add, e);
 	return r < 0 ? r : cache_remove(n->name, rt, e);
 }
 

@@ -334,7 +334,31 @@ static void networks_from_files_are_joined_by_name(void **state)
 		     "naru: network lan publishes no ports: its plugins lack \"capabilities\": "
 		     "{\"portMappings\": true}\n",
 		     "NARU_CONF=/run/net.d naru run --rm -p 80:80 --network lan bb:1 true");
-	naru_ok("rm -r /run/net.d /var/lib/cni/networks/lan "
+	/* a network that its plugins refuse leaves nothing that would have to be taken back */
+	static const struct {
+		const char *plugin, *err;
+	} wrong[] = {
+		{ "\"type\": \"bridge\", \"isGateway\": \"yes\"",
+		  "naru: plugin type=\"bridge\" failed (add): /isGateway: expected true or false, got "
+		  "string \"yes\"\n" },
+		{ "\"type\": \"nosuch\"", NULL },
+		{ "\"type\": \"bridge\", \"ipam\": { \"type\": \"nosuch\" }", NULL },
+	};
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		struct lab_result res;
+
+		naru_ok("echo '{ \"cniVersion\": \"1.0.0\", \"name\": \"bad\", \"plugins\": [ { %s } ] }' > "
+			"/run/net.d/bad.conflist",
+			wrong[i].plugin);
+		naru_call(&res, "NARU_CONF=/run/net.d naru run --rm --network bad bb:1 true");
+		assert_int_equal(res.status, 125);
+		if (wrong[i].err)
+			assert_string_equal(res.err, wrong[i].err);
+		assert_null(strstr(res.err, "undoing"));
+		lab_result_clear(&res);
+		prints("", "ls /run/naru/containers");
+	}
+	naru_ok("naru gc && rm -r /run/net.d /var/lib/cni/networks/lan "
 		"/var/lib/cni/networks/.naru/lan");
 }
 

@@ -369,6 +369,30 @@ static void an_add_that_fails_half_way_is_undone(void **state)
 	assert_int_equal(access(at("results/net-c1-eth0"), F_OK), -1);
 }
 
+static void a_plugin_that_refuses_add_and_del_in_the_same_words_did_nothing(void **state)
+{
+	cleanup_netlist struct netlist n = NETLIST_INIT;
+	cleanup_result struct cni_result res = { 0 };
+	struct netlist_rt rt = attachment();
+	struct err e = ERR_INIT, del = ERR_INIT;
+
+	(void)state;
+	put("two.ADD.fail", "{\"code\":7,\"msg\":\"/mtu: expected a number\"}");
+	put("two.DEL.fail", "{\"code\":7,\"msg\":\"/mtu: expected a number\"}");
+	parse(CHAIN("1.1.0", ""), &n);
+	assert_true(netlist_add(&n, &rt, &res, &e) < 0);
+	assert_string_equal(e.text, "plugin type=\"two\" name=\"second\" failed (add): "
+				    "/mtu: expected a number");
+	assert_string_equal(e.details, "");
+	assert_true(netlist_del(&n, &rt, NULL) < 0);
+	rt.failed_add = &e;
+	assert_int_equal(netlist_del(&n, &rt, &del), 0);
+	put("one.DEL.fail", "{\"code\":5,\"msg\":\"/mtu: expected a number\"}");
+	assert_true(netlist_del(&n, &rt, &del) < 0); /* another plugin's words */
+	assert_string_equal(del.text,
+			    "plugin type=\"one\" failed (delete): /mtu: expected a number");
+}
+
 static void a_second_add_that_fails_leaves_the_first_attachment_alone(void **state)
 {
 	cleanup_netlist struct netlist n = NETLIST_INIT;
@@ -659,6 +683,7 @@ int main(void)
 		LAB(add_runs_the_chain_and_hands_results_on),
 		LAB(a_result_of_another_version_is_converted),
 		LAB(an_add_that_fails_half_way_is_undone),
+		LAB(a_plugin_that_refuses_add_and_del_in_the_same_words_did_nothing),
 		LAB(a_second_add_that_fails_leaves_the_first_attachment_alone),
 		LAB(a_result_that_cannot_be_cached_is_undone),
 		LAB(a_killed_plugin_and_bad_answers_are_told),
