@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SNAP  (SNAPSHOT_ALL)
+#define SNAP (SNAPSHOT_ALL)
 #define CROWD 64
 
 static int group_setup(void **state)
@@ -147,10 +147,12 @@ static long now_ms(void)
 
 static void assert_distinct_addresses(int n)
 {
-	assert_int_equal(atoi(text_keep(lab_out("cat /run/result.* | grep -o '\"address\": \"[^\"]*' |"
-						" sort | uniq | wc -l"))),
+	assert_int_equal(atoi(text_keep(
+				 lab_out("cat /run/result.* | grep -o '\"address\": \"[^\"]*' |"
+					 " sort | uniq | wc -l"))),
 			 2 * n);
-	assert_int_equal(atoi(text_keep(lab_out("ls /var/lib/cni/networks/crowd | grep -c '^10\\|^fd'"))),
+	assert_int_equal(atoi(text_keep(
+				 lab_out("ls /var/lib/cni/networks/crowd | grep -c '^10\\|^fd'"))),
 			 2 * n);
 }
 
@@ -179,8 +181,10 @@ static void a_crowd_comes_to_a_fresh_host_and_goes_again(void **state)
 	assert_furniture_once();
 	for (int i = 0; i < CROWD; i++) {
 		struct traffic_answer a;
-		const struct traffic_query q = { .netns = "outside", .port = (uint16_t)(10000 + i),
-						 .addr = LAB_HOST_V4, .timeout_ms = 3000 };
+		const struct traffic_query q = { .netns = "outside",
+						 .port = (uint16_t)(10000 + i),
+						 .addr = LAB_HOST_V4,
+						 .timeout_ms = 3000 };
 
 		traffic_serve(&s[i], textf("m%d", i), TRAFFIC_TCP, "0.0.0.0", 80, textf("m%d", i));
 		assert_int_equal(traffic_ask(&q, &a), 0);
@@ -243,9 +247,11 @@ static void two_networks_share_a_bridge(void **state)
 	       "test $(ls /sys/class/net/br0/brif | wc -l) = 16 &&"
 	       "test $(ip -o -4 addr show br0 | wc -l) = 1");
 	traffic_serve(&s, "m1", TRAFFIC_TCP, "0.0.0.0", 80, "odd");
-	assert_int_equal(tcp_fetch("m0", text_keep(lab_out_in("m1", "ip -4 -o addr show eth0 |"
+	assert_int_equal(tcp_fetch("m0",
+				   text_keep(lab_out_in("m1", "ip -4 -o addr show eth0 |"
 							      " grep -o '10[0-9.]*' | head -1")),
-				   80, 3000, NULL), 0);
+				   80, 3000, NULL),
+			 0);
 	traffic_stop(&s);
 	/* one network is collected, the other stays */
 	ok("bridge", "GC",
@@ -355,8 +361,9 @@ static int live_a_little(int i)
 			return 1;
 		}
 		if (rand_r(&seed) % 2)
-			ok("bridge", "STATUS", jsonf("{'cniVersion':'1.1.0','name':'crowd','ipam':{"
-						     "'type':'host-local','subnet':'10.1.0.0/16'}}"));
+			ok("bridge", "STATUS",
+			   jsonf("{'cniVersion':'1.1.0','name':'crowd','ipam':{"
+				 "'type':'host-local','subnet':'10.1.0.0/16'}}"));
 		if (lab_chain_del(&c)) {
 			fprintf(stderr, "# member %d: %s%s\n", i, c.last.out, c.last.err);
 			return 2;

@@ -29,9 +29,9 @@
 #else
 #define SANITIZED 0
 #endif
-#define LIMIT_US  (SANITIZED ? 10000000 : 100000)
+#define LIMIT_US (SANITIZED ? 10000000 : 100000)
 #define LIMIT_KIB (SANITIZED ? 4000000 : 8192)
-#define TRIES	  4 /* the machine may be busy; the plugin is not slow four times in a row */
+#define TRIES 4 /* the machine may be busy; the plugin is not slow four times in a row */
 
 static int setup(void **state)
 {
@@ -79,47 +79,71 @@ struct key {
 
 /* Keys that every plugin has, and those of an IPAM plugin and of a result. */
 static const struct key common_keys[] = {
-	{ "/cniVersion", TEXT }, { "/name", TEXT },	{ "/type", STRING }, { "/dns", OBJECT },
-	{ "/args", OBJECT },	 { "/runtimeConfig", OBJECT }, { "/dns/nameservers", ARRAY },
-	{ "/dns/domain", STRING }, { "/dns/search", ARRAY },   { "/dns/options", ARRAY },
-	{ "/ipam", OBJECT },	 { "/ipam/type", STRING },
+	{ "/cniVersion", TEXT },       { "/name", TEXT },
+	{ "/type", STRING },	       { "/dns", OBJECT },
+	{ "/args", OBJECT },	       { "/runtimeConfig", OBJECT },
+	{ "/dns/nameservers", ARRAY }, { "/dns/domain", STRING },
+	{ "/dns/search", ARRAY },      { "/dns/options", ARRAY },
+	{ "/ipam", OBJECT },	       { "/ipam/type", STRING },
 };
 
 static const struct key ipam_keys[] = {
-	{ "/ipam/subnet", TEXT },	       { "/ipam/rangeStart", TEXT },
-	{ "/ipam/rangeEnd", TEXT },	       { "/ipam/gateway", TEXT },
-	{ "/ipam/ranges", 0 },		       { "/ipam/ranges/0", 0 },
-	{ "/ipam/ranges/0/0", OBJECT },	       { "/ipam/ranges/0/0/subnet", TEXT },
-	{ "/ipam/ranges/0/0/rangeStart", TEXT }, { "/ipam/ranges/0/0/rangeEnd", TEXT },
-	{ "/ipam/ranges/0/0/gateway", TEXT },  { "/ipam/ranges/0/0/exclude", ARRAY },
-	{ "/ipam/routes", ARRAY },	       { "/ipam/routes/0", 0 },
-	{ "/ipam/routes/0/dst", TEXT },	       { "/ipam/routes/0/gw", TEXT },
-	{ "/ipam/routes/0/mtu", INT },	       { "/ipam/routes/0/advmss", INT },
-	{ "/ipam/routes/0/priority", INT },    { "/ipam/routes/0/table", INT },
-	{ "/ipam/routes/0/scope", INT },       { "/ipam/dataDir", TEXT },
-	{ "/ipam/resolvConf", STRING },	       { "/ipam/exclude", ARRAY },
-	{ "/runtimeConfig/ips", ARRAY },       { "/runtimeConfig/ipRanges", ARRAY },
-	{ "/args/cni", OBJECT },	       { "/args/cni/ips", ARRAY },
+	{ "/ipam/subnet", TEXT },
+	{ "/ipam/rangeStart", TEXT },
+	{ "/ipam/rangeEnd", TEXT },
+	{ "/ipam/gateway", TEXT },
+	{ "/ipam/ranges", 0 },
+	{ "/ipam/ranges/0", 0 },
+	{ "/ipam/ranges/0/0", OBJECT },
+	{ "/ipam/ranges/0/0/subnet", TEXT },
+	{ "/ipam/ranges/0/0/rangeStart", TEXT },
+	{ "/ipam/ranges/0/0/rangeEnd", TEXT },
+	{ "/ipam/ranges/0/0/gateway", TEXT },
+	{ "/ipam/ranges/0/0/exclude", ARRAY },
+	{ "/ipam/routes", ARRAY },
+	{ "/ipam/routes/0", 0 },
+	{ "/ipam/routes/0/dst", TEXT },
+	{ "/ipam/routes/0/gw", TEXT },
+	{ "/ipam/routes/0/mtu", INT },
+	{ "/ipam/routes/0/advmss", INT },
+	{ "/ipam/routes/0/priority", INT },
+	{ "/ipam/routes/0/table", INT },
+	{ "/ipam/routes/0/scope", INT },
+	{ "/ipam/dataDir", TEXT },
+	{ "/ipam/resolvConf", STRING },
+	{ "/ipam/exclude", ARRAY },
+	{ "/runtimeConfig/ips", ARRAY },
+	{ "/runtimeConfig/ipRanges", ARRAY },
+	{ "/args/cni", OBJECT },
+	{ "/args/cni/ips", ARRAY },
 };
 
 static const struct key bridge_keys[] = {
-	{ "/bridge", TEXT },	    { "/isGateway", BOOL },   { "/isDefaultGateway", BOOL },
-	{ "/forceAddress", BOOL },  { "/ipMasq", BOOL },      { "/ipMasqBackend", TEXT },
-	{ "/mtu", INT },	    { "/hairpinMode", BOOL }, { "/promiscMode", BOOL },
-	{ "/enabledad", BOOL },	    { "/deferDel", BOOL },    { "/runtimeConfig/mac", TEXT },
+	{ "/bridge", TEXT },	   { "/isGateway", BOOL },   { "/isDefaultGateway", BOOL },
+	{ "/forceAddress", BOOL }, { "/ipMasq", BOOL },	     { "/ipMasqBackend", TEXT },
+	{ "/mtu", INT },	   { "/hairpinMode", BOOL }, { "/promiscMode", BOOL },
+	{ "/enabledad", BOOL },	   { "/deferDel", BOOL },    { "/runtimeConfig/mac", TEXT },
 	{ "/args/cni/mac", TEXT },
 };
 
 static const struct key veth_keys[] = {
-	{ "/ipMasq", BOOL }, { "/ipMasqBackend", TEXT }, { "/mtu", INT }, { "/mac", TEXT },
-	{ "/deferDel", BOOL }, { "/runtimeConfig/mac", TEXT }, { "/args/cni/mac", TEXT },
+	{ "/ipMasq", BOOL },	   { "/ipMasqBackend", TEXT }, { "/mtu", INT },
+	{ "/mac", TEXT },	   { "/deferDel", BOOL },      { "/runtimeConfig/mac", TEXT },
+	{ "/args/cni/mac", TEXT },
 };
 
 #define MAP "/runtimeConfig/portMappings"
 static const struct key portmap_keys[] = {
-	{ "/snat", BOOL }, { "/masqAll", BOOL }, { "/backend", TEXT }, { MAP, ARRAY }, { MAP "/0", 0 },
-	{ MAP "/0/hostPort", INT }, { MAP "/0/containerPort", INT }, { MAP "/0/range", INT },
-	{ MAP "/0/protocol", TEXT }, { MAP "/0/hostIP", TEXT },
+	{ "/snat", BOOL },
+	{ "/masqAll", BOOL },
+	{ "/backend", TEXT },
+	{ MAP, ARRAY },
+	{ MAP "/0", 0 },
+	{ MAP "/0/hostPort", INT },
+	{ MAP "/0/containerPort", INT },
+	{ MAP "/0/range", INT },
+	{ MAP "/0/protocol", TEXT },
+	{ MAP "/0/hostIP", TEXT },
 };
 
 static const struct key result_keys[] = {
@@ -151,7 +175,8 @@ static const struct {
 		size_t n;
 	} tables[4];
 } subjects[] = {
-	{ "bridge", "'bridge':'br0','isGateway':true,'ipMasq':true,",
+	{ "bridge",
+	  "'bridge':'br0','isGateway':true,'ipMasq':true,",
 	  { KEYS(common_keys), KEYS(ipam_keys), KEYS(bridge_keys) } },
 	{ "veth", "'ipMasq':true,", { KEYS(common_keys), KEYS(ipam_keys), KEYS(veth_keys) } },
 	{ "loopback", "", { KEYS(common_keys), KEYS(result_keys) } },
@@ -185,8 +210,8 @@ static const char *right(const char *plugin, const char *keys)
 static const char *with_value(const char *doc, const char *path, const char *value)
 {
 	const char *rest = strchr(path + 1, '/');
-	const char *name = textf("%.*s", rest ? (int)(rest - path - 1) : (int)strlen(path) - 1,
-				 path + 1);
+	const char *name =
+		textf("%.*s", rest ? (int)(rest - path - 1) : (int)strlen(path) - 1, path + 1);
 	bool element = *name >= '0' && *name <= '9';
 	char *found = json_find(doc, textf("/%s", name));
 	const char *inner = found ? text_keep(found) : "{}";
@@ -211,14 +236,16 @@ static void refused_quickly(const char *plugin, const char *conf, const char *wo
 		call_run(&c, &r);
 		if (r.status != 1 || !strstr(r.out, words) || json_count(r.out, "") < 2 ||
 		    !(json_is(r.out, "/code", "7") || json_is(r.out, "/code", "6")))
-			lab_fail("%s %s < %.1500s: expected exit 1, code 6 or 7 and \"%s\", got %d\n%s%s",
-				 plugin, verb, conf, words, r.status, r.out, r.err);
+			lab_fail(
+				"%s %s < %.1500s: expected exit 1, code 6 or 7 and \"%s\", got %d\n%s%s",
+				plugin, verb, conf, words, r.status, r.out, r.err);
 		best_us = r.wall_us < best_us ? r.wall_us : best_us;
 		kib = r.rss_kib;
 		lab_result_clear(&r);
 	}
 	if (best_us > LIMIT_US || (kib > limit_kib && kib > lab_rss_floor() + 2048))
-		lab_fail("%s %s < %.500s: took %ld us and %ld KiB", plugin, verb, conf, best_us, kib);
+		lab_fail("%s %s < %.500s: took %ld us and %ld KiB", plugin, verb, conf, best_us,
+			 kib);
 }
 
 static unsigned try_key(const char *plugin, const char *base, const struct key *key, size_t turn)
@@ -271,16 +298,47 @@ static void texts_that_are_no_json_are_refused_with_their_place(void **state)
 {
 #define OPEN "{\"cniVersion\":\"1.1.0\",\"name\":\"n\","
 	static const char *const t[] = {
-		"\xef\xbb\xbf{}", OPEN "}", OPEN "\"x\":NaN}", OPEN "\"x\":Infinity}",
-		OPEN "\"x\":-Infinity}", OPEN "\"x\":1.}", OPEN "\"x\":.5}", OPEN "\"x\":+1}",
-		OPEN "\"x\":0x10}", OPEN "\"x\":TRUE}", OPEN "\"x\":nul}", OPEN "\"x\":'a'}",
-		OPEN "\"x\":1,}", OPEN "\"x\":[1,]}", OPEN "\"x\":1 /* c */}", OPEN "\"x\":1} x",
-		OPEN "\"x\":1}{}", OPEN "\"x\" 1}", OPEN "x:1}", OPEN "\"x\":\"\n\"}",
-		OPEN "\"x\":\"\\q\"}", OPEN "\"x\":\"\\u00\"}", OPEN "\"x\":\"\\u0000\"}",
-		OPEN "\"x\\u0000y\":1}", OPEN "\"x\":\"\xff\xfe\"}", OPEN "\"x\":\"\xc0\xaf\"}",
-		OPEN "\"x\":\"\xed\xa0\x80\"}", OPEN "\"x\":\"\xf5\x80\x80\x80\"}",
-		OPEN "\"x\":\"\\ud800\"}", OPEN "\"x\":\"\\udc00\\ud800\"}", OPEN "\"x\":01}",
-		OPEN "\"x\":\"", OPEN "\"x\":[", "\"", "\\", "\x01", "tru", "nulll", "-", "[}", "{]",
+		"\xef\xbb\xbf{}",
+		OPEN "}",
+		OPEN "\"x\":NaN}",
+		OPEN "\"x\":Infinity}",
+		OPEN "\"x\":-Infinity}",
+		OPEN "\"x\":1.}",
+		OPEN "\"x\":.5}",
+		OPEN "\"x\":+1}",
+		OPEN "\"x\":0x10}",
+		OPEN "\"x\":TRUE}",
+		OPEN "\"x\":nul}",
+		OPEN "\"x\":'a'}",
+		OPEN "\"x\":1,}",
+		OPEN "\"x\":[1,]}",
+		OPEN "\"x\":1 /* c */}",
+		OPEN "\"x\":1} x",
+		OPEN "\"x\":1}{}",
+		OPEN "\"x\" 1}",
+		OPEN "x:1}",
+		OPEN "\"x\":\"\n\"}",
+		OPEN "\"x\":\"\\q\"}",
+		OPEN "\"x\":\"\\u00\"}",
+		OPEN "\"x\":\"\\u0000\"}",
+		OPEN "\"x\\u0000y\":1}",
+		OPEN "\"x\":\"\xff\xfe\"}",
+		OPEN "\"x\":\"\xc0\xaf\"}",
+		OPEN "\"x\":\"\xed\xa0\x80\"}",
+		OPEN "\"x\":\"\xf5\x80\x80\x80\"}",
+		OPEN "\"x\":\"\\ud800\"}",
+		OPEN "\"x\":\"\\udc00\\ud800\"}",
+		OPEN "\"x\":01}",
+		OPEN "\"x\":\"",
+		OPEN "\"x\":[",
+		"\"",
+		"\\",
+		"\x01",
+		"tru",
+		"nulll",
+		"-",
+		"[}",
+		"{]",
 	};
 
 	(void)state;
@@ -297,9 +355,15 @@ static void texts_that_are_no_json_are_refused_with_their_place(void **state)
 static void run_bytes(const char *verb, const char *bytes, size_t len, struct lab_result *r)
 {
 	char path[4200], *argv[] = { path, NULL }, cni_path[4200], command[32];
-	char *env[] = { command, (char[]){ "CNI_CONTAINERID=c1" }, (char[]){ "CNI_IFNAME=eth0" },
-			(char[]){ "CNI_NETNS=/run/netns/c1" }, cni_path, NULL };
-	const struct lab_cmd c = { .path = path, .argv = argv, .env = env, .in = bytes, .in_len = len };
+	char *env[] = { command,
+			(char[]){ "CNI_CONTAINERID=c1" },
+			(char[]){ "CNI_IFNAME=eth0" },
+			(char[]){ "CNI_NETNS=/run/netns/c1" },
+			cni_path,
+			NULL };
+	const struct lab_cmd c = {
+		.path = path, .argv = argv, .env = env, .in = bytes, .in_len = len
+	};
 
 	snprintf(path, sizeof path, "%s/bridge", lab_bin());
 	snprintf(cni_path, sizeof cni_path, "CNI_PATH=%s", lab_bin());
@@ -389,9 +453,12 @@ static void lists_are_limited_too(void **state)
 		  "/ipam/ranges", 4097 },
 		{ "'ipam':{'type':'host-local','subnet':'10.0.0.0/8','exclude':[", "'10.0.0.1',",
 		  "'10.0.0.2']}", "/ipam/exclude", 30000 },
-		{ "'dns':{'nameservers':[", "'10.0.0.1',", "'10.0.0.2']}", "/dns/nameservers", 30000 },
-		{ "'runtimeConfig':{'ips':[", "'10.0.0.1',", "'10.0.0.2']},'ipam':{'type':'host-local',"
-		  "'subnet':'10.0.0.0/8'}", "/runtimeConfig/ips", 30000 },
+		{ "'dns':{'nameservers':[", "'10.0.0.1',", "'10.0.0.2']}", "/dns/nameservers",
+		  30000 },
+		{ "'runtimeConfig':{'ips':[", "'10.0.0.1',",
+		  "'10.0.0.2']},'ipam':{'type':'host-local',"
+		  "'subnet':'10.0.0.0/8'}",
+		  "/runtimeConfig/ips", 30000 },
 	};
 
 	(void)state;

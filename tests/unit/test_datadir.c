@@ -86,7 +86,7 @@ static void an_untrusted_directory_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_untrusted_directory_is_refused, fresh, wipe),
+		cmocka_unit_test_setup_teardown(an_untrusted_directory_is_refused, fresh, wipe)
 	};
 
 	return cmocka_run_group_tests_name("datadir", tests, NULL, NULL);

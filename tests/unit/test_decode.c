@@ -282,7 +282,7 @@ static const struct field outer_fields[] = {
 	FIELD_GIVEN("raw", struct outer, given),
 	FIELD_TEXT("text", struct outer, text, take_even, "an even number"),
 	FIELD_FN("fn", struct outer, fn, take_fn),
-	FIELD_END
+	FIELD_END,
 };
 
 static int read_outer(struct doc *d, const char *text, struct outer *o, struct err *e)

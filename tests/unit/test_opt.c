@@ -30,7 +30,7 @@ static const struct opt options[] = {
 	OPT_LIST('p', "publish", struct sample, ports, nports, "PORT", "a port"),
 	OPT_FN('m', "memory", struct sample, memory, opt_size, "SIZE", "a size"),
 	OPT_REFUSED('t', "tty", NULL, "there is no terminal"),
-	OPT_END
+	OPT_END,
 };
 
 static const char *missing(size_t have)
