@@ -231,105 +231,99 @@ static void limits_reach_the_control_group(void **state)
 		"x=$(cat /dev/shm/x /dev/zero | head -c 64m | tr \"\\\\0\" x); exit 0'; exit $?");
 }
 
+static const struct {
+	const char *line, *err;
+	int status;
+} wrong_lines[] = {
+	{ "naru run",
+	  "naru: naru run needs an image\n      usage: naru run [OPTION]... IMAGE [COMMAND [ARG]...]; naru images lists "
+	  "what is there\n",
+	  125 },
+	{ "naru run -it bb:1",
+	  "naru: naru run does not support -i: standard input is always handed on, and there is no terminal "
+	  "yet\n      try: naru run --help\n",
+	  125 },
+	{ "naru run --memroy 1g bb:1",
+	  "naru: naru run has no option --memroy\n      did you mean --memory?\n", 125 },
+	{ "naru run -m 1m bb:1", "naru: -m: expected at least 6m, got 1048576 bytes\n", 125 },
+	{ "naru run -v relative bb:1",
+	  "naru: -v relative: anonymous volumes are not supported: expected SOURCE:TARGET\n", 125 },
+	{ "naru run -v data:/data bb:1",
+	  "naru: -v data:/data: named volumes are not supported: expected a path such as ./data\n",
+	  125 },
+	{ "naru run -v /no/such:/data bb:1",
+	  "naru: -v /no/such:/data: there is no /no/such on this host\n      a directory is not made in "
+	  "passing, as docker does: mkdir -p /no/such first\n",
+	  125 },
+	{ "naru run -v :/data bb:1",
+	  "naru: -v :/data: expected a path of the host before the colon\n", 125 },
+	{ "naru run --network none -v /run:/etc/passwd bb:1",
+	  "naru: mounts: mount /run on /etc/passwd: the first is a directory, but in the container the "
+	  "second is a file\n",
+	  125 },
+	{ "naru run --network none -v /run/rootfs/etc/passwd:/etc bb:1",
+	  "naru: mounts: mount /run/rootfs/etc/passwd on /etc: the first is a file, but in the container "
+	  "the second is a directory\n",
+	  125 },
+	{ "naru run -p 80:80:80:80 bb:1",
+	  "naru: -p 80:80:80:80: expected [IP:]HOSTPORT[-LAST]:CONTAINERPORT[-LAST][/tcp|udp|sctp], ports "
+	  "1..65535 and both ranges of one length\n",
+	  125 },
+	{ "naru run --cpus 4096.5 bb:1 2>&1 | sed 's/most [0-9]*/most N/' >&2; exit 125",
+	  "naru: --cpus: expected at most N, which this machine has, got 4096.5\n", 125 },
+	{ "naru run --pids-limit 5000000 bb:1",
+	  "naru: --pids-limit: expected at most 4194304, or -1 for no limit, got 5000000\n", 125 },
+	{ "naru run --network none bb:1 /etc",
+	  "naru: /etc: is a directory and cannot be executed\n", 126 },
+	{ "NARU_CONF=/run/none naru run --network '' bb:1",
+	  "naru: no such network: \"\" (no net configurations found in /run/none)\n      built in are "
+	  "naru, none and host; others are *.conflist files in /run/none\n",
+	  125 },
+	{ "naru import - x:1 < /dev/null", "naru: import -: there is nothing in it\n", 1 },
+	{ "naru run -v /run:data bb:1",
+	  "naru: -v /run:data: expected an absolute path in the container after the colon, got "
+	  "\"data\"\n",
+	  125 },
+	{ "naru run -p 8080:80 --network none bb:1",
+	  "naru: -p 8080:80: --network none publishes no ports; leave one of the two "
+	  "away\n",
+	  125 },
+	{ "naru run --name -bad bb:1",
+	  "naru: --name: expected 2 or more letters, digits, '_', '.' or '-', beginning with a letter "
+	  "or digit, got \"-bad\"\n",
+	  125 },
+	{ "naru run -u ghost --network none bb:1",
+	  "naru: no user \"ghost\" in the container's /etc/passwd; use a number below "
+	  "4294967295\n",
+	  125 },
+	{ "naru run -w relative bb:1", "naru: -w: expected an absolute path, got \"relative\"\n",
+	  125 },
+	{ "naru run --rootfs /no/such true", "naru: --rootfs /no/such: No such file or directory\n",
+	  125 },
+	{ "naru rnu bb:1", "naru: there is no command \"rnu\"\n      did you mean naru run?\n", 2 },
+	{ "naru pull busybox",
+	  "naru: there is no command \"pull\"\n      there are no registries yet; images come from naru "
+	  "import\n",
+	  2 },
+	{ "naru rmi bb:1",
+	  "naru: there is no command \"rmi\"\n      images cannot be removed yet\n", 2 },
+	{ "naru bogus", "naru: there is no command \"bogus\"\n      try: naru --help\n", 2 },
+	{ "naru rm nosuch",
+	  "naru: no such container: nosuch\n      there are no containers on this machine\n", 1 },
+	{ "naru rm",
+	  "naru: naru rm needs a container, by name or id\n      usage: naru rm [-f] CONTAINER...\n",
+	  2 },
+	{ "naru exec web",
+	  "naru: naru exec needs a command to run in the container\n      usage: naru exec [OPTION]... CONTAINER "
+	  "COMMAND [ARG]...\n",
+	  125 },
+};
+
 static void wrong_lines_are_answered_in_words_a_user_understands(void **state)
 {
-	static const struct {
-		const char *line, *err;
-		int status;
-	} cases[] = {
-		{ "naru run",
-		  "naru: naru run needs an image\n      usage: naru run [OPTION]... IMAGE [COMMAND [ARG]...]; naru images lists "
-		  "what is there\n",
-		  125 },
-		{ "naru run -it bb:1",
-		  "naru: naru run does not support -i: standard input is always handed on, and there is no terminal "
-		  "yet\n      try: naru run --help\n",
-		  125 },
-		{ "naru run --memroy 1g bb:1",
-		  "naru: naru run has no option --memroy\n      did you mean --memory?\n", 125 },
-		{ "naru run -m 1m bb:1", "naru: -m: expected at least 6m, got 1048576 bytes\n",
-		  125 },
-		{ "naru run -v relative bb:1",
-		  "naru: -v relative: anonymous volumes are not supported: expected SOURCE:TARGET\n",
-		  125 },
-		{ "naru run -v data:/data bb:1",
-		  "naru: -v data:/data: named volumes are not supported: expected a path such as ./data\n",
-		  125 },
-		{ "naru run -v /no/such:/data bb:1",
-		  "naru: -v /no/such:/data: there is no /no/such on this host\n      a directory is not made in "
-		  "passing, as docker does: mkdir -p /no/such first\n",
-		  125 },
-		{ "naru run -v :/data bb:1",
-		  "naru: -v :/data: expected a path of the host before the colon\n", 125 },
-		{ "naru run --network none -v /run:/etc/passwd bb:1",
-		  "naru: mounts: mount /run on /etc/passwd: the first is a directory, but in the container the "
-		  "second is a file\n",
-		  125 },
-		{ "naru run --network none -v /run/rootfs/etc/passwd:/etc bb:1",
-		  "naru: mounts: mount /run/rootfs/etc/passwd on /etc: the first is a file, but in the container "
-		  "the second is a directory\n",
-		  125 },
-		{ "naru run -p 80:80:80:80 bb:1",
-		  "naru: -p 80:80:80:80: expected [IP:]HOSTPORT[-LAST]:CONTAINERPORT[-LAST][/tcp|udp|sctp], ports "
-		  "1..65535 and both ranges of one length\n",
-		  125 },
-		{ "naru run --cpus 4096.5 bb:1 2>&1 | sed 's/most [0-9]*/most N/' >&2; exit 125",
-		  "naru: --cpus: expected at most N, which this machine has, got 4096.5\n", 125 },
-		{ "naru run --pids-limit 5000000 bb:1",
-		  "naru: --pids-limit: expected at most 4194304, or -1 for no limit, got 5000000\n",
-		  125 },
-		{ "naru run --network none bb:1 /etc",
-		  "naru: /etc: is a directory and cannot be executed\n", 126 },
-		{ "NARU_CONF=/run/none naru run --network '' bb:1",
-		  "naru: no such network: \"\" (no net configurations found in /run/none)\n      built in are "
-		  "naru, none and host; others are *.conflist files in /run/none\n",
-		  125 },
-		{ "naru import - x:1 < /dev/null", "naru: import -: there is nothing in it\n", 1 },
-		{ "naru run -v /run:data bb:1",
-		  "naru: -v /run:data: expected an absolute path in the container after the colon, got "
-		  "\"data\"\n",
-		  125 },
-		{ "naru run -p 8080:80 --network none bb:1",
-		  "naru: -p 8080:80: --network none publishes no ports; leave one of the two "
-		  "away\n",
-		  125 },
-		{ "naru run --name -bad bb:1",
-		  "naru: --name: expected 2 or more letters, digits, '_', '.' or '-', beginning with a letter "
-		  "or digit, got \"-bad\"\n",
-		  125 },
-		{ "naru run -u ghost --network none bb:1",
-		  "naru: no user \"ghost\" in the container's /etc/passwd; use a number below "
-		  "4294967295\n",
-		  125 },
-		{ "naru run -w relative bb:1",
-		  "naru: -w: expected an absolute path, got \"relative\"\n", 125 },
-		{ "naru run --rootfs /no/such true",
-		  "naru: --rootfs /no/such: No such file or directory\n", 125 },
-		{ "naru rnu bb:1",
-		  "naru: there is no command \"rnu\"\n      did you mean naru run?\n", 2 },
-		{ "naru pull busybox",
-		  "naru: there is no command \"pull\"\n      there are no registries yet; images come from naru "
-		  "import\n",
-		  2 },
-		{ "naru rmi bb:1",
-		  "naru: there is no command \"rmi\"\n      images cannot be removed yet\n", 2 },
-		{ "naru bogus", "naru: there is no command \"bogus\"\n      try: naru --help\n",
-		  2 },
-		{ "naru rm nosuch",
-		  "naru: no such container: nosuch\n      there are no containers on this machine\n",
-		  1 },
-		{ "naru rm",
-		  "naru: naru rm needs a container, by name or id\n      usage: naru rm [-f] CONTAINER...\n",
-		  2 },
-		{ "naru exec web",
-		  "naru: naru exec needs a command to run in the container\n      usage: naru exec [OPTION]... CONTAINER "
-		  "COMMAND [ARG]...\n",
-		  125 },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		naru_refuses(cases[i].status, cases[i].err, "%s", cases[i].line);
+	for (size_t i = 0; i < ARRAY_LEN(wrong_lines); i++)
+		naru_refuses(wrong_lines[i].status, wrong_lines[i].err, "%s", wrong_lines[i].line);
 }
 
 static void a_taken_name_is_refused_with_its_owner_and_leaves_nothing(void **state)
