@@ -215,7 +215,7 @@ static int find_plugins(const struct network *n, struct err *e)
 }
 
 /* The failed ADD is taken back here, where it is known what it failed with. */
-static int attach_or_nothing(struct network *n, struct txn *t, struct netlist_rt *rt,
+static int attach_or_nothing(struct network *n, struct txn *t, const struct netlist_rt *rt,
 			     struct cni_result *out, struct err *e)
 {
 	struct err why = ERR_INIT;
@@ -223,8 +223,9 @@ static int attach_or_nothing(struct network *n, struct txn *t, struct netlist_rt
 
 	if (r == 0)
 		return 0;
-	rt->failed_add = &why;
-	if (netlist_del(&n->list, rt, NULL) == 0)
+	struct netlist_rt back = *rt;
+	back.failed_add = &why;
+	if (netlist_del(&n->list, &back, NULL) == 0)
 		txn_drop(t);
 	if (e)
 		*e = why;

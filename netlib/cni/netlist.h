@@ -97,9 +97,9 @@ struct netlist_rt {
  *        undo. What the undoing could not do is in the error's details.
  * del    newest first; goes on after an error and returns the first; the cached result is given as
  *        prevResult (0.4.0 and newer) and the cache entry removed only when all succeeded. Absent,
- *        empty and corrupt cache files are no error. A plugin that refuses DEL in the words in which
- *        it refused the ADD (a wrong key, say) did nothing then and has nothing to take back: that
- *        is success.
+ *        empty and corrupt cache files are no error. A plugin that refuses DEL in the words in
+ *        which it refused the ADD (a wrong key, say) did nothing then and has nothing to take back:
+ *        that is success.
  * check  -ENOTSUP below 0.4.0; nothing when the list says disableCheck; needs the cached result.
  * gc     DEL for every cached attachment of the network that is not in valid, then GC on each
  *        plugin (1.1.0 and newer); goes on after errors and returns the first. Nothing when the
