@@ -67,9 +67,19 @@ static const char *conf_dir(void)
 	return dir && *dir ? dir : NETWORK_CONF_DIR;
 }
 
+/* In the kernel, and not switched off for the interfaces that will be made. */
+static bool host_has_ipv6(void)
+{
+	char off = '0';
+	cleanup_fd int fd =
+		open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && read(fd, &off, 1) == 1 && off == '0';
+}
+
 static int open_builtin(struct network *n, struct err *e)
 {
-	cleanup_free char *text = network_builtin_text(access("/proc/net/if_inet6", F_OK) == 0);
+	cleanup_free char *text = network_builtin_text(host_has_ipv6());
 
 	n->builtin = true;
 	return text ? netlist_parse(text, strlen(text), &n->list, e) :

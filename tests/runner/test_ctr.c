@@ -95,6 +95,16 @@ static void a_published_port_serves_the_outside_the_host_and_the_container_itsel
 	prints("it works", "naru exec web wget -qO- http://" LAB_HOST_V4 ":8080/");
 }
 
+static void a_host_that_switched_ipv6_off_has_containers_without(void **state)
+{
+	(void)state;
+	naru_ok("naru gc && echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
+	naru_ok(SERVE LISTENING);
+	prints_page("127.0.0.1");
+	prints("", "naru exec web ip -6 -o addr show eth0 scope global");
+	naru_ok("naru rm -f web && naru gc && echo 0 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
+}
+
 static void a_container_reaches_the_outside_through_masquerade(void **state)
 {
 	(void)state;
@@ -368,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_published_port_serves_the_outside_the_host_and_the_container_itself),
+		TEST(a_host_that_switched_ipv6_off_has_containers_without),
 		TEST(a_container_reaches_the_outside_through_masquerade),
 		TEST(a_taken_port_is_refused_with_its_owner_and_leaves_nothing),
 		TEST(inspect_tells_what_docker_tells),
