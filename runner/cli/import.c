@@ -87,6 +87,8 @@ static int run(void *opts, const struct operands *args, struct err *e)
 		add(&c, "--platform=", o->platform);
 	if (o->quiet)
 		add(&c, "--quiet", "");
+	if (o->output == OUT_JSON)
+		add(&c, "--output=json", "");
 	add(&c, "--", "");
 	add(&c, args->v[0], "");
 	add(&c, args->v[1], "");

@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "runner/cli/cli.h"
 #include "runner/image/store.h"
 #include "runner/image/unpack.h"
 
@@ -47,6 +48,7 @@ struct import_opts {
 	size_t nchanges;
 	const char *message, *platform;
 	bool quiet;
+	enum out_format output;
 };
 
 #define IMPORT_OPTIONS \
@@ -56,6 +58,7 @@ struct import_opts {
 			 "comment kept in the image's history"), \
 		OPT_TEXT(0, "platform", struct import_opts, platform, "OS/ARCH", \
 			 "platform of the image (this machine's)"), \
-		OPT_FLAG('q', "quiet", struct import_opts, quiet, "print the image's id only")
+		OPT_FLAG('q', "quiet", struct import_opts, quiet, "print the image's id only"), \
+		OPT_OUTPUT(struct import_opts, output)
 
 #endif

@@ -12,7 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netlib/base/decode.h"
+#include "netlib/base/encode.h"
 #include "netlib/base/err.h"
+#include "runner/cli/cli.h"
 #include "runner/image/import.h"
 #include "runner/opt.h"
 
@@ -58,6 +61,20 @@ static void clear_progress(const struct meter *m)
 		(void)fprintf(stderr, "\r%40s\r", "");
 }
 
+static int print_json(const char *name, const struct import_result *res, struct err *e)
+{
+	cleanup_json struct json_object *o = json_obj();
+	char id[sizeof res->id + 8];
+
+	(void)snprintf(id, sizeof id, "sha256:%s", res->id);
+	json_set_str(o, "Id", id);
+	json_set_str(o, "Name", name);
+	json_set_int(o, "Entries", (int64_t)res->stats.entries);
+	json_set_int(o, "Size", (int64_t)res->stats.bytes);
+	json_set_int(o, "DevicesLeftOut", (int64_t)res->stats.devices_left_out);
+	return out_json(o, e);
+}
+
 static int run_import(void *opts, const struct operands *args, struct err *e)
 {
 	const struct import_opts *o = opts;
@@ -81,6 +98,8 @@ static int run_import(void *opts, const struct operands *args, struct err *e)
 	clear_progress(&meter);
 	if (r < 0)
 		return r;
+	if (o->output == OUT_JSON)
+		return print_json(args->v[1], &res, e);
 	if (!o->quiet) {
 		(void)fprintf(stderr, "%s: %" PRIu64 " entries, %.1f MB", args->v[1],
 			      res.stats.entries, (double)res.stats.bytes / 1e6);

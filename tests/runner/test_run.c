@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "netlib/base/cleanup.h"
+#include "tests/lib/json.h"
 #include "tests/lib/lab.h"
 #include "tests/lib/naru.h"
 #include "tests/lib/snapshot.h"
@@ -172,6 +173,19 @@ static void a_directory_serves_as_a_root_and_stays_as_it_was(void **state)
 	       "naru run --rm --network none --rootfs " NARU_ROOTFS " cat /www/index.html");
 	naru_ok("naru run --rm --network none --rootfs " NARU_ROOTFS " rm -r /www /etc/passwd");
 	prints("it works", "cat " NARU_ROOTFS "/www/index.html");
+}
+
+static void import_says_what_it_made_in_json_as_well(void **state)
+{
+	(void)state;
+	cleanup_free char *text = naru_out("tar -C " NARU_ROOTFS " -c . | "
+					   "NARU_ROOT=/run/images naru import -o json - bb:1");
+	cleanup_free char *id = json_find(text, "/Id");
+	cleanup_free char *name = json_find(text, "/Name");
+	cleanup_free char *found = naru_out("NARU_ROOT=/run/images naru images --no-trunc -q");
+	assert_string_equal(id, found);
+	assert_string_equal(name, "bb:1");
+	naru_ok("rm -r /run/images");
 }
 
 static void the_image_is_not_changed_by_its_containers(void **state)
@@ -387,6 +401,7 @@ int main(void)
 		TEST(what_the_command_gets_is_what_was_asked_for),
 		TEST(volumes_show_the_hosts_files),
 		TEST(a_directory_serves_as_a_root_and_stays_as_it_was),
+		TEST(import_says_what_it_made_in_json_as_well),
 		TEST(the_image_is_not_changed_by_its_containers),
 		TEST(a_detached_container_prints_its_id_and_runs_on),
 		TEST(a_detached_container_whose_command_is_missing_says_so_at_once),
