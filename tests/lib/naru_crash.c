@@ -13,9 +13,9 @@
 
 #define POINTS_MAX 1000
 #define SETTLE_MS 5000 /* a plugin finding its reader gone, a namespace coming apart */
-#define REPORT "/tmp/naru-test-crash.report"
 
 static char stepper[4096];
+static char report_path[64];
 
 int naru_crash_setup(void **state)
 {
@@ -24,6 +24,8 @@ int naru_crash_setup(void **state)
 	(void)snprintf(stepper, sizeof stepper, "%s/../tests/tools/stepper", lab_bin());
 	if (access(stepper, X_OK) != 0)
 		lab_skip("there is no stepper at %s", stepper);
+	/* outside the laboratory's /run, which snapshots look at; several programs run at once */
+	(void)snprintf(report_path, sizeof report_path, "/tmp/naru-test-crash-%d.report", getpid());
 	naru_ok("naru run --rm -m 64m bb:1 true; naru gc"); /* makes the directories that stay */
 	*state = naru_snapshot();
 	return 0;
@@ -32,7 +34,7 @@ int naru_crash_setup(void **state)
 int naru_crash_teardown(void **state)
 {
 	free(*state);
-	(void)unlink(REPORT);
+	(void)unlink(report_path);
 	return 0;
 }
 
@@ -79,11 +81,10 @@ static bool crash_at(const struct naru_crash *s, const char *how, unsigned n)
 	if (s->before)
 		naru_ok("%s", s->before);
 	naru_call(&r,
-		  "exec %s %s%u --timeout=20 --report=" REPORT
-		  " -- naru %s > /dev/null 2>&1 < /dev/null",
-		  stepper, how, n, s->line);
+		  "exec %s %s%u --timeout=20 --report=%s -- naru %s > /dev/null 2>&1 < /dev/null",
+		  stepper, how, n, report_path, s->line);
 	lab_result_clear(&r);
-	cleanup_free char *report = lab_out("cat " REPORT);
+	cleanup_free char *report = lab_out("cat %s", report_path);
 	return strstr(report, "\"fired\":true") != NULL;
 }
 
