@@ -100,7 +100,9 @@ $(BUILD)/lib%.a: Makefile
 
 # One id for all programs of one build: a plugin runs another one in process only when both carry the same (cni/exec.c).
 BUILD_INPUTS := $(NETLIB_SRC) $(wildcard netlib/*/*.h plugins/*.c ipam/*.[ch]) Makefile
-$(BUILD)/build-id.h: $(BUILD_INPUTS)
+# Everything compiled waits for this header, and the header for the packages: so `make -j` on a bare machine is safe.
+DEPS_FIRST := $(if $(filter check,$(MAKECMDGOALS)),deps-check,deps-build)
+$(BUILD)/build-id.h: $(BUILD_INPUTS) | $(DEPS_FIRST)
 	@mkdir -p $(@D)
 	$(Q)printf '#define NARU_BUILD_ID "%s"\n' "$$(cat $(BUILD_INPUTS) | sha256sum | cut -c1-32)" > $@
 
