@@ -61,9 +61,13 @@ static int taken(const struct fw_elem *x, const struct nft_found *f, struct err 
 	(void)fw_elem_key_words(&f->x, theirs);
 	(void)fw_owner_words(f->owner, who);
 	if (!strcmp(mine, theirs))
-		return err_say(e, -EADDRINUSE, "host port %s is taken by %s", mine, who);
-	return err_say(e, -EADDRINUSE, "host port %s is taken by %s, which has %s", mine, who,
-		       theirs);
+		(void)err_say(e, -EADDRINUSE, "host port %s is taken by %s", mine, who);
+	else
+		(void)err_say(e, -EADDRINUSE, "host port %s is taken by %s, which has %s", mine,
+			      who, theirs);
+	err_details(e, "choose another port or remove that container; if it is gone without a DEL, "
+		       "its runtime's GC (naru gc) frees the port");
+	return -EADDRINUSE;
 }
 
 static const struct fw_elem *rival(const struct job *j, const struct nft_found *f)

@@ -45,6 +45,7 @@ const struct fw_set fw_base_sets[FW_BASE_SETS] = {
 };
 
 #define LOOPBACK4 { .addr = { AF_INET, { 127 } }, .len = 8 }
+#define LOOPBACK6 { .addr = { AF_INET6, { [15] = 1 } }, .len = 128 }
 #define MULTICAST4 { .addr = { AF_INET, { 224 } }, .len = 4 }
 #define MULTICAST6 { .addr = { AF_INET6, { 0xff } }, .len = 8 }
 /* clang-format off */
@@ -59,6 +60,8 @@ const struct fw_rule fw_base_rules[FW_BASE_RULES] = {
 	  { { FW_OP_SADDR, .prefix = LOOPBACK4 }, { FW_OP_NOT_LO }, { FW_OP_DROP } } },
 	{ FW_CHAIN_GUARD,
 	  { { FW_OP_DADDR, .prefix = LOOPBACK4 }, { FW_OP_NOT_LO }, { FW_OP_DROP } } },
+	/* IPv6 has no route_localnet: what is sent to ::1 cannot leave, and is better refused */
+	{ FW_CHAIN_HOSTPORTS, { { FW_OP_DADDR, .prefix = LOOPBACK6 }, { FW_OP_RETURN } } },
 	{ FW_CHAIN_HOSTPORTS, { { FW_OP_JUMP, .chain = FW_CHAIN_HAIRPIN } } },
 	DNAT_RULE(AF_INET, FW_KIND_DNAT_IP),
 	DNAT_RULE(AF_INET, FW_KIND_DNAT),

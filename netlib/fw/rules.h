@@ -155,7 +155,7 @@ struct fw_rule {
 
 #define FW_BASE_SETS 6
 extern const struct fw_set fw_base_sets[FW_BASE_SETS];
-#define FW_BASE_RULES 14
+#define FW_BASE_RULES 15
 extern const struct fw_rule fw_base_rules[FW_BASE_RULES];
 
 /* The rules that belong to a set by prefix; returns how many (none for the others). */

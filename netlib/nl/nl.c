@@ -59,8 +59,12 @@ int nl_open(struct nl *nl, int bus, int netns_fd, const char *name, struct err *
 {
 	int fd = netns_fd < 0 ? socket_here(bus) : socket_in(bus, netns_fd);
 
-	if (fd < 0)
-		return err_set(e, fd, "open a netlink socket in the %s namespace", name);
+	if (fd < 0) {
+		(void)err_set(e, fd, "open a netlink socket in the %s namespace", name);
+		if (fd == -EPERM || fd == -EACCES)
+			err_details(e, "this needs root (CAP_NET_ADMIN and CAP_SYS_ADMIN)");
+		return fd;
+	}
 	*nl = (struct nl){ .fd = fd, .name = name };
 	return 0;
 }
