@@ -10,20 +10,13 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
+#include "netlib/base/clock.h"
 
 static int wait_readable(int fd, int64_t until_ms)
 {
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left = until_ms - now_ms();
+		int64_t left = until_ms - clock_ms();
 		int r = poll(&p, 1, left > 0 ? (int)left : 0);
 
 		if (r > 0)
@@ -37,7 +30,7 @@ static int wait_readable(int fd, int64_t until_ms)
 
 int fd_read_all(int fd, size_t max, int timeout_ms, char **out, size_t *len)
 {
-	int64_t until = now_ms() + timeout_ms;
+	int64_t until = clock_ms() + timeout_ms;
 	size_t cap = 4096, n = 0;
 	cleanup_free char *buf = malloc(cap);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
 #include "netlib/base/str.h"
@@ -172,7 +173,7 @@ static int lock_holder(int fd)
 
 int file_lock(int fd, int timeout_ms, const char *what, struct err *e)
 {
-	int64_t start_us = trace_clock_us();
+	int64_t start_us = clock_us();
 
 	for (;;) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -181,7 +182,7 @@ int file_lock(int fd, int timeout_ms, const char *what, struct err *e)
 			continue;
 		if (errno != EWOULDBLOCK)
 			return err_set(e, -errno, "lock %s", what);
-		int64_t waited_us = trace_clock_us() - start_us;
+		int64_t waited_us = clock_us() - start_us;
 		if (waited_us >= timeout_ms * INT64_C(1000))
 			break;
 		/* flock has no wait with a deadline: short naps, longer as it goes on */

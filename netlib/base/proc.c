@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
 
@@ -22,14 +23,6 @@
 #define TIMEOUT_DEFAULT_MS 60000
 #define TXTBSY_RETRIES 20
 #define TXTBSY_NAP_MS 50
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
 
 void proc_result_clear(struct proc_result *res)
 {
@@ -123,7 +116,7 @@ static int pump(struct pump *p, int64_t until)
 	for (;;) {
 		struct pollfd f[2] = { { .fd = p->out, .events = POLLIN },
 				       { .fd = p->in, .events = POLLOUT } };
-		int64_t left = until - now_ms();
+		int64_t left = until - clock_ms();
 		int r = poll(f, 2, left > 0 ? (int)left : 0);
 
 		if (r < 0 && errno != EINTR)
@@ -152,7 +145,7 @@ static int reap(pid_t pid, int64_t until, bool kill_first, struct proc_result *r
 			break;
 		if (r < 0 && errno != EINTR)
 			return -errno;
-		if (r == 0 && now_ms() > until)
+		if (r == 0 && clock_ms() > until)
 			return -ETIMEDOUT;
 		if (r == 0)
 			(void)nanosleep(&(struct timespec){ .tv_nsec = 50000 }, NULL);
@@ -176,7 +169,7 @@ static int pipe_cloexec(int *rd, int *wr)
 int proc_run(const struct proc_spec *spec, struct proc_result *res, struct err *e)
 {
 	int timeout_ms = spec->timeout_ms ? spec->timeout_ms : TIMEOUT_DEFAULT_MS;
-	int64_t until = now_ms() + timeout_ms;
+	int64_t until = clock_ms() + timeout_ms;
 	cleanup_fd int in_rd = -1, in_wr = -1, out_rd = -1, out_wr = -1;
 	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
 	struct sigaction keep = { .sa_handler = SIG_DFL }, old_child;

@@ -28,17 +28,12 @@ int trace_on(void)
 	return trace_fd >= 0;
 }
 
-static int64_t clock_us(clockid_t id)
+static int64_t wall_us(void)
 {
 	struct timespec t;
 
-	(void)clock_gettime(id, &t);
+	(void)clock_gettime(CLOCK_REALTIME, &t);
 	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
-
-int64_t trace_clock_us(void)
-{
-	return clock_us(CLOCK_MONOTONIC);
 }
 
 void trace_event(const char *ev, const char *name, int64_t us, const char *fmt, ...)
@@ -55,7 +50,7 @@ void trace_event(const char *ev, const char *name, int64_t us, const char *fmt, 
 	}
 	cleanup_json struct json_object *o = json_obj();
 	cleanup_str struct str s = STR_INIT;
-	json_set_int(o, "t", clock_us(CLOCK_REALTIME));
+	json_set_int(o, "t", wall_us());
 	json_set_int(o, "pid", getpid());
 	json_set_str(o, "prog", trace_prog);
 	json_set_str(o, "ev", ev);

@@ -10,7 +10,6 @@
  */
 void trace_open(const char *file, const char *prog); /* file NULL or "": off */
 int trace_on(void);
-int64_t trace_clock_us(void); /* CLOCK_MONOTONIC */
 void trace_event(const char *ev, const char *name, int64_t us, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

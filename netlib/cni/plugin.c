@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
 #include "netlib/base/str.h"
@@ -361,10 +362,10 @@ int cni_main(const struct cni_plugin *p)
 	if (!command || !*command)
 		return print_about(p);
 	trace_open(getenv("CNI_TRACE"), p->name);
-	int64_t start = trace_on() ? trace_clock_us() : 0;
+	int64_t start = trace_on() ? clock_us() : 0;
 	int r = run_main(p, &cc, &e);
 	if (trace_on())
-		trace_event("done", command, trace_clock_us() - start, "%s", r < 0 ? e.text : "ok");
+		trace_event("done", command, clock_us() - start, "%s", r < 0 ? e.text : "ok");
 	if (r == 0)
 		return 0;
 	cleanup_str struct str s = STR_INIT;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/trace.h"
 #include "netlib/cni/plugin.h"
@@ -60,12 +61,12 @@ static int run_row(struct cni_op *op, const struct cni_step *s, enum cni_verb ve
 		return err_say(e, -EINTR,
 			       "ended by signal %d before step %s; nothing is left behind",
 			       (int)ended_by, s->name);
-	start = trace_on() ? trace_clock_us() : 0;
+	start = trace_on() ? clock_us() : 0;
 	int r = fn(op, e);
 	if (r < 0 && e && !e->no) /* a failure without a sentence is a failure all the same */
 		(void)err_set(e, r, "step %s", s->name);
 	if (trace_on())
-		trace_event("row", s->name, trace_clock_us() - start, "%s %s", cni_verb_names[verb],
+		trace_event("row", s->name, clock_us() - start, "%s %s", cni_verb_names[verb],
 			    r < 0 ? "failed" : "ok");
 	return r < 0 ? r : 0;
 }

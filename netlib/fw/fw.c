@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
 #include "netlib/fw/backend.h"
@@ -111,17 +112,9 @@ int fw_lock(int *fd, struct err *e)
 	return 0;
 }
 
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
-}
-
 int fw_retry_wait(struct fw_retry *t, const char *what, struct err *e)
 {
-	int64_t now = now_us();
+	int64_t now = clock_us();
 	uint32_t dice;
 
 	if (!t->attempts++)

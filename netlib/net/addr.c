@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/trace.h"
 #include "netlib/nl/attr.h"
@@ -188,7 +189,7 @@ static int passed(struct nl *nl, uint32_t index, char text[IP_TEXT_MAX], struct 
 
 int addr_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, struct err *e)
 {
-	int64_t until_us = trace_clock_us() + timeout_ms * INT64_C(1000);
+	int64_t until_us = clock_us() + timeout_ms * INT64_C(1000);
 	cleanup_nl struct nl ev = NL_INIT;
 	char text[IP_TEXT_MAX];
 	int r = passed(nl, index, text, e);
@@ -202,7 +203,7 @@ int addr_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, stru
 	 * between the first look and the subscription it may have passed: look again, then listen
 	 */
 	while ((r = passed(nl, index, text, e)) > 0) {
-		int64_t left_us = until_us - trace_clock_us();
+		int64_t left_us = until_us - clock_us();
 
 		if (left_us <= 0)
 			return err_say(

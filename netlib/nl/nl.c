@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/str.h"
 #include "netlib/base/trace.h"
@@ -364,22 +365,14 @@ int nl_subscribe(struct nl *nl, unsigned group, struct err *e)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 int nl_wait(struct nl *nl, int timeout_ms, nl_reply_fn *fn, void *arg, struct err *e)
 {
 	_Alignas(8) char buf[RECV_SIZE / 4];
-	int64_t until = now_ms() + timeout_ms;
+	int64_t until = clock_ms() + timeout_ms;
 
 	for (;;) {
 		struct pollfd p = { .fd = nl->fd, .events = POLLIN };
-		int64_t left = until - now_ms();
+		int64_t left = until - clock_ms();
 		int r = poll(&p, 1, left > 0 ? (int)left : 0);
 
 		if (r == 0)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/decode.h"
 #include "netlib/base/encode.h"
 #include "netlib/base/err.h"
@@ -144,13 +145,13 @@ int txn_rollback(struct txn *t, struct err *e)
 	while (t->n) {
 		const struct undo *u = &t->v[t->n - 1];
 		struct err one = ERR_INIT;
-		int64_t start = trace_on() ? trace_clock_us() : 0;
+		int64_t start = trace_on() ? clock_us() : 0;
 
 		if (u->op->run(u, t, &one) < 0)
 			err_keep_first(&first, &one);
 		if (trace_on())
-			trace_event("undo", u->op->name, trace_clock_us() - start, "%s %s%s%s",
-				    u->name, u->a ? u->a : "", one.no ? ": " : "", one.text);
+			trace_event("undo", u->op->name, clock_us() - start, "%s %s%s%s", u->name,
+				    u->a ? u->a : "", one.no ? ": " : "", one.text);
 		forget_last(t);
 	}
 	if (!first.no)

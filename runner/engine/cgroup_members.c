@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
 #include "netlib/base/file.h"
@@ -26,14 +27,6 @@
 #define FREEZE_MS 1000
 #define DEPTH_MAX 16
 #define PROCS_MAX (1024 * 1024)
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
 
 /* Short at first, as most are gone at once; never longer than 10 ms. */
 static void pause_a_little(unsigned round)
@@ -143,7 +136,7 @@ int cgroup_freeze(const char *path, bool frozen, struct err *e)
 	const char *file = v2 ? "cgroup.freeze" : "freezer.state",
 		   *reached =
 			   v2 ? (frozen ? "frozen 1" : "frozen 0") : (frozen ? "FROZEN" : "THAWED");
-	int64_t until = now_ms() + FREEZE_MS;
+	int64_t until = clock_ms() + FREEZE_MS;
 	int r = dir;
 
 	for (unsigned round = 0; r >= 0; round++) {
@@ -154,7 +147,7 @@ int cgroup_freeze(const char *path, bool frozen, struct err *e)
 			break;
 		if (strstr(text, reached))
 			return 0;
-		if (now_ms() > until)
+		if (clock_ms() > until)
 			r = -ETIMEDOUT;
 		else
 			pause_a_little(round);
@@ -213,8 +206,8 @@ int cgroup_remove(const char *path, struct err *e)
 		if (round % 16 == 1 && (r = cgroup_kill_all(path, e)) < 0)
 			return r;
 		if (!until)
-			until = now_ms() + GONE_MS;
-		else if (now_ms() > until)
+			until = clock_ms() + GONE_MS;
+		else if (clock_ms() > until)
 			break;
 		pause_a_little(round);
 	}

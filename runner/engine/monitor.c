@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "runner/engine/engine.h"
 #include "runner/engine/jsonlog.h"
@@ -118,14 +119,6 @@ static void drain(struct stream *s)
 
 /* ---------------------------------------------------------------- the loop */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 static int loop(struct watch *w, int *status, struct err *e)
 {
 	int64_t until = 0;
@@ -138,7 +131,7 @@ static int loop(struct watch *w, int *status, struct err *e)
 			{ .fd = *w->out[0].fd, .events = POLLIN },
 			{ .fd = *w->out[1].fd, .events = POLLIN },
 		};
-		int64_t left = ended ? until - now_ms() : -1;
+		int64_t left = ended ? until - clock_ms() : -1;
 
 		if (ended && left <= 0)
 			break;
@@ -155,7 +148,7 @@ static int loop(struct watch *w, int *status, struct err *e)
 			if (r < 0)
 				return r;
 			ended = true;
-			until = now_ms() + AFTER_END_MS;
+			until = clock_ms() + AFTER_END_MS;
 		}
 	}
 	return 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "netlib/base/decode.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/encode.h"
 #include "netlib/base/err.h"
 #include "runner/cli/cli.h"
@@ -21,14 +22,6 @@
 
 #define PROGRESS_AFTER_MS 1000
 #define PROGRESS_EVERY_MS 200
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 struct meter {
 	int64_t start, next;
@@ -42,7 +35,7 @@ struct meter {
 static void show_progress(uint64_t done, uint64_t total, void *arg)
 {
 	struct meter *m = arg;
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	if (now < m->next)
 		return;
@@ -78,7 +71,7 @@ static int print_json(const char *name, const struct import_result *res, struct 
 static int run_import(void *opts, const struct operands *args, struct err *e)
 {
 	const struct import_opts *o = opts;
-	struct meter meter = { .start = now_ms() };
+	struct meter meter = { .start = clock_ms() };
 	struct import_result res = { 0 };
 	struct import_spec spec = {
 		.file = args->v[0],
