@@ -14,11 +14,11 @@
 #include "ipam/datadir.h"
 #include "ipam/scan.h"
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
 #include "netlib/base/file.h"
 #include "netlib/base/str.h"
-#include "netlib/base/trace.h"
 #include "netlib/base/vec.h"
 
 #define INDEX_ROOT ".naru"
@@ -100,7 +100,7 @@ static int lock_file(struct store *s, int64_t deadline_us, struct err *e)
 
 		if (fd < 0)
 			return err_set(e, -errno, "open %s/" LOCK_NAME, s->path);
-		int64_t left_us = deadline_us - trace_clock_us();
+		int64_t left_us = deadline_us - clock_us();
 		int r = file_lock(fd, left_us > 0 ? (int)(left_us / 1000) : 0, s->path, e);
 		if (r < 0)
 			return r;
@@ -125,12 +125,12 @@ int store_open(struct store *s, const char *data_dir, const char *network, bool 
 
 int store_lock(struct store *s, struct err *e)
 {
-	int64_t deadline_us = trace_clock_us() + STORE_LOCK_MS * INT64_C(1000);
+	int64_t deadline_us = clock_us() + STORE_LOCK_MS * INT64_C(1000);
 	int r = lock_file(s, deadline_us, e);
 
 	if (r < 0)
 		return r;
-	int64_t left_us = deadline_us - trace_clock_us();
+	int64_t left_us = deadline_us - clock_us();
 	if ((r = file_lock(s->ix.net, left_us > 0 ? (int)(left_us / 1000) : 0, s->path, e)) < 0)
 		return r;
 	if (!index_sealed(&s->ix)) {
