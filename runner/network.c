@@ -29,7 +29,7 @@ char *network_builtin_text(bool ipv6)
 {
 	return str_fmt(
 		"{\"cniVersion\":\"1.1.0\",\"name\":\"" NETWORK_DEFAULT "\",\"plugins\":["
-		"{\"type\":\"bridge\",\"bridge\":\"naru0\",\"isGateway\":true,\"ipMasq\":true,\"hairpinMode\":true,"
+		"{\"type\":\"bridge\",\"bridge\":\"naru0\",\"isGateway\":true,\"ipMasq\":true,\"hairpinMode\":true,\"deferDel\":true,"
 		"\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.88.0.0/16\"}]%s],"
 		"\"routes\":[{\"dst\":\"0.0.0.0/0\"}%s]}},"
 		"{\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true}}]}",

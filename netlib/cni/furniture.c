@@ -4,10 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
@@ -21,6 +23,8 @@
 #include "netlib/net/sysctl.h"
 
 #define NOTES_DIR "/run/naru/sysctl"
+#define LEAVING_NAP_MS 5
+#define LEAVING_NAPS 60
 
 /*
  * Notes are per network namespace (its inode): "NOTES_DIR/INODE/net.ipv4.ip_forward" holds the old
@@ -86,7 +90,7 @@ struct survey {
 	size_t nbridges;
 	uint32_t *masters;
 	size_t nmasters;
-	unsigned veths;
+	unsigned veths, leaving;
 	bool oom;
 };
 
@@ -111,8 +115,26 @@ static int look(const struct link *l, void *arg)
 		s->oom |= !b;
 	} else {
 		s->veths++;
+		s->leaving += !(l->flags & IFF_UP);
 	}
 	return 0;
+}
+
+/*
+ * Looks at all links. A veth of ours that is down is on its way out (deferDel): the kernel is given
+ * a moment to finish, so that the bridge it was on can be collected in the same call.
+ */
+static int survey(struct nl *host, struct survey *s, struct err *e)
+{
+	for (int nap = 0;; nap++) {
+		free(s->bridges);
+		free(s->masters);
+		*s = (struct survey){ 0 };
+		int r = link_each(host, look, s, e);
+		if (r < 0 || !s->leaving || nap == LEAVING_NAPS)
+			return r;
+		(void)nanosleep(&(struct timespec){ .tv_nsec = LEAVING_NAP_MS * 1000000L }, NULL);
+	}
 }
 
 static bool used(const struct survey *s, uint32_t bridge)
@@ -169,7 +191,7 @@ int furniture_sweep(struct nl *host, unsigned *removed, struct err *e)
 	struct err first = ERR_INIT, one = ERR_INIT;
 	cleanup_fw struct fw *fw = NULL;
 	unsigned left = 0;
-	int r = link_each(host, look, &s, &one);
+	int r = survey(host, &s, &one);
 
 	if (r < 0)
 		err_keep_first(&first, &one);

@@ -118,10 +118,13 @@ static void a_taken_port_is_refused_with_its_owner_and_leaves_nothing(void **sta
 
 	(void)state;
 	cleanup_free char *id = naru_out(SERVE);
-	(void)snprintf(text, sizeof text,
-		       "naru: plugin type=\"portmap\" failed (add): host port 8080/tcp is taken by "
-		       "container %s of network naru (interface eth0)\n",
-		       id);
+	(void)snprintf(
+		text, sizeof text,
+		"naru: plugin type=\"portmap\" failed (add): host port 8080/tcp is taken by "
+		"container %s of network naru (interface eth0)\n"
+		"      choose another port or remove that container; if it is gone without a "
+		"DEL, its runtime's GC (naru gc) frees the port\n",
+		id);
 	naru_refuses(125, text, "naru run --rm -p 8080:80 bb:1 true");
 	prints("1", "naru ps -aq | wc -l");
 }
