@@ -77,7 +77,7 @@ static const struct field head_fields[] = {
 
 /*
  * The newest of cniVersions and cniVersion that is known here; cniVersion alone is taken as it is
- * (cni.md 2.6).
+ * (CNI_SPEC.md "Network lists").
  */
 static int choose_version(const struct head *h, enum cni_version *out, struct err *e)
 {

@@ -26,8 +26,8 @@ struct netlist_plugin {
 };
 
 /*
- * A network as libcni reads it from a .conflist, or a .conf turned into a list of one (cni.md 2.8,
- * CNI 1.1.0 section 1).
+ * A network as libcni reads it from a .conflist, or a .conf turned into a list of one (CNI_SPEC.md
+ * "Network lists", CNI 1.1.0 section 1).
  */
 struct netlist {
 	struct doc doc;	    /* the list */

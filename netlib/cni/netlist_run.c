@@ -95,7 +95,7 @@ static int copy_member(const char *key, struct json_object *v, void *arg)
 }
 
 /*
- * What one plugin reads: its own configuration and what the runtime puts in (cni.md 2.9, 2.10).
+ * What one plugin reads: its own configuration and what the runtime puts in (CNI_SPEC.md "Chains").
  * Keys sorted, as libcni sends them.
  */
 static char *stdin_text(const struct chain *c, const struct netlist_plugin *p, size_t *len)
@@ -192,7 +192,7 @@ static int in_version(struct json_object *raw, enum cni_version want, struct jso
 	return 0;
 }
 
-/* A literal null is an empty result (cni.md 2.6). */
+/* A literal null is an empty result (CNI_SPEC.md "Network lists"). */
 static bool is_null(const char *text)
 {
 	text += strspn(text, " \t\r\n");

@@ -16,9 +16,9 @@
 #include "runner/cli/cli.h"
 
 /*
- * What cnitool does, with its environment (cni.md 2.12): NETCONFPATH, CNI_PATH, CNI_IFNAME,
- * CNI_ARGS, CAP_ARGS, and its container id, so that an attachment made by one is found by the
- * other.
+ * What cnitool does, with its environment (CNI_SPEC.md "naru cni"): NETCONFPATH, CNI_PATH,
+ * CNI_IFNAME, CNI_ARGS, CAP_ARGS, and its container id, so that an attachment made by one is found
+ * by the other.
  */
 #define PLUGIN_DIR "/opt/cni/bin"
 #define ID_BYTES 10 /* of the hash of the namespace's path */

@@ -7,7 +7,7 @@
 struct archive;
 struct err;
 
-/* What an archive may ask for at most (reliability.md L1-L5). */
+/* What an archive may ask for at most. */
 struct unpack_limits {
 	uint64_t entries;
 	uint64_t bytes; /* of one file's stated size, and of all files together */
