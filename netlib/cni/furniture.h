@@ -21,7 +21,8 @@ int furniture_sysctl(const char *name, const char *value, struct err *e);
 /*
  * Collects what nobody uses any more, in the caller's network namespace: our bridges without ports,
  * the firewall table when it is empty, and, when no bridge or veth of ours is left, the noted
- * sysctls. Goes on after errors, returns the first. *removed counts.
+ * sysctls. A veth of ours that is down is taken as on its way out (deferDel) and waited for, 300 ms
+ * at most. Goes on after errors, returns the first. *removed counts.
  */
 int furniture_sweep(struct nl *host, unsigned *removed, struct err *e);
 
