@@ -19,14 +19,18 @@ Q           := $(if $(V),,@)
 say          = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2))
 
 # ---------------------------------------------------------------- what there is
-PLUGINS     := loopback bridge veth portmap masquerade host-local
-IPAMS       := host-local
+INTERFACES  := loopback bridge veth macvlan ipvlan vlan host-device dummy tap
+CHAINED     := portmap masquerade firewall tuning bandwidth sbr vrf
+DELEGATES   := flannel
+IPAMS       := host-local static dhcp
 ALIASES     := ptp:veth
-# plugins that carry another one inside, run in process
-CARRY_bridge := host-local
-CARRY_veth   := host-local
 
 src_of       = $(if $(filter $(1),$(IPAMS)),ipam,plugins)/$(1).c
+PLUGINS     := $(foreach p,$(INTERFACES) $(CHAINED) $(DELEGATES) $(IPAMS),$(if $(wildcard $(call src_of,$(p))),$(p)))
+# interface plugins carry the quick IPAM plugins inside and run them in process
+CARRIED     := host-local static
+$(foreach p,$(filter-out loopback,$(INTERFACES)),$(eval CARRY_$(p) := $(filter $(CARRIED),$(PLUGINS))))
+
 sym_of       = cni_plugin_$(subst -,_,$(1))
 
 NETLIB_SRC  := $(wildcard netlib/*/*.c)
