@@ -12,7 +12,6 @@
 #include "netlib/cni/error.h"
 #include "netlib/cni/exec.h"
 #include "netlib/ip/mac.h"
-#include "netlib/net/addr.h"
 #include "netlib/txn/verbs.h"
 
 /* ---- IPAM: CNI 1.1.0 section "Delegated plugins" */
@@ -179,21 +178,6 @@ int common_mac(const struct cni_op *op, struct mac *out, struct err *e)
 	if (v && !json_text(v))
 		return err_conf(e, "/runtimeConfig/mac", "expected string");
 	return take_mac(json_text(v), "/runtimeConfig/mac", out, e);
-}
-
-/* ---- IPv6 addresses */
-
-bool common_has_v6(const struct cni_op *op)
-{
-	for (size_t i = 0; i < op->res.nips; i++)
-		if (op->res.ips[i].address.addr.family == AF_INET6)
-			return true;
-	return false;
-}
-
-int common_addresses_await(struct cni_op *op, struct err *e)
-{
-	return addr_await(op->cont, op->netns, op->cont_index, COMMON_SETTLE_MS, e);
 }
 
 /* ---- masquerade */

@@ -1,245 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/cni/common_address.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
-#include "netlib/base/str.h"
-#include "netlib/base/vec.h"
 #include "netlib/cni/common.h"
-#include "netlib/cni/error.h"
-#include "netlib/cni/furniture.h"
-#include "netlib/fw/owner.h"
 #include "netlib/net/addr.h"
-#include "netlib/net/route.h"
-#include "netlib/net/sysctl.h"
 #include "netlib/nl/nlmsg.h"
 #include "netlib/txn/verbs.h"
 
-#define NAME_SALTS 10 /* host names tried when a derived one belongs to somebody else */
-
-/* ---- the host end of a veth */
-
-static void alias_of(const char *network, const char *container, const char *ifname, char *buf,
-		     size_t size)
-{
-	uint64_t h =
-		hash_end(hash_part(hash_part(hash_part(HASH_INIT, network), container), ifname));
-	char mark[FW_OWNER_NETWORK_MAX];
-
-	(void)str_copyf(buf, size, "naru:%016llx %s/%.80s/%.15s", (unsigned long long)h,
-			fw_owner_network(network, mark), container, ifname);
-}
-
-void common_alias(const struct cni_op *op, char *buf, size_t size)
-{
-	alias_of(op->cc->name, op->env->container, op->env->ifname, buf, size);
-}
-
-bool common_alias_in_network(const char *alias, const char *network)
-{
-	return str_starts(alias, "naru:") && fw_owner_in_network(alias + strlen("naru:"), network);
-}
-
-void common_veth_name(const struct cni_op *op, unsigned salt, char out[IFNAME_MAX])
-{
-	ifname_derive(out, "veth", op->cc->name, op->env->container, op->env->ifname, salt);
-}
-
-int common_host_veth(struct cni_op *op, struct link *out, struct err *e)
-{
-	char alias[LINK_ALIAS_MAX], name[IFNAME_MAX];
-	struct link l;
-
-	common_alias(op, alias, sizeof alias);
-	for (unsigned salt = 0; salt < NAME_SALTS; salt++) {
-		common_veth_name(op, salt, name);
-		int r = link_get(op->host, name, &l, e);
-
-		if (r == -ENODEV)
-			/* a later name may still be ours: the first was somebody else's then */
-			continue;
-		if (r < 0)
-			return r;
-		/* no alias yet: its creation was cut off between two messages */
-		if (!strcmp(l.kind, "veth") &&
-		    (!strcmp(l.alias, alias) || (!*l.alias && salt == 0))) {
-			*out = l;
-			return 0;
-		}
-	}
-	return err_say(e, -ENODEV, "no host interface of container %.64s, interface %s",
-		       op->env->container, op->env->ifname);
-}
-
-int common_veth_add(struct cni_op *op, struct veth_spec *v, struct err *e)
-{
-	char alias[LINK_ALIAS_MAX];
-	struct link l;
-
-	common_alias(op, alias, sizeof alias);
-	v->peer = op->env->ifname;
-	v->peer_netns = op->netns;
-	v->alias = alias;
-	for (unsigned salt = 0; salt < NAME_SALTS; salt++) {
-		common_veth_name(op, salt, v->name);
-		int r = txn_veth_add(op->txn, v, e);
-
-		if (r <= 0)
-			return r;
-		if (link_get(op->cont, op->env->ifname, &l, NULL) == 0)
-			return err_code(e, -EEXIST, CNI_E_IN_USE,
-					"container veth name (\"%s\") already exists in %.150s",
-					op->env->ifname, op->env->netns);
-		if (link_get(op->host, v->name, &l, NULL) == 0 && !strcmp(l.alias, alias))
-			return err_code(e, -EEXIST, CNI_E_IN_USE,
-					"container %.64s is already attached to network %s as %s "
-					"(host interface %s)",
-					op->env->container, op->cc->name, op->env->ifname, v->name);
-	}
-	return err_code(e, -EEXIST, CNI_E_IN_USE,
-			"no free name for the host interface after %d attempts", NAME_SALTS);
-}
-
-int common_veth_del(struct cni_op *op, struct err *e)
-{
-	struct err quiet = ERR_INIT;
-	struct link l;
-	int r = common_host_veth(op, &l, &quiet);
-
-	if (r == -ENODEV)
-		return common_container_del(op, e);
-	if (r < 0) {
-		*e = quiet;
-		return r;
-	}
-	return link_del(op->host, l.index, e);
-}
-
-int common_veth_del_deferred(struct cni_op *op, struct err *e)
-{
-	struct link l;
-	int r = common_host_veth(op, &l, e);
-
-	if (r < 0)
-		return r == -ENODEV ? common_container_del(op, e) : r;
-	/*
-	 * off the bridge at once, so that the address can be given out again; the slow part is the
-	 * kernel's grace period
-	 */
-	if ((r = link_down(op->host, l.index, e)) < 0)
-		return r == -ENODEV ? 0 : r;
-	pid_t pid = fork();
-	if (pid < 0)
-		return link_del(op->host, l.index, e);
-	if (pid > 0)
-		return 0;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; null >= 0 && fd < 3; fd++) /* runtimes read our stdout to its end */
-		(void)dup2(null, fd);
-	(void)setsid();
-	_exit(link_del(op->host, l.index, NULL) < 0);
-}
-
-/*
- * A namespace's path may have been recycled: what bears the interface's name there is another
- * attachment's when its MAC is not the one that ADD reported, or when its peer's alias names
- * somebody else.
- */
-static bool is_anothers(const struct cni_op *op, const struct link *l)
-{
-	char alias[LINK_ALIAS_MAX];
-	struct link peer;
-
-	for (size_t i = 0; op->has_prev && i < op->prev.nifaces; i++) {
-		const struct cni_iface *f = &op->prev.ifaces[i];
-
-		if (f->sandbox && *f->sandbox && !strcmp(f->name, op->env->ifname) && f->mac.set &&
-		    !mac_eq(&f->mac, &l->mac))
-			return true;
-	}
-	common_alias(op, alias, sizeof alias);
-	return l->peer && link_get_index(op->host, l->peer, &peer, NULL) == 0 &&
-	       str_starts(peer.alias, "naru:") && strcmp(peer.alias, alias);
-}
-
-/*
- * Links of other makers (the Go plugins, before an upgrade) have random host names: take the
- * container's end, if it is a veth.
- */
-int common_container_del(struct cni_op *op, struct err *e)
-{
-	struct link l;
-
-	if (!op->cont || link_get(op->cont, op->env->ifname, &l, NULL) < 0 ||
-	    strcmp(l.kind, "veth") || is_anothers(op, &l))
-		return 0;
-	return link_del(op->cont, l.index, e);
-}
-
-struct collect {
-	struct cni_op *op;
-	uint32_t *index;
-	size_t n;
-	bool oom;
-};
-
-/* Of this network, and of no valid attachment? The alias says so. */
-static int collect_veth(const struct link *l, void *arg)
-{
-	struct collect *c = arg;
-	const struct cni_conf *cc = c->op->cc;
-	char alias[LINK_ALIAS_MAX];
-
-	if (strcmp(l->kind, "veth") || !common_alias_in_network(l->alias, cc->name))
-		return 0;
-	for (size_t i = 0; i < cc->nvalid; i++) {
-		alias_of(cc->name, cc->valid[i].container ?: "", cc->valid[i].ifname ?: "", alias,
-			 sizeof alias);
-		if (!strcmp(alias, l->alias))
-			return 0;
-	}
-	uint32_t *slot = vec_add(&c->index, &c->n);
-	if (slot)
-		*slot = l->index;
-	c->oom |= !slot;
-	return 0;
-}
-
-int common_veth_gc(struct cni_op *op, struct err *e)
-{
-	struct collect c = { .op = op };
-	struct err first = ERR_INIT;
-	int r = link_each(op->host, collect_veth, &c, e);
-
-	for (size_t i = 0; r == 0 && i < c.n; i++) {
-		struct err one = ERR_INIT;
-
-		if (link_del(op->host, c.index[i], &one) < 0)
-			err_keep_first(&first, &one);
-	}
-	free(c.index);
-	if (r == 0 && c.oom)
-		r = err_set(e, -ENOMEM, "collect interfaces");
-	if (r == 0 && first.no) {
-		*e = first;
-		r = -first.no;
-	}
-	return r;
-}
-
-/* ---- addresses and routes in the container */
-
-static bool has_family(const struct cni_result *res, uint8_t family)
+bool common_has_family(const struct cni_result *res, uint8_t family)
 {
 	for (size_t i = 0; i < res->nips; i++)
 		if (res->ips[i].address.addr.family == family)
@@ -422,7 +199,7 @@ int common_address_add_with(struct cni_op *op, uint32_t index, bool dad, uint32_
 	int r;
 
 	op->cont_index = index;
-	if (has_family(&op->res, AF_INET6) && (r = prepare_v6(op, dad, e)) < 0)
+	if (common_has_family(&op->res, AF_INET6) && (r = prepare_v6(op, dad, e)) < 0)
 		return r;
 	/* addresses and routes go with the interface, which the veth's undo removes */
 	if ((r = txn_point(op->txn, "addresses and routes", e)) < 0)
@@ -553,46 +330,12 @@ int common_address_check(struct cni_op *op, const char *kind, uint32_t mtu, stru
 	return 0;
 }
 
-/* ---- forwarding */
-
-static const struct {
-	uint8_t family;
-	const char *sysctl;
-} forwarding[] = {
-	{ AF_INET, "net/ipv4/ip_forward" },
-	{ AF_INET6, "net/ipv6/conf/all/forwarding" },
-};
-
-int common_shared_sysctl(struct cni_op *op, const char *name, const char *value, struct err *e)
+bool common_has_v6(const struct cni_op *op)
 {
-	int r = txn_point(op->txn, name, e);
-
-	return r < 0 ? r : furniture_sysctl(name, value, e);
+	return common_has_family(&op->res, AF_INET6);
 }
 
-int common_forwarding(struct cni_op *op, struct err *e)
+int common_addresses_await(struct cni_op *op, struct err *e)
 {
-	int r = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(forwarding) && r >= 0; i++)
-		if (has_family(&op->res, forwarding[i].family))
-			r = common_shared_sysctl(op, forwarding[i].sysctl, "1", e);
-	return r;
-}
-
-int common_forwarding_check(struct cni_op *op, struct err *e)
-{
-	char value[SYSCTL_VALUE_MAX];
-	int r;
-
-	for (size_t i = 0; i < ARRAY_LEN(forwarding); i++) {
-		if (!has_family(&op->prev, forwarding[i].family))
-			continue;
-		if ((r = sysctl_read(forwarding[i].sysctl, value, e)) < 0)
-			return r;
-		if (!strcmp(value, "0"))
-			return cni_check_fail(e, "sysctl %s: expected 1, found 0",
-					      forwarding[i].sysctl);
-	}
-	return 0;
+	return addr_await(op->cont, op->netns, op->cont_index, COMMON_SETTLE_MS, e);
 }

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NARU_CNI_COMMON_VETH_H
+#define NARU_CNI_COMMON_VETH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "netlib/ip/ifname.h"
+
+struct cni_op;
+struct err;
+struct link;
+struct veth_spec;
+
+/*
+ * The veth pair of an attachment: its host end has a name derived from network, container and
+ * interface, and an alias that says whose it is.
+ */
+
+/*
+ * Creates the pair under a derived host name: v's mtu, master, MAC and hairpin are the caller's,
+ * the rest is filled in. Refuses an interface name that the container has already, and a second
+ * attachment under the same name.
+ */
+int common_veth_add(struct cni_op *op, struct veth_spec *v, struct err *e);
+void common_veth_name(const struct cni_op *op, unsigned salt, char out[IFNAME_MAX]);
+/* Deletes the container's end when the host's was not found by name (made by another suite). */
+int common_container_del(struct cni_op *op, struct err *e);
+
+/* The host end of a veth: its derived name if it exists and is ours. 0, or -ENODEV. */
+int common_host_veth(struct cni_op *op, struct link *out, struct err *e);
+int common_veth_del(struct cni_op *op, struct err *e);
+/*
+ * The same, but a short-lived child waits for the kernel: the link is gone some 20 ms after our
+ * exit.
+ */
+int common_veth_del_deferred(struct cni_op *op, struct err *e);
+/* GC: removes veths of this network whose attachment is not valid. */
+int common_veth_gc(struct cni_op *op, struct err *e);
+/* "naru:HASH NETWORK/CONTAINER/IFNAME": alias of host ends. */
+void common_alias(const struct cni_op *op, char *buf, size_t size);
+/* Does an alias name an attachment to this network? */
+bool common_alias_in_network(const char *alias, const char *network);
+
+#endif
