@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "ipam/alloc.h"
+#include "ipam/lists.h"
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
 #include "netlib/base/str.h"
@@ -17,40 +18,6 @@
 #define WANTED_MAX 256 /* addresses asked for in one list */
 
 /* ---- keys */
-
-/* An array of texts, each read by parse into an element of size bytes; at most max of them. */
-struct texts {
-	size_t max, size;
-	int (*parse)(const char *s, void *elem);
-	const char *expect;
-};
-
-static int decode_texts(struct doc *d, struct json_object *v, const struct texts *t, void **out,
-			size_t *n, const char *path, struct err *e)
-{
-	size_t len = json_len(v);
-	char got[128];
-
-	json_describe(v, got, sizeof got);
-	if (!json_is_array(v))
-		return err_conf(e, path, "expected array of %s, got %s", t->expect, got);
-	if (len > t->max)
-		return err_conf(e, path, "expected at most %zu elements, got %zu", t->max, len);
-	char *elems = doc_alloc(d, len, t->size);
-	if (!elems)
-		return err_set(e, -ENOMEM, "decode %s", path);
-	for (size_t i = 0; i < len; i++) {
-		const char *text = json_text(json_at(v, i));
-
-		if (text && t->parse(text, elems + i * t->size) == 0)
-			continue;
-		json_describe(json_at(v, i), got, sizeof got);
-		return err_conf(e, path, "element %zu: expected %s, got %s", i, t->expect, got);
-	}
-	*out = elems;
-	*n = len;
-	return 0;
-}
 
 static int span_field(const char *s, void *elem)
 {
@@ -63,7 +30,7 @@ static int decode_exclude(struct doc *d, struct json_object *v, void *member, co
 	static const struct texts spans = { DOC_ELEMENTS_MAX, sizeof(struct ip_span), span_field,
 					    "an address or a network" };
 	struct ip_spans *s = member;
-	int r = decode_texts(d, v, &spans, (void **)&s->v, &s->n, path, e);
+	int r = lists_texts(d, v, &spans, (void **)&s->v, &s->n, path, e);
 
 	if (r == 0)
 		spans_tidy(s);
@@ -90,7 +57,7 @@ static int decode_ips(struct doc *d, struct json_object *v, void *member, const 
 					    "an address" };
 	struct addr_list *l = member;
 
-	return decode_texts(d, v, &addrs, (void **)&l->v, &l->n, path, e);
+	return lists_texts(d, v, &addrs, (void **)&l->v, &l->n, path, e);
 }
 
 static const struct field range_fields[] = {
@@ -130,29 +97,6 @@ static int decode_sets(struct doc *d, struct json_object *v, void *member, const
 	return 0;
 }
 
-static int decode_routes(struct doc *d, struct json_object *v, void *member, const char *path,
-			 struct err *e)
-{
-	struct route_list *l = member;
-	char sub[POINTER_MAX];
-	size_t len = json_len(v);
-
-	if (!json_is_array(v) || len > DOC_ELEMENTS_MAX)
-		return err_conf(e, path, "expected array of at most %d routes", DOC_ELEMENTS_MAX);
-	struct cni_route *routes = doc_alloc(d, len, sizeof *routes);
-	if (!routes)
-		return err_set(e, -ENOMEM, "decode %s", path);
-	for (size_t i = 0; i < len; i++) {
-		(void)snprintf(sub, sizeof sub, "%s/%zu", path, i);
-		int r = cni_route_decode(json_at(v, i), &routes[i], sub, e);
-		if (r < 0)
-			return r;
-	}
-	l->v = routes;
-	l->n = len;
-	return 0;
-}
-
 #define CONF struct host_local_conf
 static const struct field ipam_fields[] = {
 	FIELD_FN("ranges", CONF, ipam.sets, decode_sets),
@@ -161,7 +105,7 @@ static const struct field ipam_fields[] = {
 	FIELD_TEXT("rangeStart", CONF, ipam.one.start, ip_parse_field, "an address"),
 	FIELD_TEXT("rangeEnd", CONF, ipam.one.end, ip_parse_field, "an address"),
 	FIELD_TEXT("gateway", CONF, ipam.one.gateway, ip_parse_field, "an address"),
-	FIELD_FN("routes", CONF, ipam.routes, decode_routes),
+	FIELD_FN("routes", CONF, ipam.routes, lists_routes),
 	FIELD_STR("dataDir", CONF, ipam.data_dir),
 	FIELD_STR("resolvConf", CONF, ipam.resolv_conf),
 	FIELD_FN("exclude", CONF, ipam.exclude, decode_exclude),

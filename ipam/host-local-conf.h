@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "ipam/lists.h"
 #include "ipam/range.h"
 #include "netlib/base/decode.h"
 
 struct cni_op;
-struct cni_route;
 struct err;
 
 /*
@@ -24,11 +24,6 @@ struct set_list {
 
 struct addr_list {
 	struct ip_addr *v;
-	size_t n;
-};
-
-struct route_list {
-	struct cni_route *v;
 	size_t n;
 };
 

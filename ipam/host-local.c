@@ -287,15 +287,7 @@ static int fill_result(struct cni_op *op, const struct host_local_conf *c, const
 		if (!cni_result_add_ip(&op->res, &address, &r->gateway, -1))
 			return err_set(e, -ENOMEM, "build the result");
 	}
-	for (size_t i = 0; i < c->ipam.routes.n; i++) {
-		const struct cni_route *from = &c->ipam.routes.v[i];
-		struct cni_route *to = cni_result_add_route(&op->res, &from->dst, &from->gw);
-
-		if (!to)
-			return err_set(e, -ENOMEM, "build the result");
-		*to = *from;
-	}
-	return 0;
+	return lists_add_routes(&c->ipam.routes, &op->res, e);
 }
 
 static int lease_add(struct cni_op *op, struct err *e)
