@@ -41,6 +41,7 @@ static const struct plugin {
 	  CHAINED, 2 },
 	{ "masquerade", "'x':0", CHAINED, 2 },
 	{ "host-local", "'x':0", IPAM, 0 },
+	{ "static", "'x':0", IPAM, 0 },
 };
 
 static int setup(void **state)
@@ -76,7 +77,8 @@ static const char *previous(int v)
 static const char *conf(const struct plugin *p, int v)
 {
 	const char *c = jsonf("{'cniVersion':'%s','name':'net1','type':'%s',%s,'ipam':{'type':"
-			      "'host-local','ranges':[[{'subnet':'10.4.0.0/24'}]]}}",
+			      "'host-local','ranges':[[{'subnet':'10.4.0.0/24'}]],"
+			      "'addresses':[{'address':'10.4.0.2/24'}]}}",
 			      versions[v], p->name, p->keys);
 
 	return p->kind == CHAINED ? text_keep(json_with(c, "prevResult", previous(v))) : c;
@@ -154,7 +156,7 @@ static void every_plugin_speaks_every_version_with_every_verb(void **state)
 static void the_multi_call_program_answers_by_name(void **state)
 {
 	(void)state;
-	lab_sh("mkdir -p /run/multi && for p in loopback bridge veth ptp portmap masquerade host-local;"
+	lab_sh("mkdir -p /run/multi && for p in loopback bridge veth ptp portmap masquerade host-local static;"
 	       "do ln -sf %s/naru-cni /run/multi/$p; done",
 	       lab_bin());
 	for (size_t p = 0; p < LEN(plugins); p++) {
