@@ -55,6 +55,12 @@ void fw_close(struct fw *fw)
 		fw->ops->close(fw);
 }
 
+unsigned fw_plan_parts(const struct fw_plan *p)
+{
+	return (p->nmasq ? FW_MASQ : 0u) | (p->ndnat ? FW_DNAT : 0u) |
+	       (p->naccept ? FW_ACCEPT : 0u) | (p->nisolate ? FW_ISOLATE : 0u);
+}
+
 int fw_ready(struct fw *fw, struct err *e)
 {
 	return fw->ops->ready(fw, e);

@@ -46,19 +46,41 @@ struct fw_dnat {
 	bool masq_all; /* with snat: every connection through the port does */
 };
 
+/*
+ * Forwarded packets to the address are dropped when they come from another bridge that somebody's
+ * container is isolated on; alone: from the same bridge as well.
+ */
+struct fw_isolate {
+	struct ip_addr addr;
+	const char *bridge; /* the host's interface that leads to the address */
+	bool alone;
+};
+
 struct fw_plan {
 	struct fw_owner owner;
 	const struct fw_masq *masq;
 	size_t nmasq;
 	const struct fw_dnat *dnat;
 	size_t ndnat;
+	/* forwarded packets from these addresses, and answers to them, are accepted */
+	const struct ip_addr *accept;
+	size_t naccept;
+	const struct fw_isolate *isolate;
+	size_t nisolate;
 };
 
 /*
  * Parts of an attachment's state, for deletion: bridge deletes its masquerade without touching
  * portmap's ports.
  */
-enum { FW_MASQ = 1, FW_DNAT = 2 };
+enum {
+	FW_MASQ = 1,
+	FW_DNAT = 2,
+	FW_ACCEPT = 4,
+	FW_ISOLATE = 8,
+	FW_ALL = FW_MASQ | FW_DNAT | FW_ACCEPT | FW_ISOLATE
+};
+unsigned fw_plan_parts(const struct fw_plan *p);
 
 /*
  * Opens the firewall of the calling thread's network namespace. FW_AUTO follows the environment
@@ -84,13 +106,13 @@ int fw_ready(struct fw *fw, struct err *e);
  * (safe against others doing the same). What the same owner already has is success. A host port
  * that another owner has is refused: -EADDRINUSE, "host port 8080/tcp is taken by container X of
  * network Y (interface Z)"; so is one that meets another owner's in part (any host address and a
- * certain one, a port and a range). A stale masquerade element of another owner for the same
- * address is replaced, since an address has one owner.
+ * certain one, a port and a range). A stale element of another owner for the same address
+ * (masquerade, accept, isolate) is replaced, since an address has one owner.
  */
 int fw_add(struct fw *fw, const struct fw_plan *p, struct err *e);
 
 /*
- * Removes what the owner has (parts: FW_MASQ | FW_DNAT), found by owner, not by address; an element
+ * Removes what the owner has (parts: FW_MASQ | FW_DNAT ...), found by owner, not by address; an element
  * is deleted only while it is still the owner's (generation id, lock, bounded retries). A hint plan
  * (may be NULL) names the elements expected, to avoid a listing when they are all there. Absence,
  * and a kernel without the tables or without nf_tables, is success.
@@ -119,7 +141,7 @@ int fw_sweep(struct fw *fw, struct err *e);
 
 /*
  * Lists elements for people and tests: fn gets the owner as "network/container/ifname",
- * "masquerade" / "dnat" / "hairpin", and the element in words ("8080/tcp to 10.1.0.2:80"). A value
+ * "masquerade" / "dnat" / "hairpin" / "accept" / "isolate", and the element in words ("8080/tcp to 10.1.0.2:80"). A value
  * other than 0 from fn ends it and is returned.
  */
 int fw_each(struct fw *fw,

@@ -191,8 +191,8 @@ static bool set_in_use(const struct nft_founds *l, const struct fw_set *set)
 }
 
 /*
- * Sets by prefix that hold nothing, and their rules: subnets come and go, furniture must not pile
- * up.
+ * Sets by prefix or bridge that hold nothing, and their rules: subnets come and go, furniture must
+ * not pile up.
  */
 static int trim_once(struct nft *nft, void *arg, int *lock, struct err *e)
 {
@@ -205,10 +205,10 @@ static int trim_once(struct nft *nft, void *arg, int *lock, struct err *e)
 	(void)arg;
 	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 ||
 	    (r = nft_state_read(&nft->nl, &state, e)) < 0 ||
-	    (r = list_all(nft, FW_MASQ | FW_DNAT, NULL, NULL, &all, e)) < 0)
+	    (r = list_all(nft, FW_ALL, NULL, NULL, &all, e)) < 0)
 		return r == -EAGAIN ? NFT_MOVED : r;
 	for (size_t i = 0; i < state.nset; i++)
-		if (fw_shapes[state.set[i].kind].by_prefix && !set_in_use(&all, &state.set[i]) &&
+		if (fw_kind_comes_and_goes(state.set[i].kind) && !set_in_use(&all, &state.set[i]) &&
 		    (r = nft_state_drop_set(&state, &state.set[i], &b, e)) < 0)
 			return r;
 	return nft_commit(nft, &b, &gen, lock, e);
@@ -243,7 +243,7 @@ static int sweep_once(struct nft *nft, void *arg, int *lock, struct err *e)
 
 	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 ||
 	    (r = nft_state_read(&nft->nl, &state, e)) < 0 ||
-	    (r = list_all(nft, FW_MASQ | FW_DNAT, NULL, NULL, &all, e)) < 0 ||
+	    (r = list_all(nft, FW_ALL, NULL, NULL, &all, e)) < 0 ||
 	    (r = nft_state_has_foreign_rules(&state, &foreign, e)) < 0)
 		return r == -EAGAIN ? NFT_MOVED : r;
 	if (!state.table || all.n || foreign)
@@ -268,7 +268,7 @@ static int nft_each(struct fw *fw,
 {
 	cleanup_founds struct nft_founds all = NFT_FOUNDS_INIT;
 	char words[FW_ELEM_WORDS_MAX];
-	int r = list_all((struct nft *)fw, FW_MASQ | FW_DNAT, NULL, NULL, &all, e);
+	int r = list_all((struct nft *)fw, FW_ALL, NULL, NULL, &all, e);
 
 	for (size_t i = 0; i < all.n && r == 0; i++)
 		r = fn(fw_owner_names(all.f[i].owner), fw_elem_what(&all.f[i].x),

@@ -92,6 +92,8 @@ static bool keep_rival(const struct nft_found *f, const void *arg)
  */
 static bool must_list(const struct job *j, const struct fw_set *set)
 {
+	if (!fw_shapes[set->kind].to)
+		return false;
 	for (size_t i = 0; i < j->l.n; i++) {
 		const struct fw_elem *x = &j->l.elem[i];
 

@@ -18,6 +18,8 @@
 #define NFPROTO_4 2
 #define NFPROTO_6 10
 #define LO_INDEX 1 /* in every namespace */
+/* bits of ct state, as nft numbers them: linux/netfilter/nf_conntrack_common.h */
+#define ESTABLISHED_OR_RELATED (1u << 1 | 1u << 2)
 
 /* A rule being built; remembers that memory ran out. */
 struct build {
@@ -115,6 +117,24 @@ static void bitwise(struct build *b, const void *mask, const void * xor, size_t 
 	set(b, x, NFTNL_EXPR_BITWISE_XOR, xor, len);
 }
 
+static void interface(struct build *b, uint32_t which, uint32_t op, const char *name)
+{
+	char whole[IFNAME_MAX] = "";
+
+	memcpy(whole, name, strlen(name));
+	meta(b, which, 0);
+	cmp(b, op, whole, sizeof whole);
+}
+
+static void established(struct build *b)
+{
+	const uint32_t states = ESTABLISHED_OR_RELATED, none = 0;
+
+	(void)ADD(b, "ct", { NFTNL_EXPR_CT_DREG, reg(0) }, { NFTNL_EXPR_CT_KEY, NFT_CT_STATE });
+	bitwise(b, &states, &none, sizeof states);
+	cmp_u32(b, NFT_CMP_NEQ, 0);
+}
+
 /* Whole bytes are compared as they are, other lengths through a mask. */
 static void prefix(struct build *b, const struct ip_prefix *p, bool source, uint32_t op)
 {
@@ -135,7 +155,7 @@ static void prefix(struct build *b, const struct ip_prefix *p, bool source, uint
 }
 
 /* The packet's key for a set into the registers from 0 on. */
-static void key(struct build *b, const struct fw_set *s)
+static void key(struct build *b, const struct fw_set *s, bool to)
 {
 	const struct fw_shape *shape = &fw_shapes[s->kind];
 	const struct ip_addr any = { .family = s->family };
@@ -143,7 +163,7 @@ static void key(struct build *b, const struct fw_set *s)
 
 	if (shape->host || !shape->port) {
 		family(b, s->family);
-		address(b, s->family, !shape->port, ip_bytes(&any), 0);
+		address(b, s->family, !shape->port && !to, ip_bytes(&any), 0);
 		word = ip_bytes(&any) / 4;
 	}
 	if (shape->port) {
@@ -152,12 +172,12 @@ static void key(struct build *b, const struct fw_set *s)
 	}
 }
 
-static void lookup(struct build *b, const struct fw_set *s, bool map)
+static void lookup(struct build *b, const struct fw_set *s, bool map, bool to)
 {
 	char name[FW_NAME_MAX];
 	struct nftnl_expr *x;
 
-	key(b, s);
+	key(b, s, to);
 	fw_set_name(s, name);
 	x = ADD(b, "lookup", { NFTNL_EXPR_LOOKUP_SREG, reg(0) },
 		{ map ? NFTNL_EXPR_LOOKUP_DREG : 0, reg(0) });
@@ -168,7 +188,7 @@ static void dnat(struct build *b, const struct fw_op *o)
 {
 	const struct ip_addr any = { .family = o->family };
 
-	lookup(b, &o->set, true);
+	lookup(b, &o->set, true, false);
 	(void)ADD(b, "nat", { NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT },
 		  { NFTNL_EXPR_NAT_FAMILY, o->family == AF_INET6 ? NFPROTO_6 : NFPROTO_4 },
 		  { NFTNL_EXPR_NAT_REG_ADDR_MIN, reg(0) },
@@ -230,13 +250,29 @@ static void build_op(struct build *b, const struct fw_op *o)
 		mark(b, o);
 		break;
 	case FW_OP_IN:
-		lookup(b, &o->set, false);
+	case FW_OP_TO_IN:
+		lookup(b, &o->set, false, o->type == FW_OP_TO_IN);
+		break;
+	case FW_OP_IIF:
+		interface(b, NFT_META_IIFNAME, NFT_CMP_EQ, o->set.bridge);
+		break;
+	case FW_OP_OIF:
+		interface(b, NFT_META_OIFNAME, NFT_CMP_EQ, o->set.bridge);
+		break;
+	case FW_OP_NOT_OIF:
+		interface(b, NFT_META_OIFNAME, NFT_CMP_NEQ, o->set.bridge);
+		break;
+	case FW_OP_ESTABLISHED:
+		established(b);
 		break;
 	case FW_OP_MASQ:
 		(void)ADD(b, "masq", { 0 });
 		break;
 	case FW_OP_DNAT:
 		dnat(b, o);
+		break;
+	case FW_OP_ACCEPT:
+		verdict(b, 1 /* NF_ACCEPT */, NULL);
 		break;
 	case FW_OP_DROP:
 		verdict(b, 0 /* NF_DROP */, NULL);

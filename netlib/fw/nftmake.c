@@ -10,6 +10,7 @@
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
 #include "netlib/base/vec.h"
+#include "netlib/fw/fw.h"
 #include "netlib/fw/nftexpr.h"
 #include "netlib/fw/nftstate.h"
 #include "netlib/nl/nlmsg.h"
@@ -200,17 +201,22 @@ static int want_set_rules(struct wanteds *l, struct nft_state *s, const struct f
 	return r;
 }
 
-/* The fixed rules and those of all sets by prefix, each with the kernel's, if it has it. */
-static int want_all(struct wanteds *l, struct nft_state *s, struct err *e)
+/*
+ * The fixed rules and those of all sets that come and go, each with the kernel's, if it has it; as
+ * far as they belong to these parts.
+ */
+static int want_all(struct wanteds *l, struct nft_state *s, unsigned parts, struct err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < s->nrule; i++)
 		s->rule[i].ours = false;
 	for (size_t i = 0; i < FW_BASE_RULES && r == 0; i++)
-		r = want(l, s, &fw_base_rules[i], true);
+		if (fw_chain_belongs(fw_base_rules[i].chain, parts))
+			r = want(l, s, &fw_base_rules[i], true);
 	for (size_t i = 0; i < s->nset && r == 0; i++)
-		r = want_set_rules(l, s, &s->set[i]);
+		if (fw_set_belongs(&s->set[i], parts))
+			r = want_set_rules(l, s, &s->set[i]);
 	return r < 0 ? err_set(e, r, "write the rules of table inet " NFT_TABLE) : 0;
 }
 
@@ -237,9 +243,12 @@ static int need_set(struct nft_state *s, const struct fw_set *set, struct nft_ba
 	return 0;
 }
 
-static int need_chains(const struct nft_state *s, struct nft_batch *b, struct err *e)
+static int need_chains(const struct nft_state *s, unsigned parts, struct nft_batch *b,
+		       struct err *e)
 {
 	for (size_t i = 0; i < FW_CHAINS; i++) {
+		if (!fw_chain_belongs(i, parts))
+			continue;
 		if (s->chain[i] == NFT_CHAIN_WRONG)
 			return err_say(e, -EBADMSG,
 				       "chain %s in table inet " NFT_TABLE
@@ -271,10 +280,20 @@ static void need_rules(struct wanteds *l, struct nft_batch *b)
 			rule_add(b, l->w[i].chain, l->w[i].exprs, l->w[i].len);
 }
 
+static unsigned parts_of(const struct fw_elems *need)
+{
+	unsigned parts = 0;
+
+	for (size_t i = 0; need && i < need->n; i++)
+		parts |= fw_shapes[need->elem[i].set.kind].part;
+	return parts;
+}
+
 int nft_state_complete(struct nft_state *s, const struct fw_elems *need, struct nft_batch *b,
 		       struct err *e)
 {
 	cleanup_wanteds struct wanteds l = { 0 };
+	unsigned parts = parts_of(need);
 	int r = 0;
 
 	if (s->dormant)
@@ -285,10 +304,11 @@ int nft_state_complete(struct nft_state *s, const struct fw_elems *need, struct 
 	if (!s->table)
 		table_add(b);
 	for (size_t i = 0; i < FW_BASE_SETS && r == 0; i++)
-		r = need_set(s, &fw_base_sets[i], b, e);
+		if (fw_set_belongs(&fw_base_sets[i], parts))
+			r = need_set(s, &fw_base_sets[i], b, e);
 	for (size_t i = 0; need && i < need->n && r == 0; i++)
 		r = need_set(s, &need->elem[i].set, b, e);
-	if (r < 0 || (r = need_chains(s, b, e)) < 0 || (r = want_all(&l, s, e)) < 0)
+	if (r < 0 || (r = need_chains(s, parts, b, e)) < 0 || (r = want_all(&l, s, parts, e)) < 0)
 		return r;
 	need_rules(&l, b);
 	return 0;
@@ -297,9 +317,9 @@ int nft_state_complete(struct nft_state *s, const struct fw_elems *need, struct 
 int nft_state_has_foreign_rules(struct nft_state *s, bool *yes, struct err *e)
 {
 	cleanup_wanteds struct wanteds l = { 0 };
-	int r = want_all(&l, s, e);
+	int r = want_all(&l, s, FW_ALL, e);
 
-	*yes = false;
+	*yes = s->refuses; /* a policy is the operator's, as a rule is */
 	for (size_t i = 0; i < s->nrule; i++)
 		*yes |= !s->rule[i].ours;
 	return r;

@@ -16,10 +16,12 @@
 #include "netlib/nl/nl.h"
 #include "netlib/nl/nlmsg.h"
 
+#define POLICY_ACCEPT 1 /* NF_ACCEPT */
+
 /* What the kernel says of a table, a chain, a set or a rule; each answer fills some of it. */
 struct answer {
 	char table[NFT_NAME_LEN], name[NFT_NAME_LEN], type[16];
-	uint32_t flags, hook, priority;
+	uint32_t flags, hook, priority, policy;
 	uint64_t handle;
 	const void *exprs;
 	size_t len;
@@ -77,6 +79,7 @@ static const struct attr_spec chain_attrs[] = {
 	[NFTA_CHAIN_TABLE] = ATTR_FN(take_table),
 	[NFTA_CHAIN_NAME] = ATTR_FN(take_own_name),
 	[NFTA_CHAIN_TYPE] = ATTR_STR(struct answer, type),
+	[NFTA_CHAIN_POLICY] = ATTR_U32BE(struct answer, policy),
 	[NFTA_CHAIN_HOOK] = ATTR_NEST(hook_attrs),
 };
 static const struct attr_spec set_attrs[] = {
@@ -110,7 +113,7 @@ static int take_the_table(const struct nlmsghdr *h, void *arg)
 static int take_chain(const struct nlmsghdr *h, void *arg)
 {
 	struct nft_state *s = arg;
-	struct answer a = { 0 };
+	struct answer a = { .policy = POLICY_ACCEPT };
 	int r = TAKE(h, NFT_MSG_NEWCHAIN, chain_attrs, &a);
 
 	if (r != 0 || strcmp(a.table, NFT_TABLE) != 0)
@@ -124,6 +127,7 @@ static int take_chain(const struct nlmsghdr *h, void *arg)
 					       (int)a.priority == c->priority :
 				       !a.type[0];
 		s->chain[i] = right ? NFT_CHAIN_RIGHT : NFT_CHAIN_WRONG;
+		s->refuses |= a.policy != POLICY_ACCEPT;
 	}
 	return 0;
 }
@@ -195,6 +199,7 @@ static void restart_chains(void *arg)
 	struct nft_state *s = arg;
 
 	memset(s->chain, 0, sizeof s->chain);
+	s->refuses = false;
 }
 
 void nft_state_clear(struct nft_state *s)

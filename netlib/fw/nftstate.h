@@ -28,6 +28,7 @@ enum nft_chain_state { NFT_CHAIN_MISSING, NFT_CHAIN_RIGHT, NFT_CHAIN_WRONG };
 
 struct nft_state {
 	bool table, dormant;
+	bool refuses; /* a chain of ours has got the policy drop */
 	enum nft_chain_state chain[FW_CHAINS];
 	struct fw_set *set; /* those that are ours by name */
 	size_t nset;
@@ -44,16 +45,17 @@ int nft_state_read(struct nl *nl, struct nft_state *s, struct err *e);
 
 /*
  * Appends what is missing for the elements in need (may be NULL: the fixed part) to the batch;
- * nothing when all is there. A chain that has lost a fixed rule gets all of ours anew, in order;
+ * nothing when all is there. The chains of forwarding belong to the fixed part when an element in
+ * need has a use for them. A chain that has lost a fixed rule gets all of ours anew, in order;
  * rules of others stay. -EBADMSG for what cannot be put right by adding.
  */
 int nft_state_complete(struct nft_state *s, const struct fw_elems *need, struct nft_batch *b,
 		       struct err *e);
 
-/* Rules in our table that are not ours: they keep it from being removed. */
+/* Rules, or a policy, in our table that are not ours: they keep it from being removed. */
 int nft_state_has_foreign_rules(struct nft_state *s, bool *yes, struct err *e);
 
-/* Deletes a set by prefix with its rules. */
+/* Deletes a set that comes and goes, with its rules. */
 int nft_state_drop_set(struct nft_state *s, const struct fw_set *set, struct nft_batch *b,
 		       struct err *e);
 

@@ -12,6 +12,8 @@
 #include "netlib/fw/fw.h"
 #include "netlib/ip/port.h"
 
+#define FORWARD_PARTS (FW_ACCEPT | FW_ISOLATE)
+
 const struct fw_shape fw_shapes[FW_KINDS] = {
 	[FW_KIND_DNAT_IP] = { "dnat%c_ip", .host = true, .port = true, .to = true, .to_port = true,
 			      .part = FW_DNAT },
@@ -24,6 +26,9 @@ const struct fw_shape fw_shapes[FW_KINDS] = {
 	[FW_KIND_SNAT_RANGE] = { "snat-range-", .host = true, .port = true, .interval = true,
 				 .by_prefix = true, .part = FW_DNAT },
 	[FW_KIND_MASQ] = { "masq-", .by_prefix = true, .part = FW_MASQ },
+	[FW_KIND_ACCEPT] = { "accept%c", .part = FW_ACCEPT },
+	[FW_KIND_SAME] = { "same%c-", .by_bridge = true, .part = FW_ISOLATE },
+	[FW_KIND_ALONE] = { "alone%c-", .by_bridge = true, .part = FW_ISOLATE },
 };
 
 const struct fw_chain_spec fw_chains[FW_CHAINS] = {
@@ -37,11 +42,17 @@ const struct fw_chain_spec fw_chains[FW_CHAINS] = {
 			      "nat hook output priority -100" },
 	[FW_CHAIN_POSTROUTING] = { "postrouting", "nat", FW_HOOK_POSTROUTING, 100,
 				   "nat hook postrouting priority 100" },
+	[FW_CHAIN_ADMIN] = { "admin", .part = FORWARD_PARTS },
+	[FW_CHAIN_ISOLATION_TO] = { "isolation-to", .part = FORWARD_PARTS },
+	[FW_CHAIN_ISOLATION] = { "isolation", .part = FORWARD_PARTS },
+	[FW_CHAIN_FORWARD] = { "forward", "filter", FW_HOOK_FORWARD, 0,
+			       "filter hook forward priority 0", FORWARD_PARTS },
 };
 
 const struct fw_set fw_base_sets[FW_BASE_SETS] = {
-	{ FW_KIND_DNAT_IP, AF_INET },  { FW_KIND_DNAT, AF_INET },  { FW_KIND_RANGE, AF_INET },
-	{ FW_KIND_DNAT_IP, AF_INET6 }, { FW_KIND_DNAT, AF_INET6 }, { FW_KIND_RANGE, AF_INET6 },
+	{ FW_KIND_DNAT_IP, AF_INET },  { FW_KIND_DNAT, AF_INET },    { FW_KIND_RANGE, AF_INET },
+	{ FW_KIND_DNAT_IP, AF_INET6 }, { FW_KIND_DNAT, AF_INET6 },   { FW_KIND_RANGE, AF_INET6 },
+	{ FW_KIND_ACCEPT, AF_INET },   { FW_KIND_ACCEPT, AF_INET6 },
 };
 
 #define LOOPBACK4 { .addr = { AF_INET, { 127 } }, .len = 8 }
@@ -53,6 +64,7 @@ const struct fw_set fw_base_sets[FW_BASE_SETS] = {
 	{ FW_CHAIN_HOSTPORTS, \
 	  { { FW_OP_FAMILY, .family = (f) }, \
 	    { FW_OP_DNAT, .family = (f), .set = { .kind = (k), .family = (f) } } } }
+#define ACCEPTED(f) { .kind = FW_KIND_ACCEPT, .family = (f) }
 /* clang-format on */
 
 const struct fw_rule fw_base_rules[FW_BASE_RULES] = {
@@ -74,7 +86,32 @@ const struct fw_rule fw_base_rules[FW_BASE_RULES] = {
 	{ FW_CHAIN_POSTROUTING, { { FW_OP_MARKED }, { FW_OP_MASQ } } },
 	{ FW_CHAIN_POSTROUTING, { { FW_OP_DADDR, .prefix = MULTICAST4 }, { FW_OP_RETURN } } },
 	{ FW_CHAIN_POSTROUTING, { { FW_OP_DADDR, .prefix = MULTICAST6 }, { FW_OP_RETURN } } },
+	{ FW_CHAIN_FORWARD, { { FW_OP_JUMP, .chain = FW_CHAIN_ADMIN } } },
+	{ FW_CHAIN_FORWARD, { { FW_OP_JUMP, .chain = FW_CHAIN_ISOLATION } } },
+	{ FW_CHAIN_FORWARD,
+	  { { FW_OP_ESTABLISHED }, { FW_OP_TO_IN, .set = ACCEPTED(AF_INET) }, { FW_OP_ACCEPT } } },
+	{ FW_CHAIN_FORWARD, { { FW_OP_IN, .set = ACCEPTED(AF_INET) }, { FW_OP_ACCEPT } } },
+	{ FW_CHAIN_FORWARD,
+	  { { FW_OP_ESTABLISHED }, { FW_OP_TO_IN, .set = ACCEPTED(AF_INET6) }, { FW_OP_ACCEPT } } },
+	{ FW_CHAIN_FORWARD, { { FW_OP_IN, .set = ACCEPTED(AF_INET6) }, { FW_OP_ACCEPT } } },
 };
+
+bool fw_chain_belongs(enum fw_chain c, unsigned parts)
+{
+	return !fw_chains[c].part || fw_chains[c].part & parts;
+}
+
+bool fw_set_belongs(const struct fw_set *s, unsigned parts)
+{
+	unsigned part = fw_shapes[s->kind].part;
+
+	return !(part & FORWARD_PARTS) || (parts & FORWARD_PARTS);
+}
+
+bool fw_kind_comes_and_goes(enum fw_kind k)
+{
+	return fw_shapes[k].by_prefix || fw_shapes[k].by_bridge;
+}
 
 static struct fw_op op(enum fw_op_type type)
 {
@@ -86,9 +123,37 @@ static struct fw_op op_addr(enum fw_op_type type, const struct ip_prefix *p)
 	return (struct fw_op){ .type = type, .prefix = *p };
 }
 
+static struct fw_op op_set(enum fw_op_type type, const struct fw_set *s)
+{
+	return (struct fw_op){ .type = type, .set = *s };
+}
+
 static struct fw_op op_in(const struct fw_set *s)
 {
-	return (struct fw_op){ .type = FW_OP_IN, .set = *s };
+	return op_set(FW_OP_IN, s);
+}
+
+/*
+ * Between two bridges that both have such a set nothing passes: the first chain sends on what
+ * leaves its bridge, the second drops it where it would arrive.
+ */
+static size_t bridge_rules(const struct fw_set *s, struct fw_rule out[FW_SET_RULES_MAX])
+{
+	struct fw_op jump = { .type = FW_OP_JUMP, .chain = FW_CHAIN_ISOLATION_TO },
+		     family = { .type = FW_OP_FAMILY, .family = s->family };
+
+	out[0] = (struct fw_rule){
+		FW_CHAIN_ISOLATION, { family, op_set(FW_OP_IIF, s), op_set(FW_OP_NOT_OIF, s), jump }
+	};
+	out[1] = (struct fw_rule){ FW_CHAIN_ISOLATION_TO,
+				   { op_set(FW_OP_OIF, s), op_set(FW_OP_TO_IN, s),
+				     op(FW_OP_DROP) } };
+	if (s->kind != FW_KIND_ALONE)
+		return 2;
+	out[2] = (struct fw_rule){ FW_CHAIN_ISOLATION,
+				   { op_set(FW_OP_IIF, s), op_set(FW_OP_OIF, s),
+				     op_set(FW_OP_TO_IN, s), op(FW_OP_DROP) } };
+	return 3;
 }
 
 size_t fw_set_rules(const struct fw_set *s, struct fw_rule out[FW_SET_RULES_MAX])
@@ -96,6 +161,8 @@ size_t fw_set_rules(const struct fw_set *s, struct fw_rule out[FW_SET_RULES_MAX]
 	static const struct ip_prefix loopback4 = LOOPBACK4;
 	bool everyone = s->near.len == 0;
 
+	if (fw_shapes[s->kind].by_bridge)
+		return bridge_rules(s, out);
 	if (!fw_shapes[s->kind].by_prefix)
 		return 0;
 	if (s->kind == FW_KIND_MASQ) {
@@ -122,7 +189,8 @@ size_t fw_set_rules(const struct fw_set *s, struct fw_rule out[FW_SET_RULES_MAX]
 bool fw_set_eq(const struct fw_set *a, const struct fw_set *b)
 {
 	return a->kind == b->kind && a->family == b->family &&
-	       (!fw_shapes[a->kind].by_prefix || ip_prefix_eq(&a->near, &b->near));
+	       (!fw_shapes[a->kind].by_prefix || ip_prefix_eq(&a->near, &b->near)) &&
+	       (!fw_shapes[a->kind].by_bridge || !strcmp(a->bridge, b->bridge));
 }
 
 void fw_elems_clear(struct fw_elems *l)
@@ -241,15 +309,47 @@ static int plan_dnat(struct fw_elems *l, const struct fw_dnat *d, struct err *e)
 	return r;
 }
 
+static int add_once(struct fw_elems *l, const struct fw_elem *x, struct err *e)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (fw_elem_eq(&l->elem[i], x))
+			return 0;
+	return add_elem(l, x, e);
+}
+
 static int plan_masq(struct fw_elems *l, const struct fw_masq *m, struct err *e)
 {
 	struct fw_elem x = { .set = { FW_KIND_MASQ, m->addr.addr.family, network_of(&m->addr) },
 			     .ip = m->addr.addr };
 
-	for (size_t i = 0; i < l->n; i++)
-		if (fw_elem_eq(&l->elem[i], &x))
-			return 0;
-	return add_elem(l, &x, e);
+	return add_once(l, &x, e);
+}
+
+static int plan_isolate(struct fw_elems *l, const struct fw_isolate *i, struct err *e)
+{
+	struct fw_elem x = { .set = { i->alone ? FW_KIND_ALONE : FW_KIND_SAME, i->addr.family },
+			     .ip = i->addr };
+
+	if (str_copyf(x.set.bridge, sizeof x.set.bridge, "%s", i->bridge) < 0 || !*i->bridge)
+		return err_say(e, -EINVAL, "isolate %s: \"%.40s\" is no name of an interface",
+			       i->addr.family == AF_INET6 ? "an IPv6 address" : "an IPv4 address",
+			       i->bridge);
+	return add_once(l, &x, e);
+}
+
+static int plan_forward(struct fw_elems *l, const struct fw_plan *p, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->naccept && r == 0; i++) {
+		struct fw_elem x = { .set = { FW_KIND_ACCEPT, p->accept[i].family },
+				     .ip = p->accept[i] };
+
+		r = add_once(l, &x, e);
+	}
+	for (size_t i = 0; i < p->nisolate && r == 0; i++)
+		r = plan_isolate(l, &p->isolate[i], e);
+	return r;
 }
 
 static int refuse_twice(const struct fw_elems *l, struct err *e)
@@ -291,6 +391,8 @@ int fw_plan_elements(const struct fw_plan *p, struct fw_elems *out, struct err *
 	for (size_t i = 0; i < p->nmasq; i++)
 		if ((r = plan_masq(&l, &p->masq[i], e)) < 0)
 			return r;
+	if ((r = plan_forward(&l, p, e)) < 0)
+		return r;
 	*out = l;
 	l = (struct fw_elems)FW_ELEMS_INIT;
 	return 0;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "netlib/ip/addr.h"
+#include "netlib/ip/ifname.h"
 
 /*
  * Intents become neutral sets, elements and rules. Pure: nothing here asks the kernel. How they
@@ -33,7 +34,10 @@ enum fw_kind {
 	FW_KIND_SNAT_IP,
 	FW_KIND_SNAT,
 	FW_KIND_SNAT_RANGE,
-	FW_KIND_MASQ, /* container address */
+	FW_KIND_MASQ, /* container address, as the three that follow */
+	FW_KIND_ACCEPT,
+	FW_KIND_SAME,  /* reached from its own bridge and from no other of ours */
+	FW_KIND_ALONE, /* not from its own either */
 	FW_KINDS
 };
 
@@ -45,19 +49,23 @@ struct fw_shape {
 	bool to, to_port; /* value */
 	/* one set for each subnet, named after it; else one for each family */
 	bool by_prefix;
-	unsigned part; /* FW_MASQ or FW_DNAT */
+	bool by_bridge; /* one set for each bridge and family */
+	unsigned part;	/* FW_MASQ, FW_DNAT ... */
 };
 extern const struct fw_shape fw_shapes[FW_KINDS];
+/* A kind whose sets come and go, each with its rules; the others' are there from the beginning. */
+bool fw_kind_comes_and_goes(enum fw_kind k);
 
 struct fw_set {
 	enum fw_kind kind;
 	uint8_t family;
 	/* by_prefix: the subnet, host bits cleared; length 0 = every source (masq_all) */
 	struct ip_prefix near;
+	char bridge[IFNAME_MAX]; /* by_bridge */
 };
 
 #define FW_NAME_MAX 64
-/* "dnat4", "masq-10.1.0.0-16", "snat-all4" */
+/* "dnat4", "masq-10.1.0.0-16", "snat-all4", "same4-br0" */
 void fw_set_name(const struct fw_set *s, char name[FW_NAME_MAX]);
 /* 0, or -EINVAL: not a name of ours */
 int fw_set_parse(const char *name, struct fw_set *out);
@@ -65,7 +73,7 @@ bool fw_set_eq(const struct fw_set *a, const struct fw_set *b);
 
 struct fw_elem {
 	struct fw_set set;
-	/* FW_KIND_MASQ: the container; else the host address, unset = any (ranges only) */
+	/* kinds without port: the container; else the host address, unset = any (ranges only) */
 	struct ip_addr ip;
 	uint8_t proto;
 	uint16_t port, last; /* last == port unless a range */
@@ -91,13 +99,16 @@ bool fw_elem_eq(const struct fw_elem *a, const struct fw_elem *b); /* keys and v
 /* Both are DNAT and some packet would match both. */
 bool fw_elem_overlaps(const struct fw_elem *a, const struct fw_elem *b);
 
-/* "8080/tcp", "192.0.2.1:8080/tcp", "6000-6010/udp"; "10.1.0.2" for masquerade. Returns buf. */
+/* "8080/tcp", "192.0.2.1:8080/tcp", "6000-6010/udp"; "10.1.0.2" without port. Returns buf. */
 #define FW_KEY_WORDS_MAX 96
 const char *fw_elem_key_words(const struct fw_elem *x, char buf[FW_KEY_WORDS_MAX]);
-/* The whole element: "8080/tcp to 10.1.0.2:80", "10.1.0.2 leaving 10.1.0.0/16". */
+/*
+ * The whole element: "8080/tcp to 10.1.0.2:80", "10.1.0.2 leaving 10.1.0.0/16", "10.1.0.2 from
+ * bridges other than br0".
+ */
 #define FW_ELEM_WORDS_MAX 192
 const char *fw_elem_words(const struct fw_elem *x, char buf[FW_ELEM_WORDS_MAX]);
-const char *fw_elem_what(const struct fw_elem *x); /* "dnat", "hairpin", "masquerade" */
+const char *fw_elem_what(const struct fw_elem *x); /* "dnat", "hairpin" ... */
 
 /* Chains, in the order in which they are made. */
 enum fw_chain {
@@ -107,18 +118,35 @@ enum fw_chain {
 	FW_CHAIN_PREROUTING,
 	FW_CHAIN_OUTPUT,
 	FW_CHAIN_POSTROUTING,
+	FW_CHAIN_ADMIN, /* the operator's own rules */
+	FW_CHAIN_ISOLATION_TO,
+	FW_CHAIN_ISOLATION,
+	FW_CHAIN_FORWARD,
 	FW_CHAINS
 };
 /* the kernel's NF_INET_ numbers */
-enum fw_hook { FW_HOOK_PREROUTING = 0, FW_HOOK_OUTPUT = 3, FW_HOOK_POSTROUTING = 4 };
+enum fw_hook {
+	FW_HOOK_PREROUTING = 0,
+	FW_HOOK_FORWARD = 2,
+	FW_HOOK_OUTPUT = 3,
+	FW_HOOK_POSTROUTING = 4
+};
 struct fw_chain_spec {
 	const char *name;
 	const char *type; /* NULL: not a base chain */
 	enum fw_hook hook;
 	int priority;
 	const char *hook_text;
+	/* made, and compared, only for who has one of these parts; 0: for everybody */
+	unsigned part;
 };
 extern const struct fw_chain_spec fw_chains[FW_CHAINS];
+/*
+ * What somebody with these parts needs: masquerade and ports share their furniture, so it is there
+ * for everybody; the chains of forwarding are made only for who asks for them.
+ */
+bool fw_chain_belongs(enum fw_chain c, unsigned parts);
+bool fw_set_belongs(const struct fw_set *s, unsigned parts);
 
 enum fw_op_type {
 	FW_OP_END,
@@ -130,9 +158,15 @@ enum fw_op_type {
 	FW_OP_NOT_LO,
 	FW_OP_MARKED,
 	FW_OP_IN,
+	FW_OP_TO_IN,
+	FW_OP_IIF,
+	FW_OP_OIF,
+	FW_OP_NOT_OIF,
+	FW_OP_ESTABLISHED,
 	FW_OP_SET_MARK,
 	FW_OP_MASQ,
 	FW_OP_DNAT,
+	FW_OP_ACCEPT,
 	FW_OP_DROP,
 	FW_OP_RETURN,
 	FW_OP_JUMP
@@ -143,8 +177,9 @@ struct fw_op {
 	enum fw_op_type type;
 	uint8_t family;
 	struct ip_prefix prefix; /* SADDR, DADDR, NOT_DADDR */
-	struct fw_set set;	 /* IN, DNAT: the packet's key is looked up */
-	enum fw_chain chain;	 /* JUMP */
+	/* IN, TO_IN, DNAT: the packet's key is looked up; IIF, OIF, NOT_OIF: its bridge */
+	struct fw_set set;
+	enum fw_chain chain; /* JUMP */
 };
 
 #define FW_OPS_MAX 5
@@ -153,20 +188,21 @@ struct fw_rule {
 	struct fw_op op[FW_OPS_MAX]; /* up to FW_OP_END */
 };
 
-#define FW_BASE_SETS 6
+#define FW_BASE_SETS 8
 extern const struct fw_set fw_base_sets[FW_BASE_SETS];
-#define FW_BASE_RULES 15
+#define FW_BASE_RULES 21
 extern const struct fw_rule fw_base_rules[FW_BASE_RULES];
 
-/* The rules that belong to a set by prefix; returns how many (none for the others). */
-#define FW_SET_RULES_MAX 2
+/* The rules that belong to a set by prefix or by bridge; returns how many (none for the others). */
+#define FW_SET_RULES_MAX 3
 size_t fw_set_rules(const struct fw_set *s, struct fw_rule out[FW_SET_RULES_MAX]);
 
 /* nft's language, one command a line. */
 void fw_rule_text(struct str *s, const struct fw_rule *r);
 void fw_elem_text(struct str *s, const struct fw_elem *x, const char *owner);
-void fw_base_text(struct str *s); /* table, chains, maps, rules */
-/* sets by prefix with their rules, elements */
+/* table, chains, maps, rules: what these parts need */
+void fw_base_text(struct str *s, unsigned parts);
+/* sets that come and go with their rules, elements */
 void fw_plan_text(struct str *s, const struct fw_elems *l, const char *owner);
 
 #endif

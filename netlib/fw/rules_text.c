@@ -32,6 +32,57 @@ static void swap_char(char *s, char from, char to)
 			*s = to;
 }
 
+static bool plain(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_' || c == '.';
+}
+
+/* An interface may be called almost anything; nft's names may not: "br+1" is "br/2b1". */
+static void bridge_to_name(const char *bridge, char *out)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (; *bridge; bridge++) {
+		if (plain(*bridge)) {
+			*out++ = *bridge;
+			continue;
+		}
+		*out++ = '/';
+		*out++ = hex[(unsigned char)*bridge >> 4];
+		*out++ = hex[*bridge & 15];
+	}
+	*out = 0;
+}
+
+static int hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int bridge_from_name(const char *text, char bridge[IFNAME_MAX])
+{
+	size_t n = 0;
+
+	for (; *text; text++) {
+		char c = *text;
+
+		if (c == '/') {
+			int high = hex_digit(text[1]), low = high < 0 ? -1 : hex_digit(text[2]);
+
+			if (low < 0)
+				return -EINVAL;
+			c = (char)(high << 4 | low);
+			text += 2;
+		}
+		if (n + 1 >= IFNAME_MAX)
+			return -EINVAL;
+		bridge[n++] = c;
+	}
+	bridge[n] = 0;
+	return n ? 0 : -EINVAL;
+}
+
 void fw_set_name(const struct fw_set *s, char name[FW_NAME_MAX])
 {
 	const char *base = fw_shapes[s->kind].name;
@@ -39,8 +90,10 @@ void fw_set_name(const struct fw_set *s, char name[FW_NAME_MAX])
 	const char *percent = strchr(base, '%');
 
 	if (percent) {
-		(void)snprintf(name, FW_NAME_MAX, "%.*s%c%s", (int)(percent - base), base, digit,
-			       percent + 2);
+		int n = snprintf(name, FW_NAME_MAX, "%.*s%c%s", (int)(percent - base), base, digit,
+				 percent + 2);
+
+		bridge_to_name(s->bridge, name + n);
 	} else if (!s->near.len) {
 		(void)snprintf(name, FW_NAME_MAX, "%sall%c", base, digit);
 	} else {
@@ -74,8 +127,36 @@ static int parse_near(const char *text, struct fw_set *s)
 	return 0;
 }
 
+/* What stands before the prefix or the bridge in the name of a kind's sets; returns its length. */
+static size_t stem_of(const struct fw_set *s, char stem[FW_NAME_MAX])
+{
+	struct fw_set bare = *s;
+
+	if (!fw_shapes[s->kind].by_bridge)
+		return strlen(strcpy(stem, fw_shapes[s->kind].name));
+	*bare.bridge = 0;
+	fw_set_name(&bare, stem);
+	return strlen(stem);
+}
+
+static int parse_kind(const char *name, struct fw_set *s)
+{
+	char stem[FW_NAME_MAX], again[FW_NAME_MAX];
+	size_t n = stem_of(s, stem);
+
+	if (!str_starts(name, stem))
+		return -EINVAL;
+	int r = fw_shapes[s->kind].by_bridge ? bridge_from_name(name + n, s->bridge) :
+					       parse_near(name + n, s);
+	if (r < 0)
+		return r;
+	fw_set_name(s, again);
+	return strcmp(name, again) ? -EINVAL : 0;
+}
+
 int fw_set_parse(const char *name, struct fw_set *out)
 {
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	char again[FW_NAME_MAX];
 
 	for (size_t i = 0; i < FW_BASE_SETS; i++) {
@@ -85,14 +166,10 @@ int fw_set_parse(const char *name, struct fw_set *out)
 			return 0;
 		}
 	}
-	for (enum fw_kind k = 0; k < FW_KINDS; k++) {
-		struct fw_set s = { .kind = k };
+	for (size_t i = 0; i < FW_KINDS * ARRAY_LEN(families); i++) {
+		struct fw_set s = { .kind = i / 2, .family = families[i % 2] };
 
-		if (!fw_shapes[k].by_prefix || !str_starts(name, fw_shapes[k].name) ||
-		    parse_near(name + strlen(fw_shapes[k].name), &s) < 0)
-			continue;
-		fw_set_name(&s, again);
-		if (!strcmp(name, again)) {
+		if (fw_kind_comes_and_goes(s.kind) && parse_kind(name, &s) == 0) {
 			*out = s;
 			return 0;
 		}
@@ -133,6 +210,12 @@ const char *fw_elem_words(const struct fw_elem *x, char buf[FW_ELEM_WORDS_MAX])
 			       ip_text(&x->to, ip), x->to_port);
 	else if (s->to)
 		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s to %s", key, ip_text(&x->to, ip));
+	else if (s->by_bridge)
+		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s from bridges%s %s", key,
+			       x->set.kind == FW_KIND_ALONE ? " and from" : " other than",
+			       x->set.bridge);
+	else if (x->set.kind == FW_KIND_ACCEPT)
+		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s forwarded", key);
 	else if (s->port && !x->set.near.len)
 		(void)snprintf(buf, FW_ELEM_WORDS_MAX, "%s from anywhere", key);
 	else
@@ -143,18 +226,25 @@ const char *fw_elem_words(const struct fw_elem *x, char buf[FW_ELEM_WORDS_MAX])
 
 const char *fw_elem_what(const struct fw_elem *x)
 {
-	return x->set.kind == FW_KIND_MASQ ? "masquerade" :
-	       fw_shapes[x->set.kind].to   ? "dnat" :
-					     "hairpin";
+	switch (fw_shapes[x->set.kind].part) {
+	case FW_MASQ:
+		return "masquerade";
+	case FW_ACCEPT:
+		return "accept";
+	case FW_ISOLATE:
+		return "isolate";
+	default:
+		return fw_shapes[x->set.kind].to ? "dnat" : "hairpin";
+	}
 }
 
-/* How a packet's key is written in a rule. */
-static void packet_key(struct str *s, const struct fw_set *set)
+/* How a packet's key is written in a rule; to: a set of addresses is asked for its destination. */
+static void packet_key(struct str *s, const struct fw_set *set, bool to)
 {
 	const struct fw_shape *shape = &fw_shapes[set->kind];
 
 	if (!shape->port)
-		str_addf(s, "%s saddr", ip_word(set->family));
+		str_addf(s, "%s %caddr", ip_word(set->family), to ? 'd' : 's');
 	else
 		str_addf(s, "%s%smeta l4proto . th dport", shape->host ? ip_word(set->family) : "",
 			 shape->host ? " daddr . " : "");
@@ -190,10 +280,22 @@ static void op_text(struct str *s, const struct fw_op *o)
 		str_addf(s, " meta mark & 0x%08x == 0x%08x", FW_MARK, FW_MARK);
 		break;
 	case FW_OP_IN:
+	case FW_OP_TO_IN:
 		fw_set_name(&o->set, name);
 		str_addc(s, ' ');
-		packet_key(s, &o->set);
+		packet_key(s, &o->set, o->type == FW_OP_TO_IN);
 		str_addf(s, " @%s", name);
+		break;
+	case FW_OP_IIF:
+		str_addf(s, " iifname \"%s\"", o->set.bridge);
+		break;
+	case FW_OP_OIF:
+	case FW_OP_NOT_OIF:
+		str_addf(s, " oifname %s\"%s\"", o->type == FW_OP_NOT_OIF ? "!= " : "",
+			 o->set.bridge);
+		break;
+	case FW_OP_ESTABLISHED:
+		str_add(s, " ct state established,related");
 		break;
 	case FW_OP_SET_MARK:
 		str_addf(s, " meta mark set meta mark | 0x%08x", FW_MARK);
@@ -204,8 +306,11 @@ static void op_text(struct str *s, const struct fw_op *o)
 	case FW_OP_DNAT:
 		fw_set_name(&o->set, name);
 		str_addf(s, " dnat %s to ", ip_word(o->family));
-		packet_key(s, &o->set);
+		packet_key(s, &o->set, false);
 		str_addf(s, " map @%s", name);
+		break;
+	case FW_OP_ACCEPT:
+		str_add(s, " accept");
 		break;
 	case FW_OP_DROP:
 		str_add(s, " drop");
@@ -267,19 +372,23 @@ void fw_elem_text(struct str *s, const struct fw_elem *x, const char *owner)
 	str_add(s, " }\n");
 }
 
-void fw_base_text(struct str *s)
+void fw_base_text(struct str *s, unsigned parts)
 {
 	str_add(s, "add table inet naru\n");
 	for (size_t i = 0; i < FW_BASE_SETS; i++)
-		set_text(s, &fw_base_sets[i]);
+		if (fw_set_belongs(&fw_base_sets[i], parts))
+			set_text(s, &fw_base_sets[i]);
 	for (size_t i = 0; i < FW_CHAINS; i++) {
+		if (!fw_chain_belongs(i, parts))
+			continue;
 		str_addf(s, "add chain inet naru %s", fw_chains[i].name);
 		if (fw_chains[i].type)
 			str_addf(s, " { type %s; }", fw_chains[i].hook_text);
 		str_addc(s, '\n');
 	}
 	for (size_t i = 0; i < FW_BASE_RULES; i++)
-		fw_rule_text(s, &fw_base_rules[i]);
+		if (fw_chain_belongs(fw_base_rules[i].chain, parts))
+			fw_rule_text(s, &fw_base_rules[i]);
 }
 
 void fw_plan_text(struct str *s, const struct fw_elems *l, const char *owner)
@@ -292,7 +401,7 @@ void fw_plan_text(struct str *s, const struct fw_elems *l, const char *owner)
 
 		while (k < i && !fw_set_eq(&l->elem[k].set, set))
 			k++;
-		if (k < i || !fw_shapes[set->kind].by_prefix)
+		if (k < i || !fw_kind_comes_and_goes(set->kind))
 			continue;
 		set_text(s, set);
 		size_t n = fw_set_rules(set, rules);

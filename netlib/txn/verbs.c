@@ -285,8 +285,7 @@ int txn_fw_add(struct txn *t, struct fw *fw, const struct fw_plan *p, struct err
 		str_fmt("%s %s %s", p->owner.network, p->owner.container, p->owner.ifname);
 	char parts[16];
 
-	(void)snprintf(parts, sizeof parts, "%d",
-		       (p->nmasq ? FW_MASQ : 0) | (p->ndnat ? FW_DNAT : 0));
+	(void)snprintf(parts, sizeof parts, "%u", fw_plan_parts(p));
 	if (!owner)
 		return err_set(e, -ENOMEM, "record a firewall change");
 	if (!txn_reserve(t, &op_fw, UNDO_HOST, NULL, owner, parts, e))

@@ -134,7 +134,7 @@ static void the_kernel_holds_what_the_text_of_the_rules_says(void **state)
 	char owner[FW_OWNER_MAX];
 
 	(void)state;
-	fw_base_text(&s);
+	fw_base_text(&s, FW_MASQ | FW_DNAT);
 	for (size_t i = 0; i < ARRAY_LEN(guests); i++) {
 		cleanup_free struct plan *p = plan(guests[i]);
 		cleanup_elems struct fw_elems l = FW_ELEMS_INIT;

@@ -76,8 +76,83 @@ static void the_fixed_part_is_the_golden_text(void **state)
 	cleanup_str struct str s = STR_INIT;
 
 	(void)state;
-	fw_base_text(&s);
+	fw_base_text(&s, FW_MASQ | FW_DNAT);
 	assert_golden(GOLDEN "fw-base.nft", s.p);
+}
+
+static void forwarding_has_chains_of_its_own(void **state)
+{
+	cleanup_str struct str s = STR_INIT;
+
+	(void)state;
+	fw_base_text(&s, FW_ALL);
+	assert_golden(GOLDEN "fw-base-forward.nft", s.p);
+}
+
+static struct ip_addr address(const char *text)
+{
+	struct ip_addr a;
+
+	assert_int_equal(ip_parse(text, &a), 0);
+	return a;
+}
+
+static void an_accepted_address_is_one_element_and_an_isolated_one_has_its_bridges_set(void **state)
+{
+	const struct ip_addr accept[] = { address("10.1.0.2"), address("fd00:1::2"),
+					  address("10.1.0.2") };
+	const struct fw_isolate isolate[] = { { accept[0], "cni0", false },
+					      { accept[1], "cni0", false },
+					      { accept[0], "br+1", true } };
+	const struct fw_plan p = { .owner = owner,
+				   .accept = accept,
+				   .naccept = ARRAY_LEN(accept),
+				   .isolate = isolate,
+				   .nisolate = ARRAY_LEN(isolate) };
+
+	(void)state;
+	assert_plan_golden(GOLDEN "fw-forward.nft", &p);
+}
+
+static void a_bridge_that_cannot_be_one_is_refused(void **state)
+{
+	static const char *const names[] = { "", "a-name-of-sixteen" };
+	struct fw_elems l = FW_ELEMS_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		const struct fw_isolate isolate = { address("10.1.0.2"), names[i], false };
+		const struct fw_plan p = { .owner = owner, .isolate = &isolate, .nisolate = 1 };
+		struct err e = ERR_INIT;
+
+		assert_int_equal(fw_plan_elements(&p, &l, &e), -EINVAL);
+		assert_non_null(strstr(e.text, "is no name of an interface"));
+	}
+}
+
+static void an_element_is_told_in_words(void **state)
+{
+	const struct ip_addr a = address("10.1.0.2");
+	const struct fw_isolate isolate[] = { { a, "cni0", false }, { a, "cni0", true } };
+	const struct fw_plan p = {
+		.owner = owner, .accept = &a, .naccept = 1, .isolate = isolate, .nisolate = 2
+	};
+	static const char *const words[][2] = {
+		{ "accept", "10.1.0.2 forwarded" },
+		{ "isolate", "10.1.0.2 from bridges other than cni0" },
+		{ "isolate", "10.1.0.2 from bridges and from cni0" },
+	};
+	cleanup_elems struct fw_elems l = FW_ELEMS_INIT;
+	char buf[FW_ELEM_WORDS_MAX];
+
+	(void)state;
+	assert_int_equal(fw_plan_parts(&p), FW_ACCEPT | FW_ISOLATE);
+	assert_int_equal(fw_plan_elements(&p, &l, NULL), 0);
+	assert_int_equal(l.n, ARRAY_LEN(words));
+	for (size_t i = 0; i < l.n; i++) {
+		assert_string_equal(fw_elem_what(&l.elem[i]), words[i][0]);
+		assert_string_equal(fw_elem_words(&l.elem[i], buf), words[i][1]);
+	}
 }
 
 static void masquerade_is_a_set_with_a_rule_by_subnet_and_an_element(void **state)
@@ -240,6 +315,12 @@ static void names_of_sets_are_read_back(void **state)
 		"snat-range-all6",
 		"masq-10.1.0.2-32",
 		"snat-ip-2001_db8_1_2_3_4_5_6-128",
+		"accept4",
+		"accept6",
+		"same4-cni0",
+		"same6-br-a.b_c",
+		"alone4-a/3ab",
+		"alone6-fifteen-letters",
 	};
 	static const char *const others[] = {
 		"",
@@ -255,6 +336,16 @@ static void names_of_sets_are_read_back(void **state)
 		"snat-range-",
 		"masq-10.1.0.0-16x",
 		"hostports",
+		"accept",
+		"accept5",
+		"same4-",
+		"same5-cni0",
+		"same-cni0",
+		"same4-fifteen-letters-",
+		"same4-a/3",
+		"same4-a/3A",
+		"same4-a/61",
+		"alone4-a:b",
 	};
 	char again[FW_NAME_MAX];
 	struct fw_set s;
@@ -322,6 +413,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_fixed_part_is_the_golden_text),
+		cmocka_unit_test(forwarding_has_chains_of_its_own),
+		cmocka_unit_test(
+			an_accepted_address_is_one_element_and_an_isolated_one_has_its_bridges_set),
+		cmocka_unit_test(a_bridge_that_cannot_be_one_is_refused),
+		cmocka_unit_test(an_element_is_told_in_words),
 		cmocka_unit_test(masquerade_is_a_set_with_a_rule_by_subnet_and_an_element),
 		cmocka_unit_test(every_kind_of_mapping_is_the_golden_text),
 		cmocka_unit_test(a_host_address_of_all_zeros_is_none),
