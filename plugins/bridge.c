@@ -510,4 +510,5 @@ const struct cni_plugin cni_plugin_bridge = {
 	.conf_init = bridge_conf_init,
 	.conf_check = bridge_conf_check,
 	.steps = bridge_steps,
+	.refused = not_yet,
 };

@@ -153,10 +153,11 @@ static size_t merge_runs(struct mapping *m, size_t n)
 	return out;
 }
 
+static const char *const not_yet[] = { "externalSetMarkChain", "conditionsV4", "conditionsV6",
+				       NULL };
+
 static int portmap_conf_check(void *conf, struct cni_op *op, struct err *e)
 {
-	static const char *const not_yet[] = { "externalSetMarkChain", "conditionsV4",
-					       "conditionsV6", NULL };
 	struct portmap_conf *c = conf;
 	int r = backend_check(c->backend, e);
 
@@ -371,7 +372,7 @@ static const struct cni_step portmap_steps[] = {
 const struct cni_plugin cni_plugin_portmap = {
 	.name = "portmap",
 	.about = "publishes container ports on the host",
-	.flags = CNI_CHAINED | CNI_NO_NETNS,
+	.flags = CNI_CHAINED | CNI_NO_NETNS | CNI_BY_CAPABILITY,
 	.min = CNI_V_0_3_0,
 	.fields = portmap_fields,
 	.conf_size = sizeof(struct portmap_conf),
@@ -379,4 +380,5 @@ const struct cni_plugin cni_plugin_portmap = {
 	.conf_check = portmap_conf_check,
 	.conf_clear = portmap_conf_clear,
 	.steps = portmap_steps,
+	.refused = not_yet,
 };

@@ -293,6 +293,12 @@ void opt_help(const struct verb *v, struct str *out)
 	str_addf(out, "usage: naru %s %s\n\n%s.\n", v->name, v->synopsis, v->about);
 	if (v->examples)
 		str_addf(out, "\nExamples:\n%s", v->examples);
+	if (v->words) {
+		str_addf(out, "\nFirst word:\n ");
+		for (const char *const *w = v->words; *w; w++)
+			str_addf(out, " %s", *w);
+		str_addc(out, '\n');
+	}
 	str_add(out, "\nOptions:\n");
 	for (const struct opt *o = v->opts; o && o->type != OPT_T_END; o++)
 		if (o->type != OPT_T_REFUSED)

@@ -78,6 +78,8 @@ struct verb {
 	const char *synopsis;	/* "[OPTION]... IMAGE [COMMAND [ARG]...]" */
 	const struct opt *opts; /* may be NULL */
 	const char *examples;	/* lines, each with a newline; may be NULL */
+	/* what the first operand may be, for --help and completion; NULL-terminated, may be NULL */
+	const char *const *words;
 	bool command;	 /* what follows the first operand is a command's, options included */
 	size_t min, max; /* operands; max 0 with min 0: none; SIZE_MAX: any number */
 	int failure; /* exit code when naru itself fails: 125 for verbs that hand one on, else 1 */

@@ -17,6 +17,7 @@
 #include "netlib/base/fd.h"
 #include "netlib/base/str.h"
 #include "netlib/base/trace.h"
+#include "netlib/cni/describe.h"
 #include "netlib/cni/error.h"
 #include "netlib/cni/exec.h"
 #include "netlib/cni/step.h"
@@ -216,29 +217,69 @@ static int run_verb(struct cni_op *op, deliver_fn *deliver, struct err *e)
 	return op->env->verb == CNI_ADD ? run_add(op, deliver, e) : steps_run(op, op->env->verb, e);
 }
 
+static void op_clear(struct cni_op *op)
+{
+	if (op->netns >= 0)
+		(void)close(op->netns);
+	if (op->plugin->conf_clear && op->conf)
+		op->plugin->conf_clear(op->conf);
+	free(op->conf);
+	free(op->ipam);
+	cni_result_clear(&op->prev);
+	cni_result_clear(&op->res);
+}
+
+/* The configuration understood; nothing is opened yet. */
+static int prepare(struct cni_op *op, struct err *e)
+{
+	struct cni_conf *cc = op->cc;
+	enum cni_verb verb = op->env->verb;
+	int r;
+
+	if ((r = cni_version_parse(cc->version_text, op->plugin->min, &cc->version, e)) < 0 ||
+	    (r = verb_gate(verb, cc->version, e)) < 0 ||
+	    (verb == CNI_GC && (r = valid_check(cc, e)) < 0))
+		return r;
+	return decode_own(op, e);
+}
+
 static int run_conf(const struct cni_plugin *p, const struct cni_env *env, struct cni_conf *cc,
 		    struct txn *txn, struct cni_result *out, deliver_fn *deliver, struct err *e)
 {
 	struct cni_op op = { .plugin = p, .env = env, .cc = cc, .netns = -1, .txn = txn };
 	int r;
 
-	if ((r = cni_version_parse(cc->version_text, p->min, &cc->version, e)) == 0 &&
-	    (r = verb_gate(env->verb, cc->version, e)) == 0 &&
-	    (env->verb != CNI_GC || (r = valid_check(cc, e)) == 0) &&
-	    (r = decode_own(&op, e)) == 0 && (r = take_prev(&op, e)) == 0)
+	if ((r = prepare(&op, e)) == 0 && (r = take_prev(&op, e)) == 0)
 		r = run_verb(&op, deliver, e);
 	if (r == 0 && out) {
 		*out = op.res;
 		op.res = (struct cni_result){ 0 };
 	}
-	if (op.netns >= 0)
-		(void)close(op.netns);
-	if (p->conf_clear && op.conf)
-		p->conf_clear(op.conf);
-	free(op.conf);
-	free(op.ipam);
-	cni_result_clear(&op.prev);
-	cni_result_clear(&op.res);
+	op_clear(&op);
+	return r;
+}
+
+static int parse_copy(struct cni_conf *cc, const char *text, size_t len, struct err *e)
+{
+	char *copy = malloc(len + 1);
+
+	if (!copy)
+		return err_set(e, -ENOMEM, "read the configuration");
+	memcpy(copy, text, len);
+	copy[len] = 0;
+	return cni_conf_parse(cc, copy, len, e);
+}
+
+int cni_examine(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len,
+		struct err *e)
+{
+	cleanup_conf struct cni_conf cc = { 0 };
+	struct cni_op op = { .plugin = p, .env = env, .cc = &cc, .netns = -1 };
+	int r = parse_copy(&cc, text, len, e);
+
+	if (r == 0)
+		r = prepare(&op, e);
+	op_clear(&op);
 	return r;
 }
 
@@ -246,16 +287,9 @@ int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *t
 	    struct txn *txn, struct cni_result *out, struct err *e)
 {
 	cleanup_conf struct cni_conf cc = { 0 };
-	char *copy = malloc(len + 1);
-	int r;
+	int r = parse_copy(&cc, text, len, e);
 
-	if (!copy)
-		return err_set(e, -ENOMEM, "run plugin %s", p->name);
-	memcpy(copy, text, len);
-	copy[len] = 0;
-	if ((r = cni_conf_parse(&cc, copy, len, e)) < 0)
-		return r;
-	return run_conf(p, env, &cc, txn, out, NULL, e);
+	return r < 0 ? r : run_conf(p, env, &cc, txn, out, NULL, e);
 }
 
 /* ---- the process around it */
@@ -324,6 +358,19 @@ static int read_stdin(char **text, size_t *len, struct err *e)
 	return r;
 }
 
+static int print_description(const struct cni_plugin *p, struct err *e)
+{
+	cleanup_str struct str s = STR_INIT;
+	cleanup_free char *text = NULL;
+	size_t len = 0;
+	int r = read_stdin(&text, &len, e);
+
+	if (r < 0 || (r = describe_print(p, len ? text : NULL, len, &s, e)) < 0)
+		return r;
+	r = fd_write_all(STDOUT_FILENO, s.p, s.len);
+	return r < 0 ? err_set(e, r, "write the description to stdout") : 0;
+}
+
 static int run_main(const struct cni_plugin *p, struct cni_conf *cc, struct err *e)
 {
 	struct cni_env env;
@@ -337,7 +384,7 @@ static int run_main(const struct cni_plugin *p, struct cni_conf *cc, struct err 
 		return r;
 	}
 	if (r == 0 && env.verb == CNI_VERSION)
-		return print_version(p, e);
+		return getenv(DESCRIBE_VAR) ? print_description(p, e) : print_version(p, e);
 	if ((r = read_stdin(&text, &len, e)) < 0 ||
 	    (r = cni_conf_parse(cc, take_ptr(text), len, e)) < 0)
 		return r;

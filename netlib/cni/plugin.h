@@ -59,6 +59,8 @@ enum cni_plugin_flags {
 	CNI_CHECK_ALONE = 8, /* CHECK works without prevResult (loopback) */
 	/* a prevResult, if there is one, is what ADD starts from (loopback in a chain) */
 	CNI_PASS_PREV = 16,
+	/* without capability arguments there is nothing to do (portmap) */
+	CNI_BY_CAPABILITY = 32,
 };
 
 struct cni_plugin {
@@ -73,6 +75,8 @@ struct cni_plugin {
 	int (*conf_check)(void *conf, struct cni_op *op, struct err *e);
 	void (*conf_clear)(void *conf);
 	const struct cni_step *steps; /* ends with { 0 } */
+	/* keys of the reference that conf_check refuses by name; NULL-terminated, may be NULL */
+	const char *const *refused;
 };
 
 /*
@@ -89,6 +93,13 @@ int cni_main(const struct cni_plugin *p);
  */
 int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len,
 	    struct txn *txn, struct cni_result *out, struct err *e);
+
+/*
+ * Decides only: what the operation would refuse in a document before its first change. text is
+ * copied; a prevResult is not asked for.
+ */
+int cni_examine(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len,
+		struct err *e);
 
 /* Helpers for CHECK rows: an error with code CNI_E_CHECK. Returns -EBADMSG. */
 int cni_check_fail(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -13,20 +13,14 @@
 #include "netlib/base/vec.h"
 #include "netlib/cni/cache.h"
 #include "netlib/cni/netlist.h"
-#include "runner/cli/cli.h"
+#include "runner/cli/cni.h"
 
 /*
  * What cnitool does, with its environment (CNI_SPEC.md "naru cni"): NETCONFPATH, CNI_PATH,
  * CNI_IFNAME, CNI_ARGS, CAP_ARGS, and its container id, so that an attachment made by one is found
  * by the other.
  */
-#define PLUGIN_DIR "/opt/cni/bin"
 #define ID_BYTES 10 /* of the hash of the namespace's path */
-
-struct cni_opts {
-	const char *ifname, *cache_dir;
-	enum out_format output;
-};
 
 struct call { /* the command line and the environment, made sense of */
 	struct netlist list;
@@ -48,11 +42,21 @@ static void call_clear(struct call *c)
 	free(c->args);
 }
 
-static const char *env_or(const char *name, const char *fallback)
+const char *cni_env_or(const char *name, const char *fallback)
 {
 	const char *v = getenv(name);
 
 	return v && *v ? v : fallback;
+}
+
+const char *cni_conf_dir(void)
+{
+	return cni_env_or("NETCONFPATH", NETLIST_CONF_DIR);
+}
+
+const char *cni_plugin_path(void)
+{
+	return cni_env_or("CNI_PATH", CNI_PLUGIN_DIR);
 }
 
 /*
@@ -89,7 +93,7 @@ static char *absolute(const char *path)
 
 static int read_args(struct call *c, struct err *e)
 {
-	const char *text = env_or("CNI_ARGS", NULL);
+	const char *text = cni_env_or("CNI_ARGS", NULL);
 	char *rest;
 
 	if (!text)
@@ -115,7 +119,7 @@ static int read_args(struct call *c, struct err *e)
 
 static int read_caps(struct call *c, struct err *e)
 {
-	const char *text = env_or("CAP_ARGS", NULL);
+	const char *text = cni_env_or("CAP_ARGS", NULL);
 
 	if (!text)
 		return 0;
@@ -146,7 +150,7 @@ static int call_init(struct call *c, const struct cni_opts *o, const char *netwo
 {
 	int r;
 
-	if ((r = netlist_load(env_or("NETCONFPATH", NETLIST_CONF_DIR), network, &c->list, e)) < 0 ||
+	if ((r = netlist_load(cni_conf_dir(), network, &c->list, e)) < 0 ||
 	    (r = read_args(c, e)) < 0 || (r = read_caps(c, e)) < 0)
 		return r;
 	if (netns && (r = name_container(c, netns, e)) < 0)
@@ -155,11 +159,11 @@ static int call_init(struct call *c, const struct cni_opts *o, const char *netwo
 	c->rt = (struct netlist_rt){
 		.container = c->container,
 		.netns = c->netns,
-		.ifname = o->ifname ?: env_or("CNI_IFNAME", "eth0"),
+		.ifname = o->ifname ?: cni_env_or("CNI_IFNAME", "eth0"),
 		.args = c->args,
 		.nargs = c->nargs,
 		.caps = c->caps.root,
-		.path = env_or("CNI_PATH", PLUGIN_DIR),
+		.path = cni_plugin_path(),
 		.cache_dir = o->cache_dir,
 	};
 	return 0;
@@ -243,60 +247,78 @@ static int do_version(struct call *c, struct err *e)
 	return r < 0 ? r : printed;
 }
 
-static const struct {
+/* An action runs the chain of a network, or is one of its own. */
+static const struct action {
 	const char *name;
 	/* needs one; the others accept and ignore it, as cnitool demands it */
 	bool netns;
 	bool root; /* its plugins enter namespaces */
 	int (*run)(struct call *c, struct err *e);
+	int (*own)(const struct cni_opts *o, const struct operands *args, struct err *e);
 } actions[] = {
 	{ "add", true, true, do_add },	       { "del", true, true, do_del },
 	{ "check", true, true, do_check },     { "gc", false, true, do_gc },
 	{ "status", false, false, do_status }, { "version", false, false, do_version },
+	{ "lint", .own = cni_lint },
 };
+
+static const char *const action_names[] = {
+	"add", "del", "check", "gc", "status", "version", "lint", NULL,
+};
+_Static_assert(ARRAY_LEN(action_names) == ARRAY_LEN(actions) + 1, "each action has its name");
+#define ACTIONS "add, del, check, gc, status, version or lint"
+
+static int check_call(const struct action *a, const struct operands *args, struct err *e)
+{
+	if (a->run && args->n < 2)
+		return err_say(e, -EINVAL, "naru cni %s: expected the name of a network", a->name);
+	if (a->netns && args->n < 3)
+		return err_say(
+			e, -EINVAL,
+			"naru cni %s: expected NETWORK NETNS, got only \"%s\"; NETNS is a path such as "
+			"/run/netns/NAME",
+			a->name, args->v[1]);
+	if (a->root && geteuid() != 0) {
+		int r = err_say(e, -EPERM,
+				"naru cni %s needs root: its plugins change network namespaces",
+				a->name);
+
+		err_details(e, "try: sudo naru cni ...");
+		return r;
+	}
+	return 0;
+}
+
+static int run_action(const struct action *a, void *opts, const struct operands *args,
+		      struct err *e)
+{
+	struct call c = { 0 };
+	int r = check_call(a, args, e);
+
+	if (r < 0 || a->own)
+		return r < 0 ? r : a->own(opts, args, e);
+	if ((r = call_init(&c, opts, args->v[1], args->n > 2 ? args->v[2] : NULL, e)) == 0)
+		r = a->run(&c, e);
+	call_clear(&c);
+	return r;
+}
 
 static int run(void *opts, const struct operands *args, struct err *e)
 {
-	static const char *const names[] = {
-		"add", "del", "check", "gc", "status", "version", NULL
-	};
-	struct call c = { 0 };
-	int r;
-
-	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
-		if (strcmp(actions[i].name, args->v[0]))
-			continue;
-		if (actions[i].netns && args->n < 3)
-			return err_say(
-				e, -EINVAL,
-				"naru cni %s: expected NETWORK NETNS, got only \"%s\"; NETNS is a path such as "
-				"/run/netns/NAME",
-				args->v[0], args->v[1]);
-		if (actions[i].root && geteuid() != 0) {
-			r = err_say(e, -EPERM,
-				    "naru cni %s needs root: its plugins change network namespaces",
-				    args->v[0]);
-			err_details(e, "try: sudo naru cni ...");
-			return r;
-		}
-		if ((r = call_init(&c, opts, args->v[1], args->n > 2 ? args->v[2] : NULL, e)) == 0)
-			r = actions[i].run(&c, e);
-		call_clear(&c);
-		return r;
-	}
-	const char *near = opt_nearest(args->v[0], names);
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++)
+		if (!strcmp(actions[i].name, args->v[0]))
+			return run_action(&actions[i], opts, args, e);
+	const char *near = opt_nearest(args->v[0], action_names);
 	if (near)
 		return err_say(e, -EINVAL, "naru cni: no action \"%s\"; did you mean \"%s\"?",
 			       args->v[0], near);
-	return err_say(
-		e, -EINVAL,
-		"naru cni: no action \"%s\"; expected add, del, check, gc, status or version",
-		args->v[0]);
+	return err_say(e, -EINVAL, "naru cni: no action \"%s\"; expected " ACTIONS, args->v[0]);
 }
 
 static const char *missing(size_t have)
 {
-	return have ? "the name of a network" : "an action: add, del, check, gc, status or version";
+	(void)have;
+	return "an action: " ACTIONS;
 }
 
 static const struct opt cni_options[] = {
@@ -311,9 +333,10 @@ const struct verb verb_cni = {
 	.name = "cni",
 	.group = GROUP_NETWORKS,
 	.about = "Run a network's CNI plugins, as cnitool does",
-	.synopsis = "[OPTION]... add|del|check|gc|status|version NETWORK [NETNS]",
+	.synopsis = "[OPTION]... ACTION [NETWORK|FILE] [NETNS]",
 	.opts = cni_options,
-	.min = 2,
+	.words = action_names,
+	.min = 1,
 	.max = 3,
 	.failure = 1,
 	.missing = missing,
@@ -322,5 +345,6 @@ const struct verb verb_cni = {
 	.examples =
 		"  ip netns add web; CNI_PATH=/opt/cni/bin naru cni add mynet /run/netns/web\n"
 		"  CAP_ARGS='{\"mac\":\"02:00:00:00:00:01\"}' naru cni add mynet /run/netns/web\n"
-		"  naru cni del mynet /run/netns/web\n",
+		"  naru cni del mynet /run/netns/web\n"
+		"  naru cni lint /etc/cni/net.d\n",
 };

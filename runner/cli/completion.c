@@ -22,6 +22,8 @@ static const struct opt *next_shown(const struct opt *o)
 #define FOR_OPTS(o, verb) \
 	for (const struct opt *o = next_shown((verb)->opts); o; o = next_shown(o + 1))
 
+#define FOR_WORDS(w, verb) for (const char *const *w = (verb)->words; w && *w; w++)
+
 static bool takes_container(const struct verb *v)
 {
 	return strstr(v->synopsis, "CONTAINER") != NULL;
@@ -40,6 +42,8 @@ static void bash(struct str *s)
 		FOR_OPTS(o, *v)
 		if (o->name)
 			str_addf(s, " --%s", o->name);
+		FOR_WORDS(w, *v)
+		str_addf(s, " %s", *w);
 		str_addf(s, "'%s ;;\n",
 			 takes_container(*v) ?
 				 "; [[ $cur = -* ]] || words=$(naru ps -aq 2> /dev/null)" :
@@ -79,6 +83,8 @@ static void zsh(struct str *s)
 		FOR_OPTS(o, *v)
 		if (o->name)
 			str_addf(s, " --%s", o->name);
+		FOR_WORDS(w, *v)
+		str_addf(s, " %s", *w);
 		str_addf(s, "%s; _files ;;\n",
 			 takes_container(*v) ? "; compadd -- $(naru ps -aq 2> /dev/null)" : "");
 	}
@@ -104,6 +110,9 @@ static void fish(struct str *s)
 			quoted(s, o->help);
 			str_addc(s, '\n');
 		}
+		FOR_WORDS(w, *v)
+		str_addf(s, "complete -c naru -n '__fish_seen_subcommand_from %s' -a %s\n",
+			 (*v)->name, *w);
 		if (takes_container(*v))
 			str_addf(
 				s,
