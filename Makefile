@@ -127,7 +127,7 @@ $(BUILD)/main/all.o: netlib/cni/main_all.c $(BUILD)/build-id.h
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -DPLUGIN_LIST='$(foreach p,$(PLUGINS),X($(call sym_of,$(p))))' \
 		-DALIAS_LIST='$(foreach a,$(ALIASES),Y("$(firstword $(subst :, ,$(a)))","$(lastword $(subst :, ,$(a)))"))' -o $@ $<
-$(BIN)/naru-cni: $(BUILD)/main/all.o $(call obj,$(filter-out ipam/%,$(foreach p,$(PLUGINS),$(call src_of,$(p))))) $(IPAMLIB) $(NETLIB)
+$(BIN)/naru-cni: $(BUILD)/main/all.o $(call obj,netlib/cni/main_install.c) $(call obj,$(filter-out ipam/%,$(foreach p,$(PLUGINS),$(call src_of,$(p))))) $(IPAMLIB) $(NETLIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS)

@@ -54,8 +54,8 @@ int cni_find(const char *type, const char *path, char out[4096], struct err *e)
 		type, path);
 }
 
-/* Looks for our note in a block of ELF notes. */
-static bool note_matches(const char *p, size_t len)
+/* Looks for our note in a block of ELF notes: of this build, or (any) of whichever. */
+static bool note_matches(const char *p, size_t len, bool any)
 {
 	while (len >= sizeof(ElfW(Nhdr))) {
 		ElfW(Nhdr) n;
@@ -67,14 +67,15 @@ static bool note_matches(const char *p, size_t len)
 			return false;
 		if (n.n_type == naru_note.type && n.n_namesz == 5 &&
 		    n.n_descsz == sizeof naru_note.id && !memcmp(p + sizeof n, "Naru", 5))
-			return !memcmp(p + sizeof n + name, naru_note.id, sizeof naru_note.id);
+			return any ||
+			       !memcmp(p + sizeof n + name, naru_note.id, sizeof naru_note.id);
 		p += total;
 		len -= total;
 	}
 	return false;
 }
 
-bool cni_is_ours(const char *path)
+static bool has_note(const char *path, bool any)
 {
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	char head[4096];
@@ -96,10 +97,20 @@ bool cni_is_ours(const char *path)
 		if (ph.p_type != PT_NOTE || ph.p_filesz > sizeof notes)
 			continue;
 		if (pread(fd, notes, ph.p_filesz, (off_t)ph.p_offset) == (ssize_t)ph.p_filesz &&
-		    note_matches(notes, ph.p_filesz))
+		    note_matches(notes, ph.p_filesz, any))
 			return true;
 	}
 	return false;
+}
+
+bool cni_is_ours(const char *path)
+{
+	return has_note(path, false);
+}
+
+bool cni_is_naru(const char *path)
+{
+	return has_note(path, true);
 }
 
 int cni_resolve(const char *type, const char *path, struct cni_target *out, struct err *e)

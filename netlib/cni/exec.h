@@ -27,6 +27,8 @@ int cni_find(const char *type, const char *path, char out[4096], struct err *e);
  * ".note.naru", exec.c)
  */
 bool cni_is_ours(const char *path);
+/* The same of any build: a program of this project. */
+bool cni_is_naru(const char *path);
 
 /*
  * A delegate found: its path, and the plugin itself when it can run in process (built in, and the

@@ -4,8 +4,12 @@
 #include <string.h>
 
 #include "build-id.h"
+#include "netlib/base/cleanup.h"
+#include "netlib/base/str.h"
 #include "netlib/cni/exec.h"
 #include "netlib/cni/ids.h"
+#include "netlib/cni/install.h"
+#include "netlib/cni/main_install.h"
 #include "netlib/cni/plugin.h"
 
 #define X(symbol) extern const struct cni_plugin symbol;
@@ -26,6 +30,9 @@ NARU_NOTE;
 
 static const struct cni_plugin *find(const char *name)
 {
+	/* as `install --name-prefix naru-` calls them */
+	if (str_starts(name, "naru-") && strcmp(name, INSTALL_PROGRAM))
+		name += strlen("naru-");
 	for (size_t i = 0; aliases[i].alias; i++)
 		if (!strcmp(aliases[i].alias, name))
 			name = aliases[i].plugin;
@@ -40,6 +47,17 @@ int main(int argc, char **argv)
 	const char *base = argc ? strrchr(argv[0], '/') : NULL;
 	const struct cni_plugin *p = argc ? find(base ? base + 1 : argv[0]) : NULL;
 
+	if (!p && argc > 1 && is_install_verb(argv[1])) {
+		const char *names[ARRAY_LEN(cni_builtin) + ARRAY_LEN(aliases)];
+		size_t n = 0;
+
+		for (size_t i = 0; cni_builtin[i]; i++)
+			names[n++] = cni_builtin[i]->name;
+		for (size_t i = 0; aliases[i].alias; i++)
+			names[n++] = aliases[i].alias;
+		names[n] = NULL;
+		return main_install(argc - 1, argv + 1, names);
+	}
 	if (!p && argc > 1)
 		p = find(argv[1]);
 	if (p)
@@ -47,7 +65,8 @@ int main(int argc, char **argv)
 	(void)fprintf(
 		stderr,
 		"naru-cni %s: all CNI plugins of Naru in one program.\n"
-		"Call it by a plugin's name (a symbolic link) or give the name as first argument:\n",
+		"Call it by a plugin's name (a symbolic link) or give the name as first argument;\n"
+		"naru-cni install --to DIR makes those links on a node, naru-cni uninstall takes them away.\n",
 		NARU_VERSION);
 	for (size_t i = 0; cni_builtin[i]; i++)
 		(void)fprintf(stderr, "  %-12s %s\n", cni_builtin[i]->name, cni_builtin[i]->about);
