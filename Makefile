@@ -5,7 +5,8 @@
 #       make lint       format, layers, headers, warnings, analysers, man pages
 #       make bench      measures against the peers, writes doc/BENCHMARKS.md (root)
 #       make demo       a container with network, served and cleaned up (root)
-#       make install    PREFIX, DESTDIR, CNI_BINDIR         make uninstall, dist, clean
+#       make install    PREFIX, DESTDIR, CNI_BINDIR         make uninstall, clean
+#       make dist       release archives with digests       make deb: a Debian package
 # V=1 shows commands. DEPS=0 skips installing packages.
 
 VERSION     := 0.1.0
@@ -13,6 +14,7 @@ BUILD       ?= build$(if $(SAN),-san)
 PREFIX      ?= /usr/local
 CNI_BINDIR  ?= /opt/cni/bin
 DESTDIR     ?=
+STRIP       ?= -s
 CC          ?= gcc
 DEPS        ?= 1
 Q           := $(if $(V),,@)
@@ -222,25 +224,27 @@ PKG_CHECK := $(PKG_BUILD) libcmocka-dev libseccomp-dev iproute2 nftables busybox
 PKG_LINT  := $(PKG_BUILD) libcmocka-dev libseccomp-dev clang clang-format-19 clang-tidy cppcheck shellcheck \
 	mandoc git
 PKG_BENCH := $(PKG_BUILD) containernetworking-plugins crun podman netavark iptables nftables iproute2 busybox-static
+PKG_DEB   := $(PKG_BUILD) debhelper dpkg-dev git
 PKG_DEMO  := $(PKG_BUILD) busybox-static iproute2 nftables
-.PHONY: deps-build deps-check deps-lint deps-bench deps-demo
+.PHONY: deps-build deps-check deps-lint deps-bench deps-demo deps-deb
 deps-build: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_BUILD)
 deps-check: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_CHECK)
 deps-lint:  ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_LINT)
 deps-bench: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_BENCH)
+deps-deb:   ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_DEB)
 deps-demo:  ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_DEMO)
 
 # ---------------------------------------------------------------- install
 MAN8 := $(wildcard doc/man/*.8)
 MAN1 := $(wildcard doc/man/*.1)
-.PHONY: install uninstall dist clean
+.PHONY: install uninstall dist deb clean
 install: all
 	install -d $(DESTDIR)$(CNI_BINDIR) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/naru \
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
-	install -s -m 755 $(PLUGINS:%=$(BIN)/%) $(DESTDIR)$(CNI_BINDIR)
+	install $(STRIP) -m 755 $(PLUGINS:%=$(BIN)/%) $(DESTDIR)$(CNI_BINDIR)
 	$(foreach a,$(ALIASES),ln -sf $(lastword $(subst :, ,$(a))) $(DESTDIR)$(CNI_BINDIR)/$(firstword $(subst :, ,$(a)));)
-	install -s -m 755 $(BIN)/naru $(DESTDIR)$(PREFIX)/bin
-	install -s -m 755 $(BIN)/naru-image $(BIN)/naru-cni $(DESTDIR)$(PREFIX)/libexec/naru
+	install $(STRIP) -m 755 $(BIN)/naru $(DESTDIR)$(PREFIX)/bin
+	install $(STRIP) -m 755 $(BIN)/naru-image $(BIN)/naru-cni $(DESTDIR)$(PREFIX)/libexec/naru
 	$(if $(MAN1),install -m 644 $(MAN1) $(DESTDIR)$(PREFIX)/share/man/man1)
 	$(if $(MAN8),install -m 644 $(MAN8) $(DESTDIR)$(PREFIX)/share/man/man8)
 
@@ -251,8 +255,34 @@ uninstall:
 	rm -f $(patsubst doc/man/%,$(DESTDIR)$(PREFIX)/share/man/man1/%,$(MAN1)) \
 		$(patsubst doc/man/%,$(DESTDIR)$(PREFIX)/share/man/man8/%,$(MAN8))
 
-dist:
-	git archive --prefix=naru-$(VERSION)/ -o naru-$(VERSION).tar.gz HEAD
+# The release: sources, and the plugins as the ecosystem's scripts unpack them (flat, root's), with digests. The same sources give
+# the same bytes.
+ARCH_x86_64 := amd64
+ARCH_aarch64 := arm64
+MACHINE  := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+ARCH     := $(or $(ARCH_$(MACHINE)),$(MACHINE))
+DIST     := $(BUILD)/dist
+PACK      = tar --sort=name --mtime=@$(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct)) --owner=0 --group=0 --numeric-owner \
+	--format=ustar -C $(1) -cf - . | gzip -9n > $(2)
+dist: all
+	rm -rf $(DIST) && mkdir -p $(DIST)/flat
+	git archive --format=tar --prefix=naru-$(VERSION)/ HEAD | gzip -9n > $(DIST)/naru-$(VERSION).tar.gz
+	install -s -m 755 $(PLUGINS:%=$(BIN)/%) $(BIN)/naru-cni $(DIST)/flat
+	$(foreach a,$(ALIASES),ln -s $(lastword $(subst :, ,$(a))) $(DIST)/flat/$(firstword $(subst :, ,$(a))) &&) true
+	install -m 644 README.md CNI_SPEC.md $(DIST)/flat && install -m 644 COPYING $(DIST)/flat/LICENSE
+	$(call PACK,$(DIST)/flat,$(DIST)/naru-cni-plugins-linux-$(ARCH)-v$(VERSION).tgz)
+	rm -rf $(DIST)/flat
+	cd $(DIST) && for f in *gz; do sha256sum $$f > $$f.sha256 && sha512sum $$f > $$f.sha512 || exit 1; done && \
+		sha256sum *gz > SHA256SUMS
+	@ls -l $(DIST)
+
+# A Debian package, from what is committed.
+deb: deps-deb
+	rm -rf $(BUILD)/deb && mkdir -p $(BUILD)/deb/src
+	git archive HEAD | tar -x -C $(BUILD)/deb/src
+	cd $(BUILD)/deb/src && dpkg-buildpackage -us -uc -b
+	rm -rf $(BUILD)/deb/src
+	@ls -l $(BUILD)/deb
 
 clean:
 	rm -rf build build-san naru-*.tar.gz
