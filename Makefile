@@ -6,7 +6,7 @@
 #       make bench      measures against the peers, writes doc/BENCHMARKS.md (root)
 #       make demo       a container with network, served and cleaned up (root)
 #       make install    PREFIX, DESTDIR, CNI_BINDIR         make uninstall, clean
-#       make dist       release archives with digests       make deb: a Debian package
+#       make dist       release archives with digests       make deb, make image: a Debian package, a root file system for Kubernetes
 # V=1 shows commands. DEPS=0 skips installing packages.
 
 VERSION     := 0.1.0
@@ -219,7 +219,7 @@ demo: deps-demo all
 
 # ---------------------------------------------------------------- packages (Debian's names)
 PKG_BUILD := gcc make libc6-dev libmnl-dev libnftnl-dev libjson-c-dev libarchive-dev libssl-dev
-PKG_CHECK := $(PKG_BUILD) libcmocka-dev libseccomp-dev iproute2 nftables busybox-static containernetworking-plugins conntrack \
+PKG_CHECK := $(PKG_BUILD) libcmocka-dev libseccomp-dev iproute2 nftables busybox-static containernetworking-plugins conntrack podman crun \
 	socat zstd iptables strace
 PKG_LINT  := $(PKG_BUILD) libcmocka-dev libseccomp-dev clang clang-format-19 clang-tidy cppcheck shellcheck \
 	mandoc git
@@ -237,7 +237,7 @@ deps-demo:  ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_DEMO)
 # ---------------------------------------------------------------- install
 MAN8 := $(wildcard doc/man/*.8)
 MAN1 := $(wildcard doc/man/*.1)
-.PHONY: install uninstall dist deb clean
+.PHONY: install uninstall dist image deb clean
 install: all
 	install -d $(DESTDIR)$(CNI_BINDIR) $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/naru \
 		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man8
@@ -275,6 +275,16 @@ dist: all
 	cd $(DIST) && for f in *gz; do sha256sum $$f > $$f.sha256 && sha512sum $$f > $$f.sha512 || exit 1; done && \
 		sha256sum *gz > SHA256SUMS
 	@ls -l $(DIST)
+
+# A root file system for doc/kubernetes/naru.yaml: naru-cni and the libraries it needs, those that it only loads on demand too.
+IMAGE    := $(BUILD)/naru-cni-image.tar
+IMAGE_LIBS = $(shell ldd $(BIN)/naru-cni | grep -o '/[^ ]*') $(wildcard $(addprefix $(dir $(realpath $(shell $(CC) -print-file-name=libc.so.6))),libip4tc.so.2 libip6tc.so.2))
+image: $(BIN)/naru-cni
+	rm -rf $(BUILD)/image && mkdir -p $(BUILD)/image/tmp
+	install -s -m 755 $(BIN)/naru-cni $(BUILD)/image
+	cp -L --parents $(IMAGE_LIBS) $(BUILD)/image
+	tar --sort=name --owner=0 --group=0 --numeric-owner -C $(BUILD)/image -cf $(IMAGE) . && rm -rf $(BUILD)/image
+	@ls -l $(IMAGE)
 
 # A Debian package, from what is committed.
 deb: deps-deb

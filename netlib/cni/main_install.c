@@ -3,6 +3,7 @@
 #include "netlib/cni/main_install.h"
 
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,12 @@
 static const char usage[] =
 	"Usage: naru-cni install --to DIR [OPTION]...\n"
 	"       naru-cni uninstall --to DIR [--conf-dir DIR]\n"
+	"       naru-cni wait\n"
 	"\n"
 	"Puts this program into the directory of plugins, with a link for each plugin's name,\n"
 	"and then network configurations where the runtime reads them. Every file appears at once\n"
 	"under its name, so a runtime may work meanwhile. Doing it again changes nothing.\n"
+	"wait does nothing until it is ended: for a pod that shows its node is served.\n"
 	"\n"
 	"      --to DIR           directory of plugins, /opt/cni/bin for most runtimes\n"
 	"      --conf FILE        install this NAME.conflist too, last; may be repeated\n"
@@ -66,7 +69,7 @@ static const struct option options[] = {
 
 bool is_install_verb(const char *word)
 {
-	return !strcmp(word, "install") || !strcmp(word, "uninstall");
+	return !strcmp(word, "install") || !strcmp(word, "uninstall") || !strcmp(word, "wait");
 }
 
 static int set_option(struct args *a, int o, const char *value, size_t *nconf)
@@ -181,11 +184,26 @@ static int run(struct args *a, bool install, struct err *e)
 	return r;
 }
 
+/* SIGTERM ends process 1 of a container only when it is asked for. */
+static int wait_for_end(void)
+{
+	sigset_t set;
+	int sig;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	return sigwait(&set, &sig) ? EXIT_FAILURE : 0;
+}
+
 int main_install(int argc, char **argv, const char *const *names)
 {
 	struct args a = { .in.names = names };
 	struct err e = ERR_INIT;
 
+	if (argc == 1 && !strcmp(argv[0], "wait"))
+		return wait_for_end();
 	if (parse(argc, argv, &a) < 0) {
 		(void)fprintf(stderr, "Try: naru-cni %s --help\n", argv[0]);
 		return USAGE_STATUS;

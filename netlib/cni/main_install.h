@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* "install" or "uninstall" */
+/* "install", "uninstall" or "wait" */
 bool is_install_verb(const char *word);
 
 /* The command behind those words. names: all plugins and aliases, NULL-terminated. Exit status. */

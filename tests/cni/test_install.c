@@ -235,6 +235,30 @@ static void json_tells_the_same(void **state)
 	assert_string_equal(naru_cni(UNINSTALL " -o json"), "{\n  \"left\": []\n}");
 }
 
+static void from_a_container_it_serves_the_node(void **state)
+{
+	(void)state;
+	lab_sh("rm " NET "/*; mkdir -p " ROOT "/config && cp " CONF " " ROOT "/config/ && "
+	       "rm -rf " ROOT "/fs && mkdir -p " ROOT "/fs && cp %s/naru-cni " ROOT "/fs/ && "
+	       "cp -L --parents $(ldd %s/naru-cni | grep -o '/[^ ]*') " ROOT "/fs/",
+	       lab_bin(), lab_bin());
+	lab_sh("%s/naru run --rm --network none -v " BIN ":/host/bin -v " NET
+	       ":/host/net.d -v " ROOT "/config:/config:ro --rootfs " ROOT
+	       "/fs /naru-cni install --to /host/bin "
+	       "--conf-dir /host/net.d --conf /config/10-naru.conflist --replace",
+	       lab_bin());
+	assert_string_equal(text_keep(lab_out("cat " NET "/10-naru.conflist")), conf);
+	lab_sh(BIN "/portmap 2>&1 | grep -q 'CNI portmap plugin'");
+	naru_cni(UNINSTALL " --conf-dir " NET);
+	lab_sh("test ! -e " NET "/10-naru.conflist");
+}
+
+static void wait_ends_when_it_is_told_to(void **state)
+{
+	(void)state;
+	lab_sh("%s/naru-cni wait & sleep 0.1; kill $! && wait $!", lab_bin());
+}
+
 #define NODE(f) cmocka_unit_test_setup(f, setup)
 
 int main(void)
@@ -251,6 +275,8 @@ int main(void)
 		NODE(after_a_kill_at_any_call_installing_again_and_uninstalling_leave_nothing),
 		NODE(two_at_a_time_do_not_disturb_each_other),
 		NODE(json_tells_the_same),
+		NODE(from_a_container_it_serves_the_node),
+		NODE(wait_ends_when_it_is_told_to),
 	};
 
 	return cmocka_run_group_tests(tests, lab_setup, NULL);
