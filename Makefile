@@ -28,6 +28,8 @@ IPAMS       := host-local static dhcp
 ALIASES     := ptp:veth
 
 src_of       = $(if $(filter $(1),$(IPAMS)),ipam,plugins)/$(1).c
+# the sources of a plugin that is not in libipam: its file, and its folder if it has one
+parts_of     = $(if $(filter $(1),$(IPAMS)),,$(call src_of,$(1)) $(wildcard plugins/$(1)/*.c))
 PLUGINS     := $(foreach p,$(INTERFACES) $(CHAINED) $(DELEGATES) $(IPAMS),$(if $(wildcard $(call src_of,$(p))),$(p)))
 # interface plugins carry the quick IPAM plugins inside and run them in process
 CARRIED     := host-local static
@@ -37,7 +39,7 @@ sym_of       = cni_plugin_$(subst -,_,$(1))
 
 NETLIB_SRC  := $(wildcard netlib/*/*.c)
 NETLIB_SRC  := $(filter-out netlib/cni/main_%.c,$(NETLIB_SRC))
-IPAM_SRC    := $(wildcard ipam/*.c)
+IPAM_SRC    := $(wildcard ipam/*.c ipam/*/*.c)
 IMAGE_SRC   := $(wildcard runner/image/*.c)
 IMAGE_LIGHT := $(filter runner/image/ref.c runner/image/store.c runner/image/config.c,$(IMAGE_SRC))
 SECCOMP_GEN := runner/engine/seccomp_gen.c
@@ -105,7 +107,7 @@ $(BUILD)/lib%.a: Makefile
 	$(Q)rm -f $@ && $(AR) rcsD $@ $(filter %.o,$^)
 
 # One id for all programs of one build: a plugin runs another one in process only when both carry the same (cni/exec.c).
-BUILD_INPUTS := $(NETLIB_SRC) $(wildcard netlib/*/*.h plugins/*.c ipam/*.[ch]) Makefile
+BUILD_INPUTS := $(NETLIB_SRC) $(wildcard netlib/*/*.h plugins/*.c plugins/*/*.[ch] ipam/*.[ch] ipam/*/*.[ch]) Makefile
 # Everything compiled waits for this header, and the header for the packages: so `make -j` on a bare machine is safe.
 DEPS_FIRST := $(if $(filter check,$(MAKECMDGOALS)),deps-check,deps-build)
 $(BUILD)/build-id.h: $(BUILD_INPUTS) | $(DEPS_FIRST)
@@ -117,7 +119,7 @@ define plugin_rules
 $(BUILD)/main/$(1).o: netlib/cni/main_one.c $(BUILD)/build-id.h
 	@mkdir -p $$(@D)
 	$$(Q)$$(COMPILE) -DPLUGIN=$(call sym_of,$(1)) -DCARRIED='$(foreach p,$(CARRY_$(1)),X($(call sym_of,$(p))))' -o $$@ $$<
-$(BIN)/$(1): $(BUILD)/main/$(1).o $(call obj,$(filter-out ipam/%,$(call src_of,$(1)))) $(IPAMLIB) $(NETLIB)
+$(BIN)/$(1): $(BUILD)/main/$(1).o $(call obj,$(call parts_of,$(1))) $(IPAMLIB) $(NETLIB)
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(LINK) -o $$@ $$(filter %.o %.a,$$^) $$(LIBS)
@@ -129,7 +131,7 @@ $(BUILD)/main/all.o: netlib/cni/main_all.c $(BUILD)/build-id.h
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -DPLUGIN_LIST='$(foreach p,$(PLUGINS),X($(call sym_of,$(p))))' \
 		-DALIAS_LIST='$(foreach a,$(ALIASES),Y("$(firstword $(subst :, ,$(a)))","$(lastword $(subst :, ,$(a)))"))' -o $@ $<
-$(BIN)/naru-cni: $(BUILD)/main/all.o $(call obj,netlib/cni/main_install.c) $(call obj,$(filter-out ipam/%,$(foreach p,$(PLUGINS),$(call src_of,$(p))))) $(IPAMLIB) $(NETLIB)
+$(BIN)/naru-cni: $(BUILD)/main/all.o $(call obj,netlib/cni/main_install.c) $(call obj,$(foreach p,$(PLUGINS),$(call parts_of,$(p)))) $(IPAMLIB) $(NETLIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS)

@@ -32,6 +32,9 @@
 #define PORTS \
 	"\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":8080,\"containerPort\":80,\"protocol\":\"tcp\"}," \
 	"{\"hostPort\":5353,\"containerPort\":53,\"protocol\":\"udp\"},{\"hostPort\":7000,\"containerPort\":7000,\"range\":50}]}"
+#define FLANNEL_ENV \
+	"FLANNEL_NETWORK=10.1.0.0/16\\nFLANNEL_SUBNET=10.1.0.1/24\\nFLANNEL_MTU=1450\\n" \
+	"FLANNEL_IPMASQ=false\\n"
 #define HEAD(type) "{\"cniVersion\":\"1.1.0\",\"name\":\"crashnet\",\"type\":\"" type "\""
 
 /* A plugin under test, and what must have run before it for its ADD to make sense. */
@@ -55,9 +58,10 @@ static const struct subject portmap = { "portmap", HEAD("portmap") "," PORTS "}"
 static const struct subject masquerade = { "masquerade", HEAD("masquerade") "}", "eth0", &plain };
 static const struct subject host_local = { "host-local", HEAD("bridge") "," IPAM "}", "eth0",
 					   NULL };
+static const struct subject flannel = { "flannel", HEAD("flannel") "}", "eth0", NULL };
 static const struct subject loopback = { "loopback", HEAD("loopback") "}", "lo", NULL };
-static const struct subject *const subjects[] = { &bridge,     &veth,	    &portmap,
-						  &masquerade, &host_local, &loopback };
+static const struct subject *const subjects[] = { &bridge,     &veth,	  &portmap, &masquerade,
+						  &host_local, &loopback, &flannel };
 
 static char stepper[4096];
 static char *pristine;
@@ -449,6 +453,8 @@ static int setup(void **state)
 	int r = lab_setup(state);
 
 	(void)snprintf(stepper, sizeof stepper, "%s/../tests/tools/stepper", lab_bin());
+	lab_sh("mkdir -p /run/flannel /var/lib/cni/flannel && printf '" FLANNEL_ENV
+	       "' > /run/flannel/subnet.env");
 	pristine = snapshot_take(SNAPSHOT_ALL);
 	return r;
 }

@@ -42,12 +42,15 @@ static const struct plugin {
 	{ "masquerade", "'x':0", CHAINED, 2 },
 	{ "host-local", "'x':0", IPAM, 0 },
 	{ "static", "'x':0", IPAM, 0 },
+	{ "flannel", "'delegate':{'bridge':'br1'}", INTERFACE, 0 },
 };
 
 static int setup(void **state)
 {
 	(void)state;
 	lab_netns_new("c1");
+	lab_sh("mkdir -p /run/flannel && printf 'FLANNEL_NETWORK=10.4.0.0/16\\nFLANNEL_SUBNET="
+	       "10.4.0.1/24\\nFLANNEL_MTU=1450\\nFLANNEL_IPMASQ=true\\n' > /run/flannel/subnet.env");
 	return 0;
 }
 
@@ -156,7 +159,7 @@ static void every_plugin_speaks_every_version_with_every_verb(void **state)
 static void the_multi_call_program_answers_by_name(void **state)
 {
 	(void)state;
-	lab_sh("mkdir -p /run/multi && for p in loopback bridge veth ptp portmap masquerade host-local static;"
+	lab_sh("mkdir -p /run/multi && for p in loopback bridge veth ptp portmap masquerade host-local static flannel;"
 	       "do ln -sf %s/naru-cni /run/multi/$p; done",
 	       lab_bin());
 	for (size_t p = 0; p < LEN(plugins); p++) {
