@@ -74,6 +74,7 @@ STATIC   ?= 1
 archive   = $(shell $(CC) -print-file-name=$(1).a)
 lib       = $(if $(and $(STATIC),$(findstring /,$(call archive,lib$(1)))),$(call archive,lib$(1)),-l$(1))
 LIBS     := $(call lib,json-c) $(call lib,nftnl) -lmnl
+# libiptc is loaded when a legacy table is opened (netlib/fw/iptlib.c), not linked
 
 COMPILE   = $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c
 LINK      = $(CC) $(CFLAGS) $(LDFLAGS)
@@ -220,7 +221,7 @@ demo: deps-demo all
 	$(Q)BIN=$(abspath $(BIN)) doc/demo/run
 
 # ---------------------------------------------------------------- packages (Debian's names)
-PKG_BUILD := gcc make libc6-dev libmnl-dev libnftnl-dev libjson-c-dev libarchive-dev libssl-dev
+PKG_BUILD := gcc make libc6-dev libmnl-dev libnftnl-dev libiptc-dev libjson-c-dev libarchive-dev libssl-dev
 PKG_CHECK := $(PKG_BUILD) libcmocka-dev libseccomp-dev iproute2 nftables busybox-static containernetworking-plugins conntrack podman crun \
 	socat zstd iptables strace
 PKG_LINT  := $(PKG_BUILD) libcmocka-dev libseccomp-dev clang clang-format-19 clang-tidy cppcheck shellcheck \

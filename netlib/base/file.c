@@ -171,6 +171,21 @@ static int lock_holder(int fd)
 	return 0;
 }
 
+/* " (iptables-restor)", or nothing when it cannot be told. */
+static const char *command_of(int pid, char buf[24])
+{
+	char path[32], comm[17] = "";
+
+	*buf = 0;
+	(void)snprintf(path, sizeof path, "/proc/%d/comm", pid);
+	cleanup_fd int fd = pid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd >= 0 && read(fd, comm, sizeof comm - 1) > 0) {
+		comm[strcspn(comm, "\n")] = 0;
+		(void)snprintf(buf, 24, " (%s)", comm);
+	}
+	return buf;
+}
+
 int file_lock(int fd, int timeout_ms, const char *what, struct err *e)
 {
 	int64_t start_us = clock_us();
@@ -189,9 +204,11 @@ int file_lock(int fd, int timeout_ms, const char *what, struct err *e)
 		int nap_us = waited_us < 10000 ? 200 : waited_us < 100000 ? 1000 : 10000;
 		(void)nanosleep(&(struct timespec){ .tv_nsec = nap_us * 1000L }, NULL);
 	}
+	int pid = lock_holder(fd);
+	char command[24];
 	return err_code(e, -EAGAIN, 11,
-			"lock %s: still held by process %d after %d ms; try again later", what,
-			lock_holder(fd), timeout_ms);
+			"lock %s: still held by process %d%s after %d ms; try again later", what,
+			pid, command_of(pid, command), timeout_ms);
 }
 
 /*

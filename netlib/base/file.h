@@ -44,8 +44,9 @@ int file_mkdirs(const char *path, mode_t mode, struct err *e);
 int file_open_dir(int dir, const char *name, struct err *e);
 
 /*
- * Exclusive flock on fd, waiting at most timeout_ms. -EAGAIN with the pid of the holder in the
- * sentence when time runs out (CNI code 11, try again later). what names the thing locked.
+ * Exclusive flock on fd, waiting at most timeout_ms. -EAGAIN with the pid and the command of
+ * the holder in the sentence when time runs out (CNI code 11, try again later). what names the
+ * thing locked.
  */
 int file_lock(int fd, int timeout_ms, const char *what, struct err *e);
 

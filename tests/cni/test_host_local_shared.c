@@ -110,7 +110,8 @@ static void a_lock_that_a_stopped_process_holds_is_waited_for_ten_seconds(void *
 
 	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
 	assert_true(WIFSTOPPED(status));
-	snprintf(msg, sizeof msg, "lock " DIR_NET ": still held by process %d after ", pid);
+	snprintf(msg, sizeof msg,
+		 "lock " DIR_NET ": still held by process %d (test_host_local) after ", pid);
 	int r = call(OURS, "ADD", "c2", "", IPAM(SMALL));
 	long us = last.wall_us;
 

@@ -253,7 +253,8 @@ static void a_lock_names_its_holder_when_time_runs_out(void **state)
 	assert_int_equal(e.code, 11);
 	(void)snprintf(
 		want, sizeof want,
-		"lock the lease directory: still held by process %d after 30 ms; try again later",
+		"lock the lease directory: still held by process %d (test_file) after 30 ms; try "
+		"again later",
 		pid);
 	if (strstr(e.text, "process 0")) /* no /proc/locks of other pid namespaces */
 		(void)snprintf(

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/fw/iptlib.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+
+#define FN(name) { #name, offsetof(struct ipt_lib, name) }
+
+static const struct {
+	const char *name;
+	size_t at;
+} functions[] = {
+	FN(init),	   FN(free),	     FN(is_chain),     FN(builtin),
+	FN(first_chain),   FN(next_chain),   FN(first_rule),   FN(next_rule),
+	FN(get_target),	   FN(insert_entry), FN(append_entry), FN(delete_num_entry),
+	FN(flush_entries), FN(create_chain), FN(delete_chain), FN(get_references),
+	FN(commit),
+};
+
+/* One of them for the life of the process. */
+static struct family {
+	const char *file, *package, *prefix;
+	struct ipt_lib lib;
+	bool loaded;
+} families[] = {
+	{ "libip4tc.so.2", "libip4tc2", "iptc_" },
+	{ "libip6tc.so.2", "libip6tc2", "ip6tc_" },
+};
+
+static int load(struct family *f, struct err *e)
+{
+	void *so = dlopen(f->file, RTLD_NOW | RTLD_LOCAL);
+
+	if (!so)
+		return err_say(e, -EOPNOTSUPP,
+			       "the iptables backend needs %s, which cannot be loaded; install it "
+			       "(Debian's package %s) or use the nftables backend",
+			       f->file, f->package);
+	for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
+		char name[64];
+		void *fn;
+
+		(void)snprintf(name, sizeof name, "%s%s", f->prefix, functions[i].name);
+		fn = dlsym(so, name);
+		if (!fn) {
+			(void)dlclose(so);
+			return err_say(e, -EOPNOTSUPP,
+				       "the iptables backend needs function %s, which this %s does "
+				       "not have; use version 1.8 of the package %s",
+				       name, f->file, f->package);
+		}
+		memcpy((char *)&f->lib + functions[i].at, &fn, sizeof fn);
+	}
+	f->loaded = true;
+	return 0;
+}
+
+int ipt_lib_load(const struct ipt_lib **out, uint8_t family, struct err *e)
+{
+	struct family *f = &families[family == AF_INET6];
+	int r = f->loaded ? 0 : load(f, e);
+
+	if (r == 0)
+		*out = &f->lib;
+	return r;
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "netlib/fw/ipttable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "netlib/base/cleanup.h"
+#include "netlib/base/err.h"
+#include "netlib/base/str.h"
+#include "netlib/base/vec.h"
+#include "netlib/fw/backend.h"
+#include "netlib/fw/iptlib.h"
+#include "netlib/fw/iptlock.h"
+
+#define CODE_TRY_AGAIN 11 /* CNI 1.1.0 "Error": try again later */
+#define NAMES_MAX 512	  /* of the file of a namespace's tables */
+/* the table is ours by the lock; only who ignores that moves it */
+#define ATTEMPTS 20
+
+static const char *program(uint8_t family)
+{
+	return family == AF_INET ? "iptables" : "ip6tables";
+}
+
+bool ipt_table_exists(uint8_t family, const char *name)
+{
+	const char *path = family == AF_INET ? "/proc/thread-self/net/ip_tables_names" :
+					       "/proc/thread-self/net/ip6_tables_names";
+	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char names[NAMES_MAX + 1];
+	ssize_t n = fd < 0 ? -1 : read(fd, names, NAMES_MAX);
+	size_t len = strlen(name);
+
+	if (n <= 0)
+		return false;
+	names[n] = 0;
+	for (const char *s = names; *s; s += strcspn(s, "\n") + (s[strcspn(s, "\n")] != 0))
+		if (!strncmp(s, name, len) && s[len] == '\n')
+			return true;
+	return false;
+}
+
+/* ---- opening and writing */
+
+static int refused(const struct ipt_table *t, const char *act, int no, struct err *e)
+{
+	const char *p = program(t->family);
+
+	switch (no) {
+	case ENOPROTOOPT:
+	case EPROTONOSUPPORT:
+	case EAFNOSUPPORT:
+		return err_say(e, -EOPNOTSUPP,
+			       "%s: this kernel has no legacy %s; load the module ip%s_tables or "
+			       "use the nftables backend",
+			       p, p, t->family == AF_INET ? "" : "6");
+	case EPERM:
+		return err_say(e, -EPERM,
+			       "%s: %s table %s: not permitted; run as root with "
+			       "CAP_NET_ADMIN and CAP_NET_RAW",
+			       p, act, t->name);
+	case ENOENT:
+		return err_say(
+			e, -EOPNOTSUPP,
+			"%s: %s table %s: the kernel lacks the table (module ip%stable_%s) or "
+			"a match or target used in it (modules xt_*)",
+			p, act, t->name, t->family == AF_INET ? "" : "6", t->name);
+	default:
+		return err_set(e, -(no ?: EIO), "%s: %s table %s", p, act, t->name);
+	}
+}
+
+static int open_table(struct ipt_table *t, struct err *e)
+{
+	int r = ipt_lib_load(&t->lib, t->family, e);
+
+	if (r < 0)
+		return r;
+	errno = 0;
+	t->h = t->lib->init(t->name);
+	return t->h ? 0 : refused(t, "read", errno, e);
+}
+
+static void close_table(struct ipt_table *t)
+{
+	if (t->h)
+		t->lib->free(t->h);
+}
+#define cleanup_table __attribute__((cleanup(close_table)))
+
+/* One attempt; 1 in *moved when somebody wrote the table since it was read. */
+static int edit_once(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, bool *moved,
+		     struct err *e)
+{
+	cleanup_table struct ipt_table t = { .family = family, .name = name };
+	int r = open_table(&t, e);
+
+	*moved = false;
+	if (r < 0 || (r = fn(&t, arg, e)) != 0 || !t.changed)
+		return r;
+	errno = 0;
+	if (t.lib->commit(t.h))
+		return 0;
+	*moved = errno == EAGAIN;
+	return *moved ? -EAGAIN : refused(&t, "write", errno, e);
+}
+
+int ipt_edit(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struct err *e)
+{
+	cleanup_fd int lock = ipt_lock(e);
+	struct fw_retry pause = FW_RETRY_INIT;
+	bool moved = lock >= 0;
+	int r = lock;
+
+	for (unsigned i = 0; moved && i < ATTEMPTS; i++) {
+		if (i && (r = fw_retry_wait(&pause, "edit a legacy table", e)) < 0)
+			return r;
+		r = edit_once(family, name, fn, arg, &moved, e);
+	}
+	return moved && r < 0 ?
+		       err_code(e, -EAGAIN, CODE_TRY_AGAIN,
+				"%s: table %s was written by somebody who does not take the lock "
+				"during each of %d attempts; try again later",
+				program(family), name, ATTEMPTS) :
+		       r;
+}
+
+int ipt_read(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struct err *e)
+{
+	cleanup_table struct ipt_table t = { .family = family, .name = name };
+	int r = open_table(&t, e);
+
+	return r < 0 ? r : fn(&t, arg, e);
+}
+
+/* ---- chains */
+
+static int failed(const struct ipt_table *t, const char *act, const char *chain, struct err *e)
+{
+	return err_set(e, -(errno ?: EIO), "%s: %s chain %s of table %s", program(t->family), act,
+		       chain, t->name);
+}
+
+bool ipt_has_chain(const struct ipt_table *t, const char *chain)
+{
+	return t->lib->is_chain(chain, t->h);
+}
+
+/* libiptc takes an array of 32 for a name. */
+struct label {
+	char name[32];
+};
+static struct label label_of(const char *chain)
+{
+	struct label l = { "" };
+
+	(void)str_copyf(l.name, sizeof l.name, "%s", chain);
+	return l;
+}
+
+int ipt_chain_add(struct ipt_table *t, const char *chain, struct err *e)
+{
+	if (ipt_has_chain(t, chain))
+		return 1;
+	if (!t->lib->create_chain(label_of(chain).name, t->h))
+		return failed(t, "create", chain, e);
+	t->changed = true;
+	return 0;
+}
+
+int ipt_chain_flush(struct ipt_table *t, const char *chain, struct err *e)
+{
+	if (!ipt_has_chain(t, chain) || !t->lib->first_rule(chain, t->h))
+		return 1;
+	if (!t->lib->flush_entries(label_of(chain).name, t->h))
+		return failed(t, "empty", chain, e);
+	t->changed = true;
+	return 0;
+}
+
+int ipt_chain_del(struct ipt_table *t, const char *chain, struct err *e)
+{
+	int r = ipt_chain_flush(t, chain, e);
+
+	if (r < 0 || !ipt_has_chain(t, chain))
+		return r;
+	if (ipt_is_used(t, chain))
+		return err_say(e, -EBUSY,
+			       "%s: chain %s of table %s cannot be removed: rules lead to it",
+			       program(t->family), chain, t->name);
+	if (!t->lib->delete_chain(label_of(chain).name, t->h))
+		return failed(t, "remove", chain, e);
+	t->changed = true;
+	return 0;
+}
+
+bool ipt_is_used(const struct ipt_table *t, const char *chain)
+{
+	unsigned n = 0;
+
+	return t->lib->get_references(&n, label_of(chain).name, t->h) && n;
+}
+
+int ipt_each_chain(const struct ipt_table *t, int (*fn)(const char *chain, void *arg), void *arg)
+{
+	int r = 0;
+
+	for (const char *c = t->lib->first_chain(t->h); c && r == 0; c = t->lib->next_chain(t->h))
+		r = fn(c, arg);
+	return r;
+}
+
+/* ---- rules */
+
+static void decode(const struct ipt_table *t, const void *entry, struct ipt_rule *r)
+{
+	const char *target = t->lib->get_target(entry, t->h) ?: "";
+
+	ipt_rule_decode(r, t->family, entry, target, *target && ipt_has_chain(t, target));
+}
+
+/*
+ * The entries of a chain; malloc'd. The library has one place for "where was I" only, so that a
+ * walk within a walk, or a deletion, would lose it.
+ */
+struct entries {
+	const void **v;
+	size_t n;
+};
+static void entries_clear(struct entries *l)
+{
+	free(l->v);
+}
+#define cleanup_entries __attribute__((cleanup(entries_clear)))
+
+static int entries_of(const struct ipt_table *t, const char *chain, struct entries *out)
+{
+	if (!ipt_has_chain(t, chain))
+		return 0;
+	for (const void *x = t->lib->first_rule(chain, t->h); x; x = t->lib->next_rule(x, t->h)) {
+		const void **slot = vec_add(&out->v, &out->n);
+
+		if (!slot)
+			return -ENOMEM;
+		*slot = x;
+	}
+	return 0;
+}
+
+int ipt_each(const struct ipt_table *t, const char *chain, ipt_rule_fn *fn, void *arg)
+{
+	cleanup_entries struct entries l = { 0 };
+	struct ipt_rule r;
+	int rc = entries_of(t, chain, &l);
+
+	for (size_t i = 0; i < l.n && rc == 0; i++) {
+		decode(t, l.v[i], &r);
+		rc = fn(&r, arg);
+	}
+	return rc;
+}
+
+int ipt_insert(struct ipt_table *t, const char *chain, const struct ipt_rule *r, uint32_t at,
+	       struct err *e)
+{
+	_Alignas(8) uint8_t entry[IPT_ENTRY_MAX];
+	struct label l = label_of(chain);
+
+	(void)ipt_rule_encode(r, entry);
+	if (!(at == IPT_LAST ? t->lib->append_entry(l.name, entry, t->h) :
+			       t->lib->insert_entry(l.name, entry, at, t->h)))
+		return failed(t, "add a rule to", chain, e);
+	t->changed = true;
+	return 0;
+}
+
+int ipt_find(const struct ipt_table *t, const char *chain, const struct ipt_rule *r)
+{
+	cleanup_entries struct entries l = { 0 };
+	struct ipt_rule x;
+	int rc = entries_of(t, chain, &l);
+
+	for (size_t i = 0; i < l.n && rc == 0; i++) {
+		/* most differ in this already */
+		if (strcmp(t->lib->get_target(l.v[i], t->h) ?: "", r->target.name) != 0)
+			continue;
+		decode(t, l.v[i], &x);
+		if (ipt_rule_eq(&x, r))
+			return (int)i;
+	}
+	return rc < 0 ? rc : -ENOENT;
+}
+
+int ipt_ensure(struct ipt_table *t, const char *chain, const struct ipt_rule *r, uint32_t at,
+	       struct err *e)
+{
+	return ipt_find(t, chain, r) >= 0 ? 1 : ipt_insert(t, chain, r, at, e);
+}
+
+static int delete_at(struct ipt_table *t, const char *chain, unsigned at, struct err *e)
+{
+	if (!t->lib->delete_num_entry(label_of(chain).name, at, t->h))
+		return failed(t, "delete a rule of", chain, e);
+	t->changed = true;
+	return 0;
+}
+
+int ipt_delete(struct ipt_table *t, const char *chain, const struct ipt_rule *r, struct err *e)
+{
+	int at = ipt_find(t, chain, r);
+
+	return at < 0 ? 1 : delete_at(t, chain, (unsigned)at, e);
+}
+
+int ipt_delete_if(struct ipt_table *t, const char *chain, ipt_rule_fn *fn, void *arg, struct err *e)
+{
+	cleanup_entries struct entries l = { 0 };
+	struct ipt_rule r;
+	unsigned at = 0;
+	int rc = entries_of(t, chain, &l);
+
+	for (size_t i = 0; i < l.n && rc >= 0; i++) {
+		decode(t, l.v[i], &r);
+		if ((rc = fn(&r, arg)) == 0)
+			at++;
+		else if (rc > 0)
+			rc = delete_at(t, chain, at, e);
+	}
+	return rc < 0 ? rc : (int)(l.n - at);
+}
