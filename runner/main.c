@@ -177,7 +177,7 @@ int main(int argc, char **argv)
 	const struct verb *v;
 
 	stdio_exists();
-	trace_open(getenv("NARU_TRACE"), "naru");
+	trace_open(getenv("NARU_TRACE") ?: getenv("CNI_TRACE"), "naru");
 	if (argc < 2) {
 		print_overview(stderr);
 		return EXIT_USAGE;

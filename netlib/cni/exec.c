@@ -12,10 +12,12 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/decode.h"
 #include "netlib/base/err.h"
 #include "netlib/base/proc.h"
 #include "netlib/base/str.h"
+#include "netlib/base/trace.h"
 #include "netlib/base/vec.h"
 #include "netlib/cni/error.h"
 #include "netlib/cni/ids.h"
@@ -231,8 +233,12 @@ int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, co
 			"ipam.type name a plugin that has an ipam itself?",
 			path, DEPTH_MAX + 1);
 	}
+	int64_t start = trace_on() ? clock_us() : 0;
 	r = proc_run(&spec, &res, e);
 	environment_free(envp);
+	if (trace_on())
+		trace_event("exec", path, clock_us() - start, "%s: %s %d", cni_verb_names[verb],
+			    res.signal ? "signal" : "status", res.signal ? res.signal : res.status);
 	if (r < 0)
 		return r;
 	if (res.status != 0)
@@ -267,6 +273,8 @@ int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct c
 	int r;
 
 	inner.verb = verb;
+	if (to->builtin && trace_on())
+		trace_event("carry", to->builtin->name, -1, "%s", cni_verb_names[verb]);
 	if (to->builtin)
 		return cni_run(to->builtin, &inner, text, len, txn, verb == CNI_ADD ? out : NULL,
 			       e);

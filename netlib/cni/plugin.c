@@ -392,6 +392,8 @@ static int run_main(const struct cni_plugin *p, struct cni_conf *cc, struct err 
 		*e = unknown;
 		return -unknown.no;
 	}
+	trace_about(&(struct trace_about){ cni_verb_names[env.verb], cc->name, env.container,
+					   env.ifname });
 	return run_conf(p, &env, cc, NULL, NULL, print_result, e);
 }
 

@@ -11,8 +11,10 @@
 #include <sys/socket.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/str.h"
+#include "netlib/base/trace.h"
 #include "netlib/base/vec.h"
 #include "netlib/nl/attr.h"
 #include "netlib/nl/nl.h"
@@ -244,6 +246,18 @@ static int take_answers(struct nl *nl, uint32_t first, struct nft_batch *b, stru
 	return last ? 0 : err_set(e, -EIO, "nftables: the kernel did not answer");
 }
 
+/* Each operation with what became of it; the last one has the time of the whole batch. */
+static void trace_batch(const struct nft_batch *b, int r, int64_t us)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct nft_note *n = &b->note[i];
+		const char *end = n->err ? strerror(-n->err) : r == 0 ? "ok" : "not committed";
+
+		trace_event("nft", n->name, i + 1 == b->n ? us : -1, "%s %s: %s", n->act, n->noun,
+			    end);
+	}
+}
+
 int nft_batch_send(struct nl *nl, struct nft_batch *b, const uint32_t *gen, struct err *e)
 {
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
@@ -262,12 +276,15 @@ int nft_batch_send(struct nl *nl, struct nft_batch *b, const uint32_t *gen, stru
 	uint32_t first = number(nl, whole.buf, whole.len, b->n);
 	for (size_t i = 0; i < b->n; i++)
 		b->note[i].err = 0;
+	int64_t start = trace_on() ? clock_us() : 0;
 	while (sendto(nl->fd, whole.buf, whole.len, 0, (struct sockaddr *)&kernel, sizeof kernel) <
 	       0)
 		if (errno != EINTR)
 			return err_set(e, -errno, "send %zu bytes to nf_tables (%s namespace)",
 				       whole.len, nl->name);
 	int r = take_answers(nl, first, b, e);
+	if (trace_on())
+		trace_batch(b, r, clock_us() - start);
 	for (size_t i = 0; i < b->n && r == 0; i++)
 		if (b->note[i].err)
 			r = err_set(e, b->note[i].err,

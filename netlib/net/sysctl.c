@@ -12,6 +12,7 @@
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
 #include "netlib/base/str.h"
+#include "netlib/base/trace.h"
 #include "netlib/net/netns.h"
 
 /* ".." as a component; "eth..0" is an interface's name */
@@ -58,6 +59,8 @@ int sysctl_write(const char *name, const char *value, struct err *e)
 	if (r < 0)
 		return r;
 	r = file_poke_at(AT_FDCWD, path, value);
+	if (trace_on())
+		trace_event("sysctl", name, -1, "%s: %s", value, r < 0 ? strerror(-r) : "ok");
 	return r < 0 ? err_set(e, r, "write \"%s\" to sysctl %s", value, name) : 0;
 }
 

@@ -5,6 +5,8 @@
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -26,14 +28,29 @@ struct name {
 	const char *name;
 };
 
+/* Of other buses only what is asked; changes of the rule set are traced by fw/nftmsg. */
+#define NFT(msg) (NFNL_SUBSYS_NFTABLES << 8 | (msg))
+
 static const struct name types[] = {
-	{ NLMSG_NOOP, "NLMSG_NOOP" },	  { NLMSG_ERROR, "NLMSG_ERROR" },
-	{ NLMSG_DONE, "NLMSG_DONE" },	  { RTM_NEWLINK, "RTM_NEWLINK" },
-	{ RTM_DELLINK, "RTM_DELLINK" },	  { RTM_GETLINK, "RTM_GETLINK" },
-	{ RTM_SETLINK, "RTM_SETLINK" },	  { RTM_NEWADDR, "RTM_NEWADDR" },
-	{ RTM_DELADDR, "RTM_DELADDR" },	  { RTM_GETADDR, "RTM_GETADDR" },
-	{ RTM_NEWROUTE, "RTM_NEWROUTE" }, { RTM_DELROUTE, "RTM_DELROUTE" },
+	{ NLMSG_NOOP, "NLMSG_NOOP" },
+	{ NLMSG_ERROR, "NLMSG_ERROR" },
+	{ NLMSG_DONE, "NLMSG_DONE" },
+	{ RTM_NEWLINK, "RTM_NEWLINK" },
+	{ RTM_DELLINK, "RTM_DELLINK" },
+	{ RTM_GETLINK, "RTM_GETLINK" },
+	{ RTM_SETLINK, "RTM_SETLINK" },
+	{ RTM_NEWADDR, "RTM_NEWADDR" },
+	{ RTM_DELADDR, "RTM_DELADDR" },
+	{ RTM_GETADDR, "RTM_GETADDR" },
+	{ RTM_NEWROUTE, "RTM_NEWROUTE" },
+	{ RTM_DELROUTE, "RTM_DELROUTE" },
 	{ RTM_GETROUTE, "RTM_GETROUTE" },
+	{ NFT(NFT_MSG_GETTABLE), "NFT_MSG_GETTABLE" },
+	{ NFT(NFT_MSG_GETCHAIN), "NFT_MSG_GETCHAIN" },
+	{ NFT(NFT_MSG_GETRULE), "NFT_MSG_GETRULE" },
+	{ NFT(NFT_MSG_GETSET), "NFT_MSG_GETSET" },
+	{ NFT(NFT_MSG_GETSETELEM), "NFT_MSG_GETSETELEM" },
+	{ NFT(NFT_MSG_GETGEN), "NFT_MSG_GETGEN" },
 };
 static const struct name families[] = {
 	{ AF_UNSPEC, "unspec" }, { AF_INET, "inet" },	  { AF_INET6, "inet6" },

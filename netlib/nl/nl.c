@@ -250,6 +250,8 @@ int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
 		if (at == MALFORMED)
 			return malformed(nl, e);
 	}
+	if (result < 0 && trace_on())
+		trace_event("refused", nl->name, -1, "%s", strerror(-result));
 	return result;
 }
 

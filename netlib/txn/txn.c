@@ -106,6 +106,9 @@ struct undo *txn_reserve_at(struct txn *t, const struct undo_op *op, enum undo_n
 		forget_last(t);
 		return NULL;
 	}
+	if (trace_on())
+		trace_event("record", op->name, -1, "%s%s%s", u->name, *u->name && a ? " " : "",
+			    a ? a : "");
 	cleanup_json struct json_object *o = t->journal >= 0 ? undo_encode(u) : NULL;
 	if (t->journal >= 0 && journal_line(t, o, e) < 0) {
 		forget_last(t);
