@@ -51,6 +51,7 @@ static const struct attr_spec link_attrs[] = {
 	[IFLA_ADDRESS] = ATTR_FN(take_mac),
 	[IFLA_OPERSTATE] = ATTR_U8(struct link, operstate),
 	[IFLA_PROMISCUITY] = ATTR_U32(struct link, promiscuity),
+	[IFLA_TXQLEN] = ATTR_U32(struct link, txqlen),
 	[IFLA_LINK_NETNSID] = ATTR_U32(struct link, peer_nsid),
 	[IFLA_IFALIAS] = ATTR_FN(take_alias),
 	[IFLA_LINKINFO] = ATTR_NEST(link_info),
@@ -280,6 +281,29 @@ static int set(struct nl *nl, struct nlmsg *m, const char *what, uint32_t index,
 	       r : 0;
 }
 
+void link_put_flags(struct nlmsg *m, uint32_t index, uint32_t flags, uint32_t mask)
+{
+	begin_set(m, index, NULL, flags, mask);
+}
+
+void link_put_mac(struct nlmsg *m, uint32_t index, const struct mac *mac)
+{
+	begin_set(m, index, NULL, 0, 0);
+	nlmsg_mac(m, IFLA_ADDRESS, mac);
+}
+
+void link_put_mtu(struct nlmsg *m, uint32_t index, uint32_t mtu)
+{
+	begin_set(m, index, NULL, 0, 0);
+	nlmsg_u32(m, IFLA_MTU, mtu);
+}
+
+void link_put_txqlen(struct nlmsg *m, uint32_t index, uint32_t txqlen)
+{
+	begin_set(m, index, NULL, 0, 0);
+	nlmsg_u32(m, IFLA_TXQLEN, txqlen);
+}
+
 int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask, struct err *e)
 {
 	struct nlmsg m;
@@ -309,8 +333,7 @@ int link_set_mac(struct nl *nl, uint32_t index, const struct mac *mac, struct er
 	struct nlmsg m;
 
 	nlmsg_init(&m);
-	begin_set(&m, index, NULL, 0, 0);
-	nlmsg_mac(&m, IFLA_ADDRESS, mac);
+	link_put_mac(&m, index, mac);
 	return set(nl, &m, "set the MAC", index, e);
 }
 

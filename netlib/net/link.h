@@ -25,6 +25,7 @@ struct link {
 	/* IFLA_LINK_NETNSID; -1 when the peer is in this namespace or there is none */
 	int32_t peer_nsid;
 	uint32_t promiscuity;
+	uint32_t txqlen;
 	uint8_t operstate; /* IF_OPER_* */
 	char name[IFNAME_MAX];
 	char kind[16]; /* "veth", "bridge", ...; "" for physical ones and lo */
@@ -74,6 +75,11 @@ void link_put_up(struct nlmsg *m, uint32_t index); /* the message alone, for a b
 int link_down(struct nl *nl, uint32_t index, struct err *e);
 int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask, struct err *e);
 int link_set_mac(struct nl *nl, uint32_t index, const struct mac *mac, struct err *e);
+/* Single settings as messages, for a batch. */
+void link_put_flags(struct nlmsg *m, uint32_t index, uint32_t flags, uint32_t mask);
+void link_put_mac(struct nlmsg *m, uint32_t index, const struct mac *mac);
+void link_put_mtu(struct nlmsg *m, uint32_t index, uint32_t mtu);
+void link_put_txqlen(struct nlmsg *m, uint32_t index, uint32_t txqlen);
 int link_del(struct nl *nl, uint32_t index, struct err *e); /* absence is success */
 
 /* IPv4 devconf by netlink (IFLA_INET_CONF), e.g. IPV4_DEVCONF_ARP_NOTIFY. */

@@ -43,11 +43,15 @@ int sysctl_read(const char *name, char value[SYSCTL_VALUE_MAX], struct err *e)
 	cleanup_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(e, -errno, "read sysctl %s", name);
-	ssize_t n = read(fd, value, SYSCTL_VALUE_MAX - 1);
+	char text[SYSCTL_VALUE_MAX];
+	ssize_t n = read(fd, text, sizeof text);
 	if (n < 0)
 		return err_set(e, -errno, "read sysctl %s", name);
-	value[n] = 0;
-	value[strcspn(value, "\n")] = 0;
+	if ((size_t)n == sizeof text)
+		return err_set(e, -EFBIG, "read sysctl %s", name);
+	text[n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	memcpy(value, text, strlen(text) + 1);
 	return 0;
 }
 

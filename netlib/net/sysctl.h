@@ -6,7 +6,7 @@
 
 struct err;
 
-#define SYSCTL_VALUE_MAX 64
+#define SYSCTL_VALUE_MAX 1024 /* with terminator; what is longer is refused, not cut */
 
 /*
  * Sysctls of the *calling thread's* network namespace; wrap in netns_run for another. name is the

@@ -120,10 +120,10 @@ void call_compare(const char *before, unsigned flags, const char *except, const 
 void call_reset_host(void)
 {
 	lab_sh("for l in $(ls /sys/class/net); do\n"
-	       "	case $l in veth*|br*|cni*|vb*) ip link del $l 2>/dev/null;; esac\n"
+	       "	case $l in veth*|br*|cni*|vb*|bwp*) ip link del $l 2>/dev/null;; esac\n"
 	       "done\n"
 	       "nft flush ruleset\n"
-	       "rm -rf /var/lib/cni/networks /var/lib/cni/results /run/naru/*\n"
+	       "rm -rf /var/lib/cni/networks /var/lib/cni/results /run/naru/* /run/cni\n"
 	       "echo 0 > /proc/sys/net/ipv4/ip_forward\n"
 	       "echo 0 > /proc/sys/net/ipv6/conf/all/forwarding");
 }
