@@ -2,6 +2,7 @@
 #
 # Naru: make            builds everything into build/
 #       make check      builds and runs all tests (root)    make check SAN=1: under ASan and UBSan
+#       make soak       SECONDS of many containers at once (root)
 #       make lint       format, layers, headers, warnings, analysers, man pages
 #       make bench      measures against the peers, writes doc/BENCHMARKS.md (root)
 #       make demo       a container with network, served and cleaned up (root)
@@ -184,7 +185,12 @@ $(TOOLS): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) -lcmocka
 $(BUILD)/tests/tools/stepper: $(call obj,$(STEPPER_SRC))
-tests: $(TESTS) tools fuzz
+SOAK := $(BUILD)/tests/soak/soak
+$(SOAK): $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(BUILD)/libtest.a $(NETLIB) $(BUILD)/main/none.o
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS) -lcmocka
+tests: $(TESTS) tools fuzz $(SOAK)
 tools: $(TOOLS)
 
 # Fuzz targets: LLVMFuzzerTestOneInput; every run replays the corpora, `make fuzz-run TARGET=json SECONDS=60` searches with clang.
@@ -197,6 +203,11 @@ fuzz: $(FUZZ_REPLAY)
 .PHONY: check
 check: deps-check all tests
 	$(Q)NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) tests/run -j 3 -t 900 $(TESTS) $(FUZZ_REPLAY) $(TEST_SH)
+
+# Many containers at once, killed and collected, for ten minutes: `make soak SECONDS=600`.
+.PHONY: soak
+soak: deps-check all $(SOAK)
+	$(Q)NARU_BIN=$(abspath $(BIN)) $(SOAK) --seconds $(or $(SECONDS),600)
 
 .PHONY: fuzz-run
 fuzz-run:

@@ -133,8 +133,8 @@ static int unowned(const struct state *s, struct err *e)
 	size_t n;
 	int r;
 
-	if (s->live < 0)
-		return 0;
+	if (s->live < 0) /* no container ever: a node whose networks another runtime uses */
+		return shared_things(e);
 	if ((r = state_gate(s, LOCK_EX, &gate, e)) < 0 || (r = state_ids(s, &ids, &n, e)) < 0)
 		return r;
 	cleanup_free const char **valid = calloc(n + 1, sizeof *valid);

@@ -225,6 +225,28 @@ static void gc_takes_every_attachment_of_the_network(void **state)
 	free(before);
 }
 
+static void naru_gc_takes_shared_things_where_no_container_ever_was(void **state)
+{
+	(void)state;
+	naru_ok("naru gc");
+	lab_sh("rm -rf /var/lib/cni/*"); /* the pool's memory */
+	char *before = naru_snapshot(), *after, *diff;
+
+	naru_ok(NARU "add both /run/netns/c1 && " NARU "del both /run/netns/c1", lab_bin(),
+		lab_bin());
+	assert_int_equal(lab_try("ip link show nct0"), 0);
+	naru_ok("naru gc");
+	assert_int_not_equal(lab_try("ip link show nct0"), 0);
+	assert_int_not_equal(lab_try("nft list table inet naru"), 0);
+	lab_sh("rm -rf /var/lib/cni/*");
+	after = naru_snapshot();
+	diff = snapshot_diff(before, after);
+	if (diff)
+		lab_fail("naru gc left %s", diff);
+	free(before);
+	free(after);
+}
+
 static void status_and_version_answer(void **state)
 {
 	(void)state;
@@ -309,6 +331,7 @@ int main(void)
 		LAB(a_second_add_does_not_take_the_first_away),
 		LAB(del_works_when_the_namespace_is_gone_and_the_cache_is_torn),
 		LAB(gc_takes_every_attachment_of_the_network),
+		LAB(naru_gc_takes_shared_things_where_no_container_ever_was),
 		LAB(status_and_version_answer),
 		LAB(every_version_goes_through_a_whole_life),
 		LAB(the_references_plugins_run_too),
