@@ -138,12 +138,7 @@ int common_veth_del_deferred(struct cni_op *op, struct err *e)
 	_exit(link_del(op->host, l.index, NULL) < 0);
 }
 
-/*
- * A namespace's path may have been recycled: what bears the interface's name there is another
- * attachment's when its MAC is not the one that ADD reported, or when its peer's alias names
- * somebody else.
- */
-static bool is_anothers(const struct cni_op *op, const struct link *l)
+bool common_is_anothers(const struct cni_op *op, const struct link *l)
 {
 	char alias[LINK_ALIAS_MAX];
 	struct link peer;
@@ -169,26 +164,27 @@ int common_container_del(struct cni_op *op, struct err *e)
 	struct link l;
 
 	if (!op->cont || link_get(op->cont, op->env->ifname, &l, NULL) < 0 ||
-	    strcmp(l.kind, "veth") || is_anothers(op, &l))
+	    strcmp(l.kind, "veth") || common_is_anothers(op, &l))
 		return 0;
 	return link_del(op->cont, l.index, e);
 }
 
 struct collect {
 	struct cni_op *op;
+	const char *kind;
 	uint32_t *index;
 	size_t n;
 	bool oom;
 };
 
 /* Of this network, and of no valid attachment? The alias says so. */
-static int collect_veth(const struct link *l, void *arg)
+static int collect_link(const struct link *l, void *arg)
 {
 	struct collect *c = arg;
 	const struct cni_conf *cc = c->op->cc;
 	char alias[LINK_ALIAS_MAX];
 
-	if (strcmp(l->kind, "veth") || !common_alias_in_network(l->alias, cc->name))
+	if (strcmp(l->kind, c->kind) || !common_alias_in_network(l->alias, cc->name))
 		return 0;
 	for (size_t i = 0; i < cc->nvalid; i++) {
 		alias_of(cc->name, cc->valid[i].container ?: "", cc->valid[i].ifname ?: "", alias,
@@ -203,11 +199,11 @@ static int collect_veth(const struct link *l, void *arg)
 	return 0;
 }
 
-int common_veth_gc(struct cni_op *op, struct err *e)
+int common_link_gc(struct cni_op *op, const char *kind, struct err *e)
 {
-	struct collect c = { .op = op };
+	struct collect c = { .op = op, .kind = kind };
 	struct err first = ERR_INIT;
-	int r = link_each(op->host, collect_veth, &c, e);
+	int r = link_each(op->host, collect_link, &c, e);
 
 	for (size_t i = 0; r == 0 && i < c.n; i++) {
 		struct err one = ERR_INIT;
@@ -223,4 +219,9 @@ int common_veth_gc(struct cni_op *op, struct err *e)
 		r = -first.no;
 	}
 	return r;
+}
+
+int common_veth_gc(struct cni_op *op, struct err *e)
+{
+	return common_link_gc(op, "veth", e);
 }

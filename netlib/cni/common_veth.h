@@ -24,6 +24,12 @@ struct veth_spec;
  */
 int common_veth_add(struct cni_op *op, struct veth_spec *v, struct err *e);
 void common_veth_name(const struct cni_op *op, unsigned salt, char out[IFNAME_MAX]);
+/*
+ * A namespace's path may have been recycled: what bears the interface's name there is another
+ * attachment's when its MAC is not the one that ADD reported, or when its peer's alias names
+ * somebody else.
+ */
+bool common_is_anothers(const struct cni_op *op, const struct link *l);
 /* Deletes the container's end when the host's was not found by name (made by another suite). */
 int common_container_del(struct cni_op *op, struct err *e);
 
@@ -37,6 +43,8 @@ int common_veth_del(struct cni_op *op, struct err *e);
 int common_veth_del_deferred(struct cni_op *op, struct err *e);
 /* GC: removes veths of this network whose attachment is not valid. */
 int common_veth_gc(struct cni_op *op, struct err *e);
+/* The same for host interfaces of another kind that bear such an alias. */
+int common_link_gc(struct cni_op *op, const char *kind, struct err *e);
 /* "naru:HASH NETWORK/CONTAINER/IFNAME": alias of host ends. */
 void common_alias(const struct cni_op *op, char *buf, size_t size);
 /* Does an alias name an attachment to this network? */

@@ -273,6 +273,28 @@ int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e)
 	return r < 0 ? err_wrap(e, "create %s with peer %s", v->name, v->peer), r : r;
 }
 
+int link_add_ifb(struct nl *nl, const struct ifb_spec *i, struct err *e)
+{
+	const struct ifinfomsg up = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	struct nlmsg m;
+	int r = name_taken(nl, i->name, e);
+
+	if (r)
+		return r < 0 ? r : LINK_EXISTS;
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &up, sizeof up);
+	nlmsg_str(&m, IFLA_IFNAME, i->name);
+	nlmsg_u32(&m, IFLA_MTU, i->mtu);
+	nlmsg_u32(&m, IFLA_TXQLEN, i->txqlen);
+	nlmsg_nest(&m, IFLA_LINKINFO)
+		nlmsg_str(&m, IFLA_INFO_KIND, "ifb");
+	begin_set(&m, 0, i->name, 0, 0);
+	nlmsg_str(&m, IFLA_IFALIAS, i->alias);
+	if ((r = create(nl, &m, i->name, e)) < 0)
+		err_wrap(e, "create %s, where egress traffic waits", i->name);
+	return r;
+}
+
 static int set(struct nl *nl, struct nlmsg *m, const char *what, uint32_t index, struct err *e)
 {
 	int r = nl_talk(nl, m, e);

@@ -70,6 +70,14 @@ struct veth_spec {
  */
 int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e);
 
+/* Where packets that arrive somewhere else can be made to queue; up. */
+struct ifb_spec {
+	char name[IFNAME_MAX];
+	uint32_t mtu, txqlen;
+	const char *alias;
+};
+int link_add_ifb(struct nl *nl, const struct ifb_spec *i, struct err *e);
+
 int link_up(struct nl *nl, uint32_t index, struct err *e);
 void link_put_up(struct nlmsg *m, uint32_t index); /* the message alone, for a batch */
 int link_down(struct nl *nl, uint32_t index, struct err *e);

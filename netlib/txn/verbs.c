@@ -16,6 +16,7 @@
 #include "netlib/base/str.h"
 #include "netlib/net/netns.h"
 #include "netlib/net/sysctl.h"
+#include "netlib/net/tc.h"
 #include "netlib/nl/nl.h"
 
 static struct nl *socket_of(struct txn *t, enum undo_ns ns)
@@ -105,6 +106,48 @@ int txn_veth_add(struct txn *t, const struct veth_spec *v, struct err *e)
 	if (r)
 		txn_drop(t);
 	return r;
+}
+
+int txn_ifb_add(struct txn *t, const struct ifb_spec *i, struct err *e)
+{
+	struct undo *u = txn_reserve(t, &op_link_del, UNDO_HOST, i->name, i->alias, NULL, e);
+
+	if (!u)
+		return -EIO;
+	int r = link_add_ifb(t->host, i, e);
+	if (r)
+		txn_drop(t);
+	return r;
+}
+
+static int undo_qdisc(const struct undo *u, struct txn *t, struct err *e)
+{
+	uint64_t parent;
+
+	if (!t->host || str_u64(u->a, UINT32_MAX, &parent) < 0)
+		return 0;
+	return qdisc_del(t->host, u->index, (uint32_t)parent, e);
+}
+
+static const struct undo_op op_qdisc = { "qdisc del", undo_qdisc, UNDO_A };
+
+int txn_qdisc_add(struct txn *t, const struct link *l, uint32_t parent, struct nlmsg *m,
+		  const char *what, struct err *e)
+{
+	char text[16];
+	unsigned failed = 0;
+
+	(void)snprintf(text, sizeof text, "%u", parent);
+	struct undo *u = txn_reserve_at(t, &op_qdisc, UNDO_HOST, l->index, l->name, text, NULL, e);
+	if (!u)
+		return -EIO;
+	int r = nl_talk_at(t->host, m, &failed, e);
+	if (r == 0)
+		return 0;
+	if (failed > 0)
+		(void)qdisc_del(t->host, l->index, parent, NULL);
+	txn_drop(t);
+	return err_wrap(e, "%s on %s", what, l->name), r;
 }
 
 static int undo_link_down(const struct undo *u, struct txn *t, struct err *e)
@@ -382,6 +425,7 @@ int txn_netns_create(struct txn *t, const char *path, struct err *e)
 }
 
 const struct undo_op *const txn_undo_ops[] = {
-	&op_link_del, &op_bridge_del, &op_link_down, &op_addr_del, &op_addr_add, &op_route_del,
-	&op_sysctl,   &op_fw,	      &op_unlink,    &op_tree,	   &op_netns,	 NULL,
+	&op_link_del,  &op_bridge_del, &op_link_down, &op_addr_del, &op_addr_add,
+	&op_route_del, &op_sysctl,     &op_fw,	      &op_unlink,   &op_tree,
+	&op_netns,     &op_qdisc,      NULL,
 };

@@ -12,6 +12,8 @@
 #include "netlib/net/route.h"
 #include "netlib/txn/txn.h"
 
+struct nlmsg;
+
 /*
  * The verbs that everybody shares. Each is one fault point and knows its undo; outcomes are those
  * of the function it wraps (a positive "was there already" records nothing, since nothing was
@@ -21,6 +23,13 @@
 int txn_bridge_add(struct txn *t, const struct bridge_spec *b, struct err *e);
 /* The host end goes with its peer: one record for both. */
 int txn_veth_add(struct txn *t, const struct veth_spec *v, struct err *e);
+int txn_ifb_add(struct txn *t, const struct ifb_spec *i, struct err *e);
+/*
+ * A queue of a host's interface at parent (TC_H_ROOT, TC_H_INGRESS): m makes it, and what is in it,
+ * which goes with it. what names it in errors. -EEXIST when there is one already.
+ */
+int txn_qdisc_add(struct txn *t, const struct link *l, uint32_t parent, struct nlmsg *m,
+		  const char *what, struct err *e);
 /* Shared addresses and routes: in ns UNDO_HOST or UNDO_CONT. */
 int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
 		 uint32_t flags, struct err *e);

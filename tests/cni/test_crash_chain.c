@@ -29,7 +29,16 @@ static const struct crash_subject tuning = {
 	.furnish = "mkdir -p /run/cni/tuning",
 	.clear = "rmdir /run/cni/tuning /run/cni",
 };
-static const struct crash_subject *const subjects[] = { &tuning };
+static const struct crash_subject bandwidth = {
+	.plugin = "bandwidth",
+	.conf = HEAD("bandwidth") ",\"ingressRate\":8000000,\"ingressBurst\":800000,"
+				  "\"egressRate\":8000000,\"egressBurst\":800000,"
+				  "\"unshapedSubnets\":[\"10.0.0.0/8\",\"fd00::/8\"]}",
+	.ifname = "eth0",
+	.before = &veth,
+	.restores = true,
+};
+static const struct crash_subject *const subjects[] = { &tuning, &bandwidth };
 
 static void every_fault_point_of_every_plugin_rolls_back(void **state)
 {

@@ -43,6 +43,9 @@ static const struct plugin {
 	{ "masquerade", "'x':0", CHAINED, 2 },
 	{ "tuning", "'mtu':1400,'sysctl':{'net.ipv4.conf.IFNAME.arp_filter':'1'}", CHAINED, 0,
 	  true },
+	{ "bandwidth",
+	  "'ingressRate':8000,'ingressBurst':8000,'egressRate':8000,'egressBurst':8000", CHAINED, 2,
+	  true },
 	{ "host-local", "'x':0", IPAM, 0 },
 	{ "static", "'x':0", IPAM, 0 },
 	{ "flannel", "'delegate':{'bridge':'br1'}", INTERFACE, 0 },
@@ -74,13 +77,14 @@ static const char *previous(int v)
 	if (v < 5)
 		return jsonf(
 			"{'cniVersion':'%s','interfaces':[{'name':'eth0','mac':"
-			"'02:00:00:00:00:01','sandbox':'/run/netns/c1'}],'ips':[{'version':'4',"
+			"'02:00:00:00:00:01','sandbox':'/run/netns/c1'},{'name':'vb0'}],'ips':[{'version':'4',"
 			"'interface':0,'address':'10.4.0.9/24','gateway':'10.4.0.1'}],'dns':{}}",
 			versions[v]);
-	return jsonf("{'cniVersion':'%s','interfaces':[{'name':'eth0','mac':'02:00:00:00:00:01',"
-		     "'sandbox':'/run/netns/c1'}],'ips':[{'interface':0,'address':'10.4.0.9/24',"
-		     "'gateway':'10.4.0.1'}]}",
-		     versions[v]);
+	return jsonf(
+		"{'cniVersion':'%s','interfaces':[{'name':'eth0','mac':'02:00:00:00:00:01',"
+		"'sandbox':'/run/netns/c1'},{'name':'vb0'}],'ips':[{'interface':0,'address':'10.4.0.9/24',"
+		"'gateway':'10.4.0.1'}]}",
+		versions[v]);
 }
 
 static const char *conf(const struct plugin *p, int v)
