@@ -158,10 +158,16 @@ $(BUILD)/gen/seccomp_default.h: $(BUILD)/seccomp_gen
 	$(Q)$< > $@
 $(call obj,runner/engine/seccomp.c): $(BUILD)/gen/seccomp_default.h
 
-$(BIN)/naru: $(call obj,runner/main.c) $(RUNNER) $(NETLIB) | $(BUILD)/main/none.o
+# naru carries the plugins of its built-in network, and runs them so when what it finds in CNI_PATH is of this build.
+CARRY_naru := $(filter bridge portmap host-local,$(PLUGINS))
+$(BIN)/naru: $(call obj,runner/main.c) $(BUILD)/main/naru.o $(call obj,$(filter-out ipam/%,$(foreach p,$(CARRY_naru),$(call src_of,$(p))))) \
+	$(RUNNER) $(IPAMLIB) $(NETLIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(BUILD)/main/none.o $(filter %.a,$^) $(LIBS)
+	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS)
+$(BUILD)/main/naru.o: netlib/cni/main_carry.c $(BUILD)/build-id.h
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) -DCARRIED='$(foreach p,$(CARRY_naru),X($(call sym_of,$(p))))' -o $@ $<
 $(BUILD)/main/none.o: netlib/cni/main_none.c $(BUILD)/build-id.h
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -o $@ $<

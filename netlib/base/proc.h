@@ -8,7 +8,13 @@ struct err;
 
 /* A child process with a document on stdin and one expected on stdout; stderr is passed through. */
 struct proc_spec {
-	const char *path;  /* executable; no search in PATH */
+	const char *path; /* executable; no search in PATH */
+	/*
+	 * not NULL: the child is a copy of us that runs main(arg) in place of the executable,
+	 * with its environment and no descriptor of ours but stderr; its value is the exit status
+	 */
+	int (*main)(const void *arg);
+	const void *arg;
 	char *const *argv; /* NULL: just the base name of path */
 	char *const *envp; /* the whole environment, NULL-terminated */
 	const char *in;

@@ -77,6 +77,7 @@ void trace_open(const char *file, const char *prog)
 {
 	char handed_on[64];
 
+	trace.fd = -1; /* a copy of a process that traced may be another program now */
 	if (!file || !*file)
 		return;
 	trace.fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);

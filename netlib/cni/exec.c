@@ -215,11 +215,34 @@ static int failure(const char *path, const struct proc_result *res, struct err *
 	return -ECHILD;
 }
 
+/* cni_builtin holds what this very program could run in the place of the file at path. */
+static const struct cni_plugin *carried(const char *path)
+{
+	const char *base = strrchr(path, '/');
+
+	base = base ? base + 1 : path;
+	for (size_t i = 0; cni_builtin[i]; i++)
+		if (!strcmp(cni_builtin[i]->name, base))
+			return cni_is_ours(path) ? cni_builtin[i] : NULL;
+	return NULL;
+}
+
+static int carried_main(const void *plugin)
+{
+	return cni_main(plugin);
+}
+
 int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, const char *text,
 	     size_t len, char **out, struct err *e)
 {
 	char **envp = environment(verb, env);
-	struct proc_spec spec = { .path = path, .envp = envp, .in = text, .in_len = len };
+	const struct cni_plugin *own = carried(path);
+	struct proc_spec spec = { .path = path,
+				  .main = own ? carried_main : NULL,
+				  .arg = own,
+				  .envp = envp,
+				  .in = text,
+				  .in_len = len };
 	struct proc_result res = { 0 };
 	int r;
 

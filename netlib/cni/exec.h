@@ -52,8 +52,9 @@ int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct c
 		 struct cni_result *out, struct err *e);
 
 /*
- * Runs the executable with an explicit environment; never in process. stdout is handed back raw.
- * For chains (libcni's side).
+ * Runs the executable with an explicit environment; never in process. When the file is of our own
+ * build and this program carries the plugin, a copy of this process runs it, which is what loading
+ * the file would come to. stdout is handed back raw. For chains (libcni's side).
  */
 int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, const char *text,
 	     size_t len, char **out, struct err *e);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -193,6 +194,49 @@ static void a_file_that_is_still_being_written_is_waited_for(void **state)
 	proc_result_clear(&res);
 }
 
+static int copy(const void *arg)
+{
+	char text[64] = "", name[16] = "";
+	struct sigaction term;
+	sigset_t mask;
+	int fd = *(const int *)arg, open_still = fcntl(fd, F_GETFD) >= 0;
+
+	if (read(0, text, sizeof text - 1) < 0 || prctl(PR_GET_NAME, name) < 0 ||
+	    sigaction(SIGTERM, NULL, &term) < 0 || sigprocmask(SIG_SETMASK, NULL, &mask) < 0)
+		return 1;
+	(void)dprintf(1, "%s %s %s%s%s%s", name, text, getenv("COPY"),
+		      getenv("HOME") ? " home" : "", open_still ? " open" : "",
+		      term.sa_handler == SIG_DFL && !sigismember(&mask, SIGUSR1) ? "" : " signals");
+	return 5;
+}
+
+static void a_copy_of_us_stands_in_for_a_program(void **state)
+{
+	cleanup_fd int fd = open("/dev/null", O_RDONLY);
+	char *const env[] = { (char *)"COPY=yes", NULL };
+	struct proc_spec spec = { .path = "/no/such/stand-in",
+				  .main = copy,
+				  .arg = &fd,
+				  .envp = env,
+				  .in = "in",
+				  .in_len = 2 };
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
+	struct proc_result res = { 0 };
+	sigset_t usr1, before;
+
+	(void)state;
+	(void)sigemptyset(&usr1);
+	(void)sigaddset(&usr1, SIGUSR1);
+	(void)sigprocmask(SIG_BLOCK, &usr1, &before);
+	(void)sigaction(SIGTERM, &ignore, &old);
+	assert_int_equal(proc_run(&spec, &res, NULL), 0);
+	(void)sigaction(SIGTERM, &old, NULL);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	assert_string_equal(res.out, "stand-in in yes");
+	assert_int_equal(res.status, 5);
+	proc_result_clear(&res);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +248,7 @@ int main(void)
 		cmocka_unit_test(the_environment_is_the_one_given_and_the_name_is_the_files),
 		cmocka_unit_test(signals_and_descriptors_of_ours_do_not_reach_the_child),
 		cmocka_unit_test(a_file_that_is_still_being_written_is_waited_for),
+		cmocka_unit_test(a_copy_of_us_stands_in_for_a_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
