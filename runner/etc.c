@@ -119,6 +119,12 @@ static int write_in_place(int dir, const char *name, const char *text, struct er
 	return r < 0 ? err_set(e, r, "write the container's /etc/%s", name) : 0;
 }
 
+static int write_text(int dir, const char *name, const char *text, struct err *e)
+{
+	return text ? write_in_place(dir, name, text, e) :
+		      err_set(e, -ENOMEM, "write the container's /etc/%s", name);
+}
+
 int etc_write(int dir, const char *hostname, const struct cni_result *res, struct err *e)
 {
 	cleanup_free char *host_conf = host_resolv();
@@ -127,13 +133,20 @@ int etc_write(int dir, const char *hostname, const struct cni_result *res, struc
 	cleanup_free char *resolv =
 		host_conf ? etc_resolv(res ? &res->dns : NULL, host_conf) : NULL;
 	const char *const texts[ETC_FILES] = { name, hosts, resolv };
+	int r = 0;
 
-	for (size_t i = 0; i < ETC_FILES; i++) {
-		int r = texts[i] ?
-				write_in_place(dir, etc_files[i], texts[i], e) :
-				err_set(e, -ENOMEM, "write the container's /etc/%s", etc_files[i]);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < ETC_FILES; i++)
+		r = write_text(dir, etc_files[i], texts[i], e);
+	return r;
+}
+
+int etc_write_result(int dir, const char *hostname, const struct cni_result *res, struct err *e)
+{
+	cleanup_free char *hosts = etc_hosts(hostname, res);
+	int r = write_text(dir, "hosts", hosts, e);
+
+	if (r < 0 || cni_dns_empty(&res->dns))
+		return r;
+	cleanup_free char *resolv = etc_resolv(&res->dns, "");
+	return write_text(dir, "resolv.conf", resolv, e);
 }

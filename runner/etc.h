@@ -18,6 +18,9 @@ extern const char *const etc_files[ETC_FILES]; /* "hostname", "hosts", "resolv.c
  */
 int etc_write(int dir, const char *hostname, const struct cni_result *res, struct err *e);
 
+/* Once the result is known: what differs from etc_write without one, in the files that it made. */
+int etc_write_result(int dir, const char *hostname, const struct cni_result *res, struct err *e);
+
 /* The texts. Pure; malloc'd, NULL when memory is out. */
 char *etc_hosts(const char *hostname, const struct cni_result *res);
 /*

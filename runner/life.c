@@ -58,21 +58,33 @@ static int claim(struct life *l, const struct request *rq, struct err *e)
 
 /* --- the network --- */
 
-static int network_up(struct life *l, const struct request *rq, int *netns_fd, struct err *e)
+/* What the container's process needs of it: the namespace, and the files that are bound into it. */
+static int network_place(struct life *l, const struct request *rq, struct network *n, int *netns_fd,
+			 struct err *e)
 {
-	cleanup_network struct network n = NETWORK_INIT;
-	char dir[CTR_PATH_MAX], path[CTR_PATH_MAX];
+	char path[CTR_PATH_MAX];
 	int r;
 
-	(void)ctr_run_path(l->state, l->dir.id, "", dir);
 	(void)ctr_run_path(l->state, l->dir.id, "netns", path);
-	if ((r = network_open(&n, l->rec.network, e)) < 0 ||
+	if ((r = network_open(n, l->rec.network, e)) < 0 ||
 	    (r = hostport_check(rq->ports, rq->nports, e)) < 0 ||
 	    (r = txn_netns_create(&l->txn, path, e)) < 0 ||
-	    (r = network_attach(&n, &l->txn, dir, rq->ports, rq->nports, &l->result, e)) < 0)
+	    (r = etc_write(l->dir.run, l->rec.hostname, NULL, e)) < 0)
 		return r;
 	r = netns_open(path, netns_fd, e);
 	return r > 0 ? err_say(e, -ENOENT, "the network namespace %s is gone", path) : r;
+}
+
+/* The plugins work while the container's process puts its root together. */
+static int network_up(struct life *l, const struct request *rq, struct network *n, struct err *e)
+{
+	char dir[CTR_PATH_MAX];
+	int r;
+
+	(void)ctr_run_path(l->state, l->dir.id, "", dir);
+	if ((r = network_attach(n, &l->txn, dir, rq->ports, rq->nports, &l->result, e)) < 0)
+		return r;
+	return etc_write_result(l->dir.run, l->rec.hostname, &l->result, e);
 }
 
 /* --- the bundle --- */
@@ -175,12 +187,16 @@ static int create(struct life *l, const struct spec *spec, int netns_fd, const i
 			    .scratch = l->rec.auto_remove },
 		.netns_fd = netns_fd,
 		.stdio = { stdio[0], stdio[1], stdio[2] },
+		.overlap = true,
 	};
 
 	return engine_create(&l->txn, &start, &l->proc, e);
 }
 
-/* Everything stands: from here on the container is one that others see. */
+/*
+ * From here on the container is one that others see: its process is there and has its network, and
+ * waits for us, or is about to.
+ */
 static int publish(struct life *l, struct err *e)
 {
 	cleanup_json struct json_object *result = NULL;
@@ -206,6 +222,7 @@ static int publish(struct life *l, struct err *e)
 static int make(struct life *l, const struct request *rq, const int stdio[3], struct err *e)
 {
 	cleanup_spec struct spec spec = SPEC_INIT;
+	cleanup_network struct network n = NETWORK_INIT;
 	cleanup_fd int netns_fd = -1, gate = -1;
 	int r;
 
@@ -213,14 +230,11 @@ static int make(struct life *l, const struct request *rq, const int stdio[3], st
 	if ((r = state_gate(l->state, LOCK_SH, &gate, e)) < 0 || (r = claim(l, rq, e)) < 0)
 		return r;
 	journal_begin(&l->txn, &l->dir);
-	if (own_network(&l->rec) &&
-	    ((r = network_up(l, rq, &netns_fd, e)) < 0 ||
-	     (r = etc_write(l->dir.run, l->rec.hostname, &l->result, e)) < 0))
+	bool own = own_network(&l->rec);
+	if ((own && (r = network_place(l, rq, &n, &netns_fd, e)) < 0) ||
+	    (r = bundle(l, rq, &spec, e)) < 0 || (r = create(l, &spec, netns_fd, stdio, e)) < 0 ||
+	    (own && (r = network_up(l, rq, &n, e)) < 0))
 		return r;
-	if ((r = bundle(l, rq, &spec, e)) < 0 || (r = create(l, &spec, netns_fd, stdio, e)) < 0)
-		return r;
-	if (*l->proc.notes)
-		trace_event("note", "engine", 0, "%s", l->proc.notes);
 	return publish(l, e);
 }
 
@@ -241,6 +255,8 @@ int life_start(struct life *l, const struct state *s, const struct request *rq, 
 	*code = EXIT_NARU;
 	if ((r = make(l, rq, stdio, e)) == 0 && (r = engine_begin(&l->proc, e)) == 0) {
 		l->running = true;
+		if (*l->proc.notes)
+			trace_event("note", "engine", 0, "%s", l->proc.notes);
 		return 0;
 	}
 	*code = engine_exit_code(r, e);

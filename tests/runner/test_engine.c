@@ -516,9 +516,11 @@ static void exit_codes_are_dockers(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+	for (size_t n = 0; n < 2 * ARRAY_LEN(cases); n++) {
+		const size_t i = n / 2;
 		cleanup_box struct box *b = box_new(cases[i].args);
 
+		b->start.overlap = n % 2;
 		box_begin(b);
 		if (cases[i].error) {
 			assert_true(b->r < 0);
@@ -654,10 +656,11 @@ static void a_fault_in_every_phase_leaves_nothing(void **state)
 	const char *phase;
 
 	(void)state;
-	for (unsigned i = 0; (phase = engine_phase_name(i)); i++) {
+	for (unsigned i = 0; (phase = engine_phase_name(i / 2)); i++) {
 		struct box *b = box_sh("true");
 		char want[64];
 
+		b->start.overlap = i % 2;
 		b->start.stop_before = phase;
 		box_begin(b);
 		(void)snprintf(want, sizeof want, "%s: stopped before this phase, as asked", phase);
@@ -683,11 +686,28 @@ static void a_fault_in_every_verb_leaves_nothing(void **state)
 	}
 }
 
+static void a_start_that_overlaps_is_complete_before_its_command_runs(void **state)
+{
+	cleanup_box struct box *b = box_sh("hostname; ls /sys/class/net; cat /proc/1/comm");
+
+	(void)state;
+	b->start.overlap = true;
+	box_create(b);
+	assert_int_equal(b->r, 0);
+	assert_true(engine_alive(b->proc.pid, b->proc.start_time));
+	if (engine_begin(&b->proc, &b->err) < 0)
+		fail_msg("%s", b->err.text);
+	box_read(b);
+	assert_string_equal(b->text, "box\nlo\nsh\n");
+	assert_int_equal(engine_wait(&b->proc, &b->status, &b->err), 0);
+}
+
 /* In a process of its own: starts a container with a journal and stays beside it. */
-static void start_and_hang(int journal)
+static void start_and_hang(int journal, bool overlap)
 {
 	struct box *b = box_sh("sleep 60");
 
+	b->start.overlap = overlap;
 	b->txn.journal = journal;
 	box_begin(b);
 	for (;;)
@@ -706,7 +726,7 @@ static void a_parent_killed_at_any_moment_leaves_nothing_after_the_journal(void 
 
 		if (pid == 0) {
 			lab_child();
-			start_and_hang(journal);
+			start_and_hang(journal, i % 2);
 		}
 		(void)nanosleep(&(struct timespec){ .tv_nsec = (long)(i * i) * 6000 + 3000000 },
 				NULL);
@@ -880,6 +900,7 @@ int main(void)
 		cmocka_unit_test(a_signal_counts_from_128),
 		cmocka_unit_test(exec_is_the_container_from_inside),
 		cmocka_unit_test(exec_reports_what_cannot_run_and_who_is_gone),
+		cmocka_unit_test(a_start_that_overlaps_is_complete_before_its_command_runs),
 		cmocka_unit_test(a_fault_in_every_phase_leaves_nothing),
 		cmocka_unit_test(a_fault_in_every_verb_leaves_nothing),
 		cmocka_unit_test(a_parent_killed_at_any_moment_leaves_nothing_after_the_journal),
