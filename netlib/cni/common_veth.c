@@ -2,10 +2,8 @@
 #include "netlib/cni/common_veth.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "netlib/base/err.h"
 #include "netlib/base/str.h"
@@ -126,16 +124,7 @@ int common_veth_del_deferred(struct cni_op *op, struct err *e)
 	 */
 	if ((r = link_down(op->host, l.index, e)) < 0)
 		return r == -ENODEV ? 0 : r;
-	pid_t pid = fork();
-	if (pid < 0)
-		return link_del(op->host, l.index, e);
-	if (pid > 0)
-		return 0;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int fd = 0; null >= 0 && fd < 3; fd++) /* runtimes read our stdout to its end */
-		(void)dup2(null, fd);
-	(void)setsid();
-	_exit(link_del(op->host, l.index, NULL) < 0);
+	return link_del_aside(op->host, l.index, e);
 }
 
 bool common_is_anothers(const struct cni_op *op, const struct link *l)

@@ -3,11 +3,9 @@
 #define NARU_FW_HOLDER_H
 
 /*
- * Gives a copy of the socket to a short-lived process, so that the caller's close is not the last
- * one and need not wait for the kernel's grace period after a deletion (measured: 17 ms). The
- * process is nobody's child, holds nothing else (its standard streams are closed, since runtimes
- * read those to their end) and exits after some 60 ms. The caller's children and SIGCHLD handler
- * never hear of it. Where it cannot be made the close simply takes its time.
+ * Gives a copy of the socket to a short-lived process (base/aside.h), so that the caller's close is
+ * not the last one and need not wait for the kernel's grace period after a deletion (measured: 17
+ * ms). It exits after some 60 ms. Where it cannot be made the close simply takes its time.
  */
 void fw_hold_socket(int fd);
 

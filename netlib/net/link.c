@@ -9,8 +9,10 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "netlib/base/aside.h"
 #include "netlib/base/err.h"
 #include "netlib/nl/attr.h"
 #include "netlib/nl/nl.h"
@@ -378,16 +380,39 @@ int link_set_inet_conf(struct nl *nl, uint32_t index, unsigned devconf, uint32_t
 	return set(nl, &m, "set IPv4 options", index, e);
 }
 
-int link_del(struct nl *nl, uint32_t index, struct err *e)
+static void begin_del(struct nlmsg *m, uint32_t index)
 {
 	const struct ifinfomsg i = { .ifi_index = (int)index };
+
+	nlmsg_init(m);
+	nlmsg_begin(m, RTM_DELLINK, 0, &i, sizeof i);
+}
+
+int link_del(struct nl *nl, uint32_t index, struct err *e)
+{
 	struct nlmsg m;
 
-	nlmsg_init(&m);
-	nlmsg_begin(&m, RTM_DELLINK, 0, &i, sizeof i);
+	begin_del(&m, index);
 	int r = nl_talk_but(nl, &m, -ENODEV, 0, e);
 	if (r == -ENODEV)
 		return 0;
 	return r < 0 ? err_wrap(e, "delete interface %u in the %s namespace", index, nl->name),
 	       r : 0;
+}
+
+static void send_message(int fd, const void *arg)
+{
+	const struct nlmsghdr *h = arg;
+
+	(void)send(fd, h, h->nlmsg_len, 0);
+}
+
+int link_del_aside(struct nl *nl, uint32_t index, struct err *e)
+{
+	struct nlmsg m;
+
+	begin_del(&m, index);
+	return aside_run("naru-link-del", nl->fd, send_message, m.buf, m.len) == 0 ?
+		       0 :
+		       link_del(nl, index, e);
 }

@@ -89,6 +89,11 @@ void link_put_mac(struct nlmsg *m, uint32_t index, const struct mac *mac);
 void link_put_mtu(struct nlmsg *m, uint32_t index, uint32_t mtu);
 void link_put_txqlen(struct nlmsg *m, uint32_t index, uint32_t txqlen);
 int link_del(struct nl *nl, uint32_t index, struct err *e); /* absence is success */
+/*
+ * The same by a process of its own, named naru-link-del (base/aside.h): the kernel takes tens of
+ * milliseconds for a veth. Nobody hears how it went.
+ */
+int link_del_aside(struct nl *nl, uint32_t index, struct err *e);
 
 /* IPv4 devconf by netlink (IFLA_INET_CONF), e.g. IPV4_DEVCONF_ARP_NOTIFY. */
 void link_put_inet_conf(struct nlmsg *m, uint32_t index, unsigned devconf, uint32_t value);

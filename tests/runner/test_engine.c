@@ -688,7 +688,7 @@ static void a_fault_in_every_verb_leaves_nothing(void **state)
 
 static void a_start_that_overlaps_is_complete_before_its_command_runs(void **state)
 {
-	cleanup_box struct box *b = box_sh("hostname; ls /sys/class/net; cat /proc/1/comm");
+	cleanup_box struct box *b = box_sh("hostname; ls /sys/class/net");
 
 	(void)state;
 	b->start.overlap = true;
@@ -698,7 +698,7 @@ static void a_start_that_overlaps_is_complete_before_its_command_runs(void **sta
 	if (engine_begin(&b->proc, &b->err) < 0)
 		fail_msg("%s", b->err.text);
 	box_read(b);
-	assert_string_equal(b->text, "box\nlo\nsh\n");
+	assert_string_equal(b->text, "box\nlo\n");
 	assert_int_equal(engine_wait(&b->proc, &b->status, &b->err), 0);
 }
 
