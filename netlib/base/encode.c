@@ -99,12 +99,26 @@ void json_append(struct json_object *array, struct json_object *v)
  * Go's encoder escapes <, > and & too, writes U+2028 and U+2029 as escapes, and puts \ufffd for a
  * byte that is no UTF-8.
  */
+/* How many bytes from here on stand for themselves, and are ASCII. */
+static size_t plain(const char *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && p[i] >= 0x20 && p[i] < 0x7f && !strchr("\"\\<>&", p[i]))
+		i++;
+	return i;
+}
+
 static void print_string(struct str *s, const char *p, size_t n)
 {
 	str_addc(s, '"');
 	for (size_t i = 0, len; i < n; i += len ? len : 1) {
 		unsigned char c = (unsigned char)p[i];
 
+		if ((len = plain(p + i, n - i))) {
+			str_add_n(s, p + i, len);
+			continue;
+		}
 		len = utf8_len(p + i, n - i);
 		if (c == '"' || c == '\\')
 			str_addf(s, "\\%c", c);

@@ -6,22 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What is allocated for n bytes: the next power of two, at least 64; so it need not be kept. */
+static size_t capacity(size_t n)
+{
+	return n <= 64 ? 64 : (size_t)1 << (8 * sizeof n - (size_t)__builtin_clzl(n - 1));
+}
+
 void str_add_n(struct str *s, const char *bytes, size_t n)
 {
-	size_t need = s->len + n + 1;
+	size_t want = capacity(s->len + n + 1);
 
 	if (s->bad)
 		return;
-	/*
-	 * capacity is the next power of two, at least 64: grow when the old length and the new one
-	 * differ in that
-	 */
-	size_t have = 64, want = 64;
-	while (have < s->len + 1)
-		have *= 2;
-	while (want < need)
-		want *= 2;
-	if (!s->p || want > have) {
+	if (!s->p || want > capacity(s->len + 1)) {
 		char *p = realloc(s->p, want);
 
 		if (!p) {
