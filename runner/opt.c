@@ -307,35 +307,53 @@ void opt_help(const struct verb *v, struct str *out)
 }
 
 /*
- * "64m", "1.5"...: number and unit apart is not needed, so both parsers read digits by hand and
- * never round through floating point.
+ * "64m", "1.5g": number and unit apart is not needed, so both parsers read digits by hand and never
+ * round through floating point.
  */
-int opt_size(const char *text, void *int64_member, struct err *e)
+
+/* How often the kilo of a unit is in it, of "m", "mb" and "mib" alike, as docker has it. Or -1. */
+static int unit_power(const char *unit)
 {
 	static const char units[] = "bkmgt";
+	const char *u = *unit ? strchr(units, *unit | 0x20) : units, *rest = *unit ? unit + 1 : "";
+
+	if (!u || (*rest && (u == units || (strcasecmp(rest, "b") && strcasecmp(rest, "ib")))))
+		return -1;
+	return (int)(u - units);
+}
+
+/* What is behind the point: at most nine digits, and no part of a byte. */
+static bool add_part(const char *digits, size_t n, unsigned shift, uint64_t *bytes)
+{
+	uint64_t part = 0, scale = 1;
+
+	if (n > 9 || (n && !shift))
+		return false;
+	for (size_t i = 0; i < n; i++, scale *= 10)
+		part = part * 10 + (uint64_t)(digits[i] - '0');
+	*bytes += (uint64_t)(((unsigned __int128)part << shift) / scale);
+	return true;
+}
+
+int opt_size(const char *text, void *int64_member, struct err *e)
+{
+	size_t whole = strspn(text, "0123456789"), part = 0;
+	const char *point = text + whole;
 	char digits[24];
-	size_t n = strspn(text, "0123456789");
-	uint64_t bytes;
-	unsigned shift = 0;
+	uint64_t n;
 
-	if (n && n < sizeof digits) {
-		char unit = text[n] ? (char)(text[n] | 0x20) : 'b';
-		const char *u = strchr(units, unit);
-		/* "m", "mb" and "mib" mean the same, as docker has it */
-		const char *rest = text[n] ? text + n + 1 : "";
-
-		memcpy(digits, text, n);
-		digits[n] = 0;
-		if (u && (!*rest ||
-			  (unit != 'b' && (!strcasecmp(rest, "b") || !strcasecmp(rest, "ib"))))) {
-			shift = (unsigned)(u - units) * 10;
-			if (str_u64(digits, INT64_MAX >> shift, &bytes) == 0 && bytes > 0) {
-				*(int64_t *)int64_member = (int64_t)(bytes << shift);
-				return 0;
-			}
+	if (*point == '.')
+		part = strspn(point + 1, "0123456789");
+	int power = unit_power(part ? point + 1 + part : point);
+	if (power >= 0 && str_copyf(digits, sizeof digits, "%.*s", (int)whole, text) == 0 &&
+	    str_u64(digits, INT64_MAX >> 10 * power, &n) == 0) {
+		n <<= 10 * power;
+		if (add_part(point + 1, part, 10 * (unsigned)power, &n) && n) {
+			*(int64_t *)int64_member = (int64_t)n;
+			return 0;
 		}
 	}
-	return err_say(e, -EINVAL, "expected a size such as 64m or 1g, got \"%s\"", text);
+	return err_say(e, -EINVAL, "expected a size such as 64m or 1.5g, got \"%s\"", text);
 }
 
 #define NANO 1000000000
