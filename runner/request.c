@@ -14,6 +14,7 @@
 #include "netlib/base/vec.h"
 #include "runner/network.h"
 #include "runner/opt.h"
+#include "runner/publish.h"
 #include "runner/state.h"
 
 #define MEMORY_MIN (INT64_C(6) << 20) /* docker's: less does not even start a shell */
@@ -149,25 +150,50 @@ static int set_env(struct request *rq, const struct run_opts *o, struct err *e)
 
 /* --- ports, volumes, limits --- */
 
-static int set_ports(struct request *rq, const struct run_opts *o, struct err *e)
+static int add_port(struct request *rq, const char *text, struct err *e)
 {
-	if (!o->nports)
-		return 0;
-	if (!strcmp(rq->rec.network, "none") || !strcmp(rq->rec.network, "host"))
-		return err_say(e, -EINVAL,
-			       "-p %s: --network %s publishes no ports; leave one of the two away",
-			       o->ports[0], rq->rec.network);
-	if (!(rq->ports = calloc(o->nports, sizeof *rq->ports)))
-		return no_memory(e);
-	for (size_t i = 0; i < o->nports; i++) {
-		int r = port_map_parse(o->ports[i], &rq->ports[i], e);
+	struct port_map *m = vec_add(&rq->ports, &rq->nports);
+	char whole[PORT_TEXT_MAX];
+	int r;
 
+	if (!m)
+		return no_memory(e);
+	*m = (struct port_map){ 0 };
+	if (publish_lacks_host(text)) {
+		r = publish_choose(text, rq->ports, rq->nports - 1, whole, sizeof whole, m, e);
 		if (r < 0)
 			return r;
+		if (!(text = own(rq, strdup(whole))))
+			return no_memory(e);
+	} else if ((r = port_map_parse(text, m, e)) < 0) {
+		return r;
 	}
-	rq->rec.ports = o->ports;
-	rq->rec.nports = rq->nports = o->nports;
-	return 0;
+	return push(&rq->rec.ports, &rq->rec.nports, text, e);
+}
+
+static int set_ports(struct request *rq, const struct run_opts *o, struct err *e)
+{
+	bool none = !strcmp(rq->rec.network, "none") || !strcmp(rq->rec.network, "host");
+	int r = 0;
+
+	if (none && (o->nports || o->publish_all))
+		return err_say(e, -EINVAL,
+			       "-%s%s: --network %s publishes no ports; leave one of the two away",
+			       o->nports ? "p " : "P", o->nports ? o->ports[0] : "",
+			       rq->rec.network);
+	for (size_t i = 0; r == 0 && i < o->nports; i++)
+		r = add_port(rq, o->ports[i], e);
+	return r;
+}
+
+/* -P, once the image is known. */
+static int set_exposed(struct request *rq, const struct run_opts *o, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && o->publish_all && i < rq->rec.nexposed; i++)
+		r = add_port(rq, rq->rec.exposed[i], e);
+	return r;
 }
 
 static int set_volumes(struct request *rq, const struct run_opts *o, struct err *e)
@@ -326,6 +352,7 @@ int request_build(struct request *rq, const struct run_opts *o, const struct ope
 	    (r = set_ports(rq, o, e)) < 0 || (r = set_volumes(rq, o, e)) < 0)
 		return r;
 	if ((r = o->rootfs ? from_rootfs(rq, o->rootfs, e) : from_image(rq, args->v[0], e)) < 0 ||
+	    (r = set_exposed(rq, o, e)) < 0 ||
 	    (r = set_command(rq, o, args->v + skip, args->n - skip, e)) < 0 ||
 	    (r = set_user(rq, o, e)) < 0 || (r = set_env(rq, o, e)) < 0 ||
 	    (r = set_cwd(rq, o, e)) < 0)
@@ -344,6 +371,7 @@ void request_clear(struct request *rq)
 	free(rq->ports);
 	free(rq->rec.lowers);
 	free(rq->rec.binds);
+	free(rq->rec.ports);
 	free(rq->args);
 	free(rq->env);
 	image_clear(&rq->image);

@@ -17,7 +17,7 @@ struct operands;
 
 /* What the command line of `run` said, as the option table fills it. Strings borrow from argv. */
 struct run_opts {
-	bool rm, detach;
+	bool rm, detach, publish_all;
 	const char *name, *rootfs, *network, *hostname, *workdir, *user, *entrypoint;
 	const char **ports, **env, **volumes;
 	size_t nports, nenv, nvolumes;

@@ -5,9 +5,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/file.h"
 
 static const struct {
 	const char *word;
@@ -100,6 +102,15 @@ int volume_split(const char *text, struct volume *out, struct err *e)
 	return 0;
 }
 
+/* What is not there becomes a directory, as docker has it. */
+static int make_source(const char *path, const char *text, struct err *e)
+{
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return 0;
+	int r = file_mkdirs(path, 0755, e);
+	return r < 0 ? err_wrap(e, "-v %s", text), r : 0;
+}
+
 int volume_parse(const char *text, struct volume *out, struct err *e)
 {
 	struct volume v;
@@ -116,20 +127,12 @@ int volume_parse(const char *text, struct volume *out, struct err *e)
 			    "-v %s: named volumes are not supported: expected a path such as ./%s",
 			    text, v.source);
 	} else {
-		char *real = realpath(v.source, NULL);
+		char *real = NULL;
 
-		if (!real && errno == ENOENT) {
-			r = err_say(e, -ENOENT, "-v %s: there is no %s on this host", text,
-				    v.source);
-			err_details(e,
-				    "a directory is not made in passing, as docker does: "
-				    "mkdir -p %s first",
-				    v.source);
-		} else if (!real) {
+		if ((r = make_source(v.source, text, e)) == 0 && !(real = realpath(v.source, NULL)))
 			r = err_set(e, -errno, "-v %s: %s", text, v.source);
-		} else {
+		if (real)
 			free(v.source);
-		}
 		if (real)
 			v.source = real;
 	}

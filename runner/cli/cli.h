@@ -25,10 +25,28 @@ extern const struct verb verb_gc, verb_version, verb_completion;
 extern const struct verb *const verbs[];
 extern const char *const verb_group_names[GROUPS];
 
-/* -o json|text, for every verb that prints. */
+/* -o json|text and --json, for every verb that prints. */
 enum out_format { OUT_TEXT, OUT_JSON };
 int out_format_parse(const char *text, void *out_format_member, struct err *e);
-#define OPT_OUTPUT(T, m) OPT_FN('o', "output", T, m, out_format_parse, "FORMAT", "text or json")
+int out_format_json(const char *nothing, void *out_format_member, struct err *e);
+#define OPT_OUTPUT(T, m) \
+	OPT_FN('o', "output", T, m, out_format_parse, "FORMAT", "text or json"), \
+		OPT_FN(0, "json", T, m, out_format_json, NULL, "the same as -o json")
+
+/*
+ * What a verb did with each of its words: a line for each at once, or all of them as one JSON array
+ * in the end.
+ */
+struct out_done {
+	enum out_format format;
+	struct json_object *list;
+};
+#define cleanup_done __attribute__((cleanup(out_done_clear)))
+void out_done_add(struct out_done *d, const char *word, const char *id, const char *name);
+int out_done_end(struct out_done *d, struct err *e);
+void out_done_clear(struct out_done *d);
+/* {"id": .., "name": ..}; name is left out when it is empty */
+struct json_object *out_container(const char *id, const char *name);
 
 /* Prints v as Go's MarshalIndent does (four blanks a level), newline at the end. */
 int out_json(struct json_object *v, struct err *e);

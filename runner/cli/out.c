@@ -30,6 +30,50 @@ int out_format_parse(const char *text, void *out_format_member, struct err *e)
 	return 0;
 }
 
+int out_format_json(const char *nothing, void *out_format_member, struct err *e)
+{
+	if (nothing)
+		return err_say(e, -EINVAL, "expected no value, got \"%s\"", nothing);
+	*(enum out_format *)out_format_member = OUT_JSON;
+	return 0;
+}
+
+struct json_object *out_container(const char *id, const char *name)
+{
+	struct json_object *o = json_obj();
+
+	json_set_str(o, "id", id);
+	if (name && *name)
+		json_set_str(o, "name", name);
+	return o;
+}
+
+void out_done_add(struct out_done *d, const char *word, const char *id, const char *name)
+{
+	if (d->format == OUT_TEXT) {
+		(void)printf("%s\n", word);
+		return;
+	}
+	if (!d->list)
+		d->list = json_arr();
+	json_append(d->list, out_container(id, name));
+}
+
+int out_done_end(struct out_done *d, struct err *e)
+{
+	if (d->format == OUT_TEXT)
+		return 0;
+	if (!d->list)
+		d->list = json_arr();
+	return out_json(d->list, e);
+}
+
+void out_done_clear(struct out_done *d)
+{
+	json_put(d->list);
+	d->list = NULL;
+}
+
 int out_text(const char *text, size_t len, struct err *e)
 {
 	int r = fd_write_all(STDOUT_FILENO, text, len);

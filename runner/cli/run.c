@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/encode.h"
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
 #include "runner/cli/cli.h"
@@ -17,16 +18,23 @@
 
 #define EXIT_NARU 125
 
+struct run_line {
+	struct run_opts opts; /* first: the table below fills it from there */
+	enum out_format output;
+};
+
 static const struct opt options[] = {
 	OPT_FLAG(0, "rm", struct run_opts, rm, "remove the container when it ends"),
 	OPT_FLAG('d', "detach", struct run_opts, detach, "run in the background, print the id"),
 	OPT_TEXT(0, "name", struct run_opts, name, "NAME", "name of the container"),
-	OPT_LIST('p', "publish", struct run_opts, ports, nports, "[IP:]HOST:CTR[/PROTO]",
-		 "make a port reachable"),
+	OPT_LIST('p', "publish", struct run_opts, ports, nports, "[[IP:][HOST]:]CTR[/PROTO]",
+		 "make a port reachable; HOST: any free one"),
+	OPT_FLAG('P', "publish-all", struct run_opts, publish_all,
+		 "the same for all ports the image names"),
 	OPT_LIST('e', "env", struct run_opts, env, nenv, "NAME[=VALUE]",
 		 "set a variable, or hand ours on"),
 	OPT_LIST('v', "volume", struct run_opts, volumes, nvolumes, "SRC:DST[:ro]",
-		 "show a path of the host inside"),
+		 "show a path of the host inside; made if missing"),
 	OPT_FN('m', "memory", struct run_opts, memory, opt_size, "SIZE", "limit memory (64m, 1g)"),
 	OPT_FN(0, "cpus", struct run_opts, nano_cpus, opt_cpus, "NUMBER",
 	       "limit processors (0.5, 2)"),
@@ -42,6 +50,7 @@ static const struct opt options[] = {
 	OPT_TEXT(0, "entrypoint", struct run_opts, entrypoint, "COMMAND", "instead of the image's"),
 	OPT_TEXT(0, "rootfs", struct run_opts, rootfs, "DIR",
 		 "a directory, unchanged, instead of IMAGE"),
+	OPT_OUTPUT(struct run_line, output),
 	OPT_REFUSED('i', "interactive", NULL,
 		    "standard input is always handed on, and there is no terminal yet"),
 	OPT_REFUSED('t', "tty", NULL, "there is no terminal for containers yet"),
@@ -49,7 +58,6 @@ static const struct opt options[] = {
 	OPT_REFUSED(0, "restart", "POLICY", "nothing here starts containers again by itself"),
 	OPT_REFUSED(0, "mount", "SPEC", "use -v SRC:DST[:ro]"),
 	OPT_REFUSED(0, "tmpfs", "SPEC", "use -v with a directory of the host"),
-	OPT_REFUSED('P', "publish-all", NULL, "name the ports with -p HOST:CTR"),
 	OPT_REFUSED(0, "privileged", NULL,
 		    "containers keep docker's default capabilities and filters"),
 	OPT_REFUSED(0, "cap-add", "CAPABILITY", "containers have docker's default capabilities"),
@@ -190,7 +198,8 @@ static void background(void *arg, int tell)
 	streams_close(&s);
 }
 
-static int detached(const struct state *st, const struct request *rq, struct err *e)
+static int detached(const struct state *st, const struct request *rq, enum out_format format,
+		    struct err *e)
 {
 	struct background b = { .state = st, .request = rq };
 	struct detach_report rep;
@@ -202,13 +211,22 @@ static int detached(const struct state *st, const struct request *rq, struct err
 		*e = rep.err;
 		return rep.code;
 	}
+	if (format == OUT_JSON) {
+		char shown[ID_SHOWN + 1];
+
+		(void)snprintf(shown, sizeof shown, "%s", rep.id);
+		cleanup_json struct json_object *o =
+			out_container(rep.id, rq->rec.name ? rq->rec.name : shown);
+		return out_json(o, e);
+	}
 	rep.id[ID_LEN] = '\n';
 	return out_text(rep.id, ID_LEN + 1, e);
 }
 
 static int run(void *opts, const struct operands *args, struct err *e)
 {
-	const struct run_opts *o = opts;
+	const struct run_line *line = opts;
+	const struct run_opts *o = &line->opts;
 	cleanup_request struct request rq = REQUEST_INIT;
 	cleanup_state struct state st = STATE_INIT;
 	int r;
@@ -220,6 +238,11 @@ static int run(void *opts, const struct operands *args, struct err *e)
 			"usage: naru run [OPTION]... IMAGE [COMMAND [ARG]...]; naru images lists what is there");
 		return r;
 	}
+	if (line->output == OUT_JSON && !o->detach) {
+		r = err_say(e, -EINVAL, "-o json: only the id that -d prints has a form of ours");
+		err_details(e, "in the foreground the output is the command's");
+		return r;
+	}
 	if (geteuid() != 0) {
 		r = err_say(
 			e, -EPERM,
@@ -229,7 +252,7 @@ static int run(void *opts, const struct operands *args, struct err *e)
 	}
 	if ((r = request_build(&rq, o, args, e)) < 0 || (r = state_open(&st, STATE_CREATE, e)) < 0)
 		return r;
-	return o->detach ? detached(&st, &rq, e) : foreground(&st, &rq, e);
+	return o->detach ? detached(&st, &rq, line->output, e) : foreground(&st, &rq, e);
 }
 
 const struct verb verb_run = {
@@ -243,6 +266,6 @@ const struct verb verb_run = {
 	.min = 0,
 	.max = SIZE_MAX,
 	.failure = EXIT_NARU,
-	.size = sizeof(struct run_opts),
+	.size = sizeof(struct run_line),
 	.run = run,
 };

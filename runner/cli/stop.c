@@ -15,6 +15,11 @@ struct stop_opts {
 	bool given;
 };
 
+struct stop_line {
+	struct stop_opts time;
+	enum out_format output;
+};
+
 static int parse_time(const char *text, void *member, struct err *e)
 {
 	struct stop_opts *o = member;
@@ -35,6 +40,7 @@ static const struct opt options[] = { { .type = OPT_T_FN,
 					.fn = parse_time },
 				      OPT_REFUSED('s', "signal", "SIGNAL",
 						  "the image's stop signal is sent, or SIGTERM"),
+				      OPT_OUTPUT(struct stop_line, output),
 				      OPT_END };
 
 static const char *missing(size_t have)
@@ -45,32 +51,41 @@ static const char *missing(size_t have)
 
 static int run(void *opts, const struct operands *args, struct err *e)
 {
-	const struct stop_opts *o = opts;
+	const struct stop_line *o = opts;
 	cleanup_state struct state st = STATE_INIT;
-	int grace_ms = (int)(o->given ? o->grace_s : GRACE_S) * 1000,
+	cleanup_done struct out_done done = { .format = o->output };
+	struct err first = ERR_INIT;
+	int grace_ms = (int)(o->time.given ? o->time.grace_s : GRACE_S) * 1000,
 	    r = state_open(&st, STATE_CHANGE, e);
 
-	for (size_t i = 0; r == 0 && i < args->n; i++) {
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < args->n; i++) { /* one that cannot be stopped keeps no other */
 		cleanup_ctr struct ctr c = CTR_INIT;
+		struct err one = ERR_INIT;
 
-		if ((r = ctr_find(&c, &st, args->v[i], e)) == 0 &&
-		    (r = halt(&st, &c, grace_ms, e)) == 0)
-			(void)printf("%s\n", args->v[i]);
+		if (ctr_find(&c, &st, args->v[i], &one) == 0 && halt(&st, &c, grace_ms, &one) == 0)
+			out_done_add(&done, args->v[i], c.id, c.rec.name);
+		else
+			err_keep_first(&first, &one);
 	}
-	return r;
+	r = out_done_end(&done, e);
+	if (first.no)
+		*e = first;
+	return first.no ? -first.no : r;
 }
 
 const struct verb verb_stop = {
 	.name = "stop",
 	.group = GROUP_CONTAINERS,
 	.about = "Stop containers",
-	.synopsis = "[-t SECONDS] CONTAINER...",
+	.synopsis = "[OPTION]... CONTAINER...",
 	.opts = options,
 	.examples = "  naru stop web\n  naru stop -t 1 web db\n",
 	.min = 1,
 	.max = SIZE_MAX,
 	.missing = missing,
 	.failure = 1,
-	.size = sizeof(struct stop_opts),
+	.size = sizeof(struct stop_line),
 	.run = run,
 };

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/str.h"
 #include "tests/lib/json.h"
 #include "tests/lib/lab.h"
 #include "tests/lib/naru.h"
@@ -163,7 +164,54 @@ static void volumes_show_the_hosts_files(void **state)
 	naru_refuses(1, "sh: can't create /v/h: Read-only file system\n",
 		     "naru run --rm --network none -v /run/vol:/v:ro bb:1 sh -c 'echo no > /v/h'");
 	prints("inside", "cd /run && naru run --rm --network none -v ./vol:/v bb:1 cat /v/f");
+	naru_ok("naru run --rm --network none -v /run/vol/not/there:/v bb:1 sh -c 'echo made > /v/h'");
+	prints("made", "cat /run/vol/not/there/h");
+	prints("755", "stat -c %a /run/vol/not");
 	naru_ok("rm -r /run/vol");
+}
+
+/* The published port of the container's port 80, as ps shows it. */
+#define PORT_OF_80 "naru ps | sed -n 's/.*[*]:\\([0-9]*\\)->80.tcp.*/\\1/p'"
+
+static void a_port_of_the_host_is_chosen_when_none_is_given(void **state)
+{
+	(void)state;
+	naru_ok("naru run -d --name one -p 80 -p 127.0.0.1::81-83/udp bb:1 httpd -f -h /www");
+	naru_ok("p=$(" PORT_OF_80 ") && [ $p -ge 32768 ] && [ $p -le 60999 ] && "
+		"for i in $(seq 50); do busybox wget -qO /run/page http://127.0.0.1:$p && break; sleep 0.1; done");
+	prints("it works", "cat /run/page && rm /run/page");
+	prints("3", "naru ps | grep -o '127[.]0[.]0[.]1:[0-9]*-[0-9]*->81-83/udp' | tr '>-' '  ' | "
+		    "sed 's/.*:\\([0-9]*\\) \\([0-9]*\\) .*/echo $((\\2 - \\1 + 1))/' | sh");
+}
+
+static void every_port_that_the_image_names_is_published_on_request(void **state)
+{
+	(void)state;
+	naru_ok("tar -C " NARU_ROOTFS
+		" -c . | naru import -q -c 'EXPOSE 80' -c 'EXPOSE 53/udp' - ports:1");
+	naru_ok("naru run -d --name all -P ports:1 sleep 60");
+	prints("2", "naru inspect all | grep -c '\"HostPort\": \"[3-6][0-9]*\"'");
+}
+
+static void words_are_answered_one_by_one_or_as_json(void **state)
+{
+	(void)state;
+	cleanup_free char *run = naru_out(
+		"naru run -d --json --name one --network none bb:1 sleep 60 | tr -d ' \\n'");
+	assert_memory_equal(run, "{\"id\":\"", 7);
+	assert_non_null(strstr(run, "\",\"name\":\"one\"}"));
+	naru_ok("naru run -d --name two --network none bb:1 sleep 60");
+	cleanup_free char *id = naru_out("naru ps -q --no-trunc | tail -1");
+	cleanup_free char *want = str_fmt("[{\"id\":\"%s\",\"name\":\"one\"}]\n1", id);
+	/* the second is stopped although there is no first */
+	prints("two\n1", "naru stop -t 0 nosuch two 2> /dev/null; echo $?");
+	cleanup_free char *stopped =
+		naru_out("naru stop -t 0 --json nosuch one 2> /run/err | tr -d ' \\n'; echo; "
+			 "grep -c 'no such container: nosuch' /run/err; rm /run/err");
+	assert_string_equal(stopped, want);
+	cleanup_free char *removed = naru_out(
+		"naru rm -o json one two | tr -d ' \\n' | sed 's/\"id\":\"[0-9a-f]\\{64\\}\",//g'");
+	assert_string_equal(removed, "[{\"name\":\"one\"},{\"name\":\"two\"}]");
 }
 
 static void a_directory_serves_as_a_root_and_stays_as_it_was(void **state)
@@ -265,10 +313,6 @@ static const struct {
 	{ "naru run -v data:/data bb:1",
 	  "naru: -v data:/data: named volumes are not supported: expected a path such as ./data\n",
 	  125 },
-	{ "naru run -v /no/such:/data bb:1",
-	  "naru: -v /no/such:/data: there is no /no/such on this host\n      a directory is not made in "
-	  "passing, as docker does: mkdir -p /no/such first\n",
-	  125 },
 	{ "naru run -v :/data bb:1",
 	  "naru: -v :/data: expected a path of the host before the colon\n", 125 },
 	{ "naru run --network none -v /run:/etc/passwd bb:1",
@@ -283,6 +327,17 @@ static const struct {
 	  "naru: -p 80:80:80:80: expected [IP:]HOSTPORT[-LAST]:CONTAINERPORT[-LAST][/tcp|udp|sctp], ports "
 	  "1..65535 and both ranges of one length\n",
 	  125 },
+	{ "naru run -p 70000 bb:1",
+	  "naru: -p 70000: expected [IP:]HOSTPORT[-LAST]:CONTAINERPORT[-LAST][/tcp|udp|sctp], ports "
+	  "1..65535 and both ranges of one length\n",
+	  125 },
+	{ "naru run -P --network none bb:1",
+	  "naru: -P: --network none publishes no ports; leave one of the two away\n", 125 },
+	{ "naru run --json bb:1",
+	  "naru: -o json: only the id that -d prints has a form of ours\n      in the foreground "
+	  "the output is the command's\n",
+	  125 },
+	{ "naru ps --json=yes", "naru: --json: expected no value, got \"yes\"\n", 1 },
 	{ "naru run --cpus 4096.5 bb:1 2>&1 | sed 's/most [0-9]*/most N/' >&2; exit 125",
 	  "naru: --cpus: expected at most N, which this machine has, got 4096.5\n", 125 },
 	{ "naru run --pids-limit 5000000 bb:1",
@@ -325,7 +380,7 @@ static const struct {
 	{ "naru rm nosuch",
 	  "naru: no such container: nosuch\n      there are no containers on this machine\n", 1 },
 	{ "naru rm",
-	  "naru: naru rm needs a container, by name or id\n      usage: naru rm [-f] CONTAINER...\n",
+	  "naru: naru rm needs a container, by name or id\n      usage: naru rm [OPTION]... CONTAINER...\n",
 	  2 },
 	{ "naru exec web",
 	  "naru: naru exec needs a command to run in the container\n      usage: naru exec [OPTION]... CONTAINER "
@@ -400,6 +455,9 @@ int main(void)
 		TEST(standard_streams_are_the_callers),
 		TEST(what_the_command_gets_is_what_was_asked_for),
 		TEST(volumes_show_the_hosts_files),
+		TEST(a_port_of_the_host_is_chosen_when_none_is_given),
+		TEST(every_port_that_the_image_names_is_published_on_request),
+		TEST(words_are_answered_one_by_one_or_as_json),
 		TEST(a_directory_serves_as_a_root_and_stays_as_it_was),
 		TEST(import_says_what_it_made_in_json_as_well),
 		TEST(the_image_is_not_changed_by_its_containers),
