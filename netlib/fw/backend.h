@@ -29,9 +29,11 @@ struct fw_ops {
 
 struct fw {
 	const struct fw_ops *ops;
+	enum fw_backend backend;
 };
 
 int nft_open(struct fw **out, struct err *e);
+int firewalld_open(struct fw **out, struct err *e);
 
 /*
  * The lock around changes that depend on what was read before: /run/naru/fw.lock, at most 5 s, then

@@ -46,7 +46,15 @@ int fw_open(struct fw **out, enum fw_backend backend, struct err *e)
 		return err_say(
 			e, -EOPNOTSUPP,
 			"this build has no iptables backend yet; unset NARU_FW_BACKEND or set it to nftables");
-	return nft_open(out, e);
+	r = backend == FW_FIREWALLD ? firewalld_open(out, e) : nft_open(out, e);
+	if (r == 0)
+		(*out)->backend = backend;
+	return r;
+}
+
+enum fw_backend fw_backend_of(const struct fw *fw)
+{
+	return fw->backend;
 }
 
 void fw_close(struct fw *fw)

@@ -18,7 +18,8 @@
 struct err;
 struct fw;
 
-enum fw_backend { FW_AUTO, FW_NFTABLES, FW_IPTABLES };
+/* FW_FIREWALLD knows accepted addresses only, and is never what FW_AUTO finds. */
+enum fw_backend { FW_AUTO, FW_NFTABLES, FW_IPTABLES, FW_FIREWALLD };
 
 /*
  * Who an element belongs to. The three strings make the owner's key; they are kept (cut to fit)
@@ -67,6 +68,7 @@ struct fw_plan {
 	size_t naccept;
 	const struct fw_isolate *isolate;
 	size_t nisolate;
+	const char *zone; /* firewalld: where accepted addresses go; NULL: "trusted" */
 };
 
 /*
@@ -91,6 +93,7 @@ unsigned fw_plan_parts(const struct fw_plan *p);
  */
 int fw_open(struct fw **out, enum fw_backend backend, struct err *e);
 void fw_close(struct fw *fw);
+enum fw_backend fw_backend_of(const struct fw *fw);
 static inline void fw_close_p(struct fw **fw)
 {
 	if (*fw)
@@ -112,8 +115,8 @@ int fw_ready(struct fw *fw, struct err *e);
 int fw_add(struct fw *fw, const struct fw_plan *p, struct err *e);
 
 /*
- * Removes what the owner has (parts: FW_MASQ | FW_DNAT ...), found by owner, not by address; an element
- * is deleted only while it is still the owner's (generation id, lock, bounded retries). A hint plan
+ * Removes what the owner has of these parts, found by owner, not by address; an element is deleted
+ * only while it is still the owner's (generation id, lock, bounded retries). A hint plan
  * (may be NULL) names the elements expected, to avoid a listing when they are all there. Absence,
  * and a kernel without the tables or without nf_tables, is success.
  */
@@ -141,8 +144,8 @@ int fw_sweep(struct fw *fw, struct err *e);
 
 /*
  * Lists elements for people and tests: fn gets the owner as "network/container/ifname",
- * "masquerade" / "dnat" / "hairpin" / "accept" / "isolate", and the element in words ("8080/tcp to 10.1.0.2:80"). A value
- * other than 0 from fn ends it and is returned.
+ * "masquerade" / "dnat" / "hairpin" / "accept" / "isolate", and the element in words ("8080/tcp to
+ * 10.1.0.2:80"). A value other than 0 from fn ends it and is returned.
  */
 int fw_each(struct fw *fw,
 	    int (*fn)(const char *owner, const char *what, const char *text, void *arg), void *arg,

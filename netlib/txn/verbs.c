@@ -298,12 +298,13 @@ int txn_sysctl(struct txn *t, enum undo_ns ns, const char *name, const char *val
 
 /* ---- firewall */
 
-/* a = "network container ifname" (none can hold a blank), b = parts. */
+/* a = "network container ifname" (none can hold a blank), b = "parts backend". */
 static int undo_fw(const struct undo *u, struct txn *t, struct err *e)
 {
 	cleanup_fw struct fw *fw = NULL;
 	cleanup_free char *copy = strdup(u->a);
-	char *rest = copy;
+	char *rest = copy, *backend;
+	unsigned parts = (unsigned)strtoul(u->b, &backend, 10);
 	struct fw_owner o;
 	int r;
 
@@ -315,9 +316,10 @@ static int undo_fw(const struct undo *u, struct txn *t, struct err *e)
 	o.ifname = rest;
 	if (!o.container || !o.ifname)
 		return 0;
-	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+	/* a journal without a backend comes from a time when there was one */
+	if ((r = fw_open(&fw, (enum fw_backend)strtoul(backend, NULL, 10), e)) < 0)
 		return r;
-	return fw_del(fw, &o, (unsigned)strtoul(u->b, NULL, 10), NULL, e);
+	return fw_del(fw, &o, parts, NULL, e);
 }
 
 static const struct undo_op op_fw = { "firewall del", undo_fw, UNDO_A | UNDO_B };
@@ -328,7 +330,7 @@ int txn_fw_add(struct txn *t, struct fw *fw, const struct fw_plan *p, struct err
 		str_fmt("%s %s %s", p->owner.network, p->owner.container, p->owner.ifname);
 	char parts[16];
 
-	(void)snprintf(parts, sizeof parts, "%u", fw_plan_parts(p));
+	(void)snprintf(parts, sizeof parts, "%u %d", fw_plan_parts(p), (int)fw_backend_of(fw));
 	if (!owner)
 		return err_set(e, -ENOMEM, "record a firewall change");
 	if (!txn_reserve(t, &op_fw, UNDO_HOST, NULL, owner, parts, e))

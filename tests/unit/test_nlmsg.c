@@ -219,6 +219,9 @@ static void links_are_asked_for_changed_and_deleted(void **state)
 	will_accept(k, 2);
 	assert_int_equal(port_join(&k->nl, 5, 12, true, NULL), 0);
 	assert_sent(k, "port-join");
+	will_accept(k, 1);
+	assert_int_equal(port_isolate(&k->nl, 5, true, NULL), 0);
+	assert_sent(k, "port-isolate");
 }
 
 static struct ip_prefix net(const char *s)

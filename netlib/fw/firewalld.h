@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#ifndef NARU_FW_FIREWALLD_H
+#define NARU_FW_FIREWALLD_H
+
+#include <stdbool.h>
+
+/*
+ * The firewalld backend: an accepted address is a source of a zone in firewalld's running
+ * configuration. It knows FW_ACCEPT only. firewalld keeps no owners, so each address that we gave
+ * it is noted in a file, FIREWALLD_NOTES/ADDRESS: "OWNER\nZONE\n"; what it holds does not outlive
+ * firewalld, and the notes do not outlive a reboot.
+ */
+#define FIREWALLD_NOTES "/run/naru/firewalld"
+#define FIREWALLD_ZONE_MAX 32
+
+/*
+ * Does somebody own firewalld's name on the system bus? No bus, or one that does not talk to us: no.
+ */
+bool firewalld_running(void);
+
+/* Letters, digits, '_', '-' and '/', as firewalld has it. */
+bool firewalld_zone_valid(const char *zone);
+
+#endif
