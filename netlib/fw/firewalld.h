@@ -14,7 +14,8 @@
 #define FIREWALLD_ZONE_MAX 32
 
 /*
- * Does somebody own firewalld's name on the system bus? No bus, or one that does not talk to us: no.
+ * Does somebody own firewalld's name on the system bus? No bus, or one that does not talk to us:
+ * no.
  */
 bool firewalld_running(void);
 
