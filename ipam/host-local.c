@@ -17,6 +17,7 @@
 #include "ipam/store.h"
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/cni/error.h"
 #include "netlib/cni/plugin.h"
@@ -290,6 +291,52 @@ static int fill_result(struct cni_op *op, const struct host_local_conf *c, const
 	return lists_add_routes(&c->ipam.routes, &op->res, e);
 }
 
+/* Which address a set would give, by looking only: what is stale is not reclaimed. */
+static int preview(struct pick *p, size_t i, struct ip_addr *out, struct err *e)
+{
+	const struct range_set *set = &p->c->sets.v[i];
+	const struct ip_addr *want = &p->c->want[i];
+	struct ip_addr last;
+	struct alloc_iter it;
+	int r;
+
+	if (ip_is_set(want) && p->s->ix.net >= 0)
+		return choose_wanted(p, i, want, out, e);
+	if (ip_is_set(want)) {
+		*out = *want;
+		return 0;
+	}
+	if (p->s->ix.net < 0) { /* no reservation yet */
+		alloc_begin(&it, set, NULL);
+		return alloc_next(&it, out, NULL) ? 0 : say_exhausted(p, i, e);
+	}
+	last = store_last(p->s, i);
+	r = store_find_free(p->s, set, &last, out, e);
+	return r < 0 ? r : r ? 0 : say_exhausted(p, i, e);
+}
+
+/* What would be given now; another may be faster. */
+static int lease_plan(struct cni_op *op, struct err *e)
+{
+	const struct host_local_conf *c = op->conf;
+	cleanup_store struct store s = STORE_INIT;
+	struct pick p = { .s = &s, .c = c, .owner = owner_of(op) };
+	cleanup_free struct ip_addr *v = calloc(c->sets.n, sizeof *v);
+	char text[IP_TEXT_MAX];
+	int r;
+
+	if (!v)
+		return err_set(e, -ENOMEM, "choose addresses");
+	if ((r = store_look(&s, c->ipam.data_dir, op->cc->name, e)) == 0)
+		r = store_owned(&s, &p.owner, &p.had, &p.nhad, e);
+	for (size_t i = 0; r >= 0 && i < c->sets.n; i++)
+		r = preview(&p, i, &v[i], e) ?: check_duplicate(&p, i, e);
+	free(p.had);
+	for (size_t i = 0; r == 0 && i < c->sets.n; i++)
+		plan_note("address", "host", "reserve %s in %s", ip_text(&v[i], text), s.path);
+	return r < 0 ? r : fill_result(op, c, v, e);
+}
+
 static int lease_add(struct cni_op *op, struct err *e)
 {
 	const struct host_local_conf *c = op->conf;
@@ -299,6 +346,8 @@ static int lease_add(struct cni_op *op, struct err *e)
 	cleanup_free struct undo_lease *undo = calloc(c->sets.n, sizeof *undo);
 	int r;
 
+	if (plan_on())
+		return lease_plan(op, e);
 	if (!v || !undo)
 		return err_set(e, -ENOMEM, "choose addresses");
 	if ((r = store_open(&s, c->ipam.data_dir, op->cc->name, true, e)) < 0 ||
@@ -316,11 +365,30 @@ static int lease_add(struct cni_op *op, struct err *e)
 
 /* ---- DEL, CHECK, GC, STATUS */
 
+static int lease_del_plan(struct cni_op *op, struct err *e)
+{
+	const struct host_local_conf *c = op->conf;
+	cleanup_store struct store s = STORE_INIT;
+	const struct lease_owner o = owner_of(op);
+	cleanup_free struct ip_addr *had = NULL;
+	char text[IP_TEXT_MAX];
+	size_t n = 0;
+	int r = store_look(&s, c->ipam.data_dir, op->cc->name, e);
+
+	if (r == 0)
+		r = store_owned(&s, &o, &had, &n, e);
+	for (size_t i = 0; i < n; i++)
+		plan_note("address", "host", "release %s in %s", ip_text(&had[i], text), s.path);
+	return r < 0 ? r : 0;
+}
+
 static int lease_del(struct cni_op *op, struct err *e)
 {
 	const struct host_local_conf *c = op->conf;
 	cleanup_store struct store s = STORE_INIT;
 	const struct lease_owner o = owner_of(op);
+	if (plan_on())
+		return lease_del_plan(op, e);
 	int r = store_open(&s, c->ipam.data_dir, op->cc->name, false, e);
 
 	if (r || (r = store_lock(&s, e)) < 0)

@@ -17,6 +17,7 @@
 #include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/base/trace.h"
 #include "netlib/base/vec.h"
@@ -73,9 +74,19 @@ static int dir_sync(int dir)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
+/* In a dry run a change is noted instead. */
+static bool noted(const char *act, const char *name)
+{
+	if (plan_on())
+		plan_note("file", "host", "%s %s", act, name);
+	return plan_on();
+}
+
 int file_create_at(int dir, const char *name, mode_t mode, const void *buf, size_t len,
 		   struct err *e)
 {
+	if (noted("create", name))
+		return 0;
 	cleanup_fd int fd = tmp_written(dir, mode, buf, len);
 	int r;
 
@@ -96,6 +107,8 @@ int file_replace_at(int dir, const char *name, mode_t mode, const void *buf, siz
 	char tmp[300];
 	int r;
 
+	if (noted("write", name))
+		return 0;
 	if ((r = str_copyf(tmp, sizeof tmp, ".%s.new", name)) < 0)
 		return err_set(e, r, "replace %s", name);
 	cleanup_fd int fd =
@@ -120,6 +133,8 @@ int file_mkdirs(const char *path, mode_t mode, struct err *e)
 	char buf[4096];
 	int r;
 
+	if (access(path, F_OK) < 0 && noted("create directory", path))
+		return 0;
 	if ((r = str_copyf(buf, sizeof buf, "%s", path)) < 0)
 		return err_set(e, r, "create directory %s", path);
 	/* from the end backward to what exists, then forward again: no call for what is there */
@@ -352,6 +367,8 @@ int file_remove_tree(int dir, const char *name, struct err *e)
 	cleanup_fd int parent = -1;
 	struct stat st;
 
+	if (noted("remove", name))
+		return 0;
 	if (base) { /* on the way to the tree there may be mount points */
 		cleanup_free char *path = strndup(name, base == name ? 1 : (size_t)(base - name));
 

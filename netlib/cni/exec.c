@@ -15,6 +15,7 @@
 #include "netlib/base/clock.h"
 #include "netlib/base/decode.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/proc.h"
 #include "netlib/base/str.h"
 #include "netlib/base/trace.h"
@@ -248,6 +249,13 @@ int cni_exec(const char *path, enum cni_verb verb, const struct cni_env *env, co
 
 	if (!envp)
 		return err_set(e, -ENOMEM, "run %s", path);
+	if (plan_on() && verb != CNI_VERSION && !cni_is_ours(path)) {
+		environment_free(envp);
+		return err_code(e, -ENOTSUP, CNI_E_CONFIG,
+				"%s knows no dry run and would change the system: a plan takes "
+				"plugins of this build only",
+				path);
+	}
 	if (depth() >= DEPTH_MAX) {
 		environment_free(envp);
 		return err_code(

@@ -15,6 +15,7 @@
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/base/vec.h"
 #include "netlib/fw/fw.h"
@@ -74,6 +75,8 @@ int furniture_sysctl(const char *name, const char *value, struct err *e)
 
 	if (r < 0 || !strcmp(old, value))
 		return r;
+	if (plan_on())
+		return sysctl_write(name, value, e);
 	note_name(name, note, sizeof note);
 	cleanup_fd int dir = notes_dir(true, e);
 	if (dir < 0)

@@ -9,6 +9,7 @@
 #include "netlib/base/cleanup.h"
 #include "netlib/base/encode.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/base/vec.h"
 #include "netlib/cni/cache.h"
@@ -318,10 +319,10 @@ int netlist_add(const struct netlist *n, const struct netlist_rt *rt, struct cni
 		    (r = take_result(&c, text, &res, e)) < 0)
 			(void)wrap_plugin(p, CNI_ADD, e);
 	}
-	if (r == 0)
+	if (r == 0 && !plan_on())
 		r = cache_write(n, rt, c.prev, e);
 	if (r < 0) {
-		if (!before)
+		if (!before && !plan_on())
 			undo(&c, ran, e);
 		return r;
 	}
@@ -353,7 +354,7 @@ int netlist_del(const struct netlist *n, const struct netlist_rt *rt, struct err
 	if (n->version >= CNI_V_0_4_0)
 		(void)load_prev(&c, NULL); /* DEL works without */
 	r = run_del(&c, n->nplugins, rt->failed_add, e);
-	return r < 0 ? r : cache_remove(n->name, rt, e);
+	return r < 0 || plan_on() ? r : cache_remove(n->name, rt, e);
 }
 
 int netlist_check(const struct netlist *n, const struct netlist_rt *rt, struct err *e)

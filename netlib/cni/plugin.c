@@ -15,6 +15,7 @@
 #include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/base/trace.h"
 #include "netlib/cni/describe.h"
@@ -412,7 +413,9 @@ int cni_main(const struct cni_plugin *p)
 		return print_about(p);
 	trace_open(getenv("CNI_TRACE"), p->name);
 	int64_t start = trace_on() ? clock_us() : 0;
-	int r = run_main(p, &cc, &e);
+	int r = plan_open(getenv(PLAN_VAR), p->name, &e);
+	if (r == 0)
+		r = run_main(p, &cc, &e);
 	if (trace_on())
 		trace_event("done", command, clock_us() - start, "%s", r < 0 ? e.text : "ok");
 	if (r == 0)

@@ -9,6 +9,7 @@
 #include "netlib/base/cleanup.h"
 #include "netlib/base/clock.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/trace.h"
 #include "netlib/cni/plugin.h"
 
@@ -62,6 +63,7 @@ static int run_row(struct cni_op *op, const struct cni_step *s, enum cni_verb ve
 			       "ended by signal %d before step %s; nothing is left behind",
 			       (int)ended_by, s->name);
 	start = trace_on() ? clock_us() : 0;
+	plan_row(s->name);
 	int r = fn(op, e);
 	if (r < 0 && e && !e->no) /* a failure without a sentence is a failure all the same */
 		(void)err_set(e, r, "step %s", s->name);

@@ -13,6 +13,7 @@
 #include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
+#include "netlib/base/plan.h"
 #include "netlib/fw/backend.h"
 
 #define LOCK_DIR "/run/naru"
@@ -110,6 +111,8 @@ int fw_each(struct fw *fw,
 
 int fw_lock(int *fd, struct err *e)
 {
+	if (plan_on()) /* nothing will be changed, and nobody kept waiting */
+		return 0;
 	if (mkdir(LOCK_DIR, 0700) < 0 && errno != EEXIST)
 		return 0;
 	cleanup_fd int dir = file_open_dir(AT_FDCWD, LOCK_DIR, NULL);

@@ -8,6 +8,7 @@
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/vec.h"
 #include "netlib/fw/holder.h"
 #include "netlib/fw/nftmsg.h"
@@ -30,7 +31,7 @@ int nft_commit(struct nft *nft, struct nft_batch *b, const uint32_t *gen, int *l
 	if (r < 0)
 		return r;
 	r = nft_batch_send(&nft->nl, b, gen, e);
-	nft->deleted |= b->deletions && r == 0;
+	nft->deleted |= b->deletions && r == 0 && !plan_on();
 	return r;
 }
 

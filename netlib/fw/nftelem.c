@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/vec.h"
+#include "netlib/base/trace.h"
 #include "netlib/fw/nftmsg.h"
 #include "netlib/nl/attr.h"
 #include "netlib/nl/nl.h"
@@ -106,6 +108,7 @@ static void put_elem(struct nlmsg *m, const struct fw_elem *x, const char *owner
 static void batch_elem(struct nft_batch *b, uint16_t msg, uint16_t flags, const char *act,
 		       const struct fw_elem *x, const char *owner, size_t tag)
 {
+	char words[FW_ELEM_WORDS_MAX];
 	char name[FW_NAME_MAX];
 	struct nlmsg m;
 
@@ -114,6 +117,8 @@ static void batch_elem(struct nft_batch *b, uint16_t msg, uint16_t flags, const 
 	put_elem(&m, x, owner);
 	fw_set_name(&x->set, name);
 	nft_batch_add(b, &m, act, "an element of", name, tag);
+	if (trace_on() || plan_on())
+		nft_batch_words(b, fw_elem_words(x, words));
 }
 
 void nft_elem_add(struct nft_batch *b, const struct fw_elem *x, const char *owner, size_t tag)

@@ -13,6 +13,7 @@
 #include "netlib/base/cleanup.h"
 #include "netlib/base/clock.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/base/trace.h"
 #include "netlib/base/vec.h"
@@ -92,6 +93,8 @@ int nft_generation(struct nl *nl, uint32_t *gen, struct err *e)
 
 void nft_batch_clear(struct nft_batch *b)
 {
+	for (size_t i = 0; i < b->n; i++)
+		free(b->note[i].words);
 	free(b->buf);
 	free(b->note);
 	*b = (struct nft_batch)NFT_BATCH_INIT;
@@ -149,6 +152,12 @@ void nft_batch_add(struct nft_batch *b, const struct nlmsg *m, const char *act, 
 	(void)str_copyf(note->name, sizeof note->name, "%s", name);
 	b->deletions += act[0] == 'd';
 	append(b, m->buf, m->len);
+}
+
+void nft_batch_words(struct nft_batch *b, const char *words)
+{
+	if (!b->bad && b->n)
+		b->note[b->n - 1].words = strdup(words);
 }
 
 /*
@@ -253,9 +262,21 @@ static void trace_batch(const struct nft_batch *b, int r, int64_t us)
 		const struct nft_note *n = &b->note[i];
 		const char *end = n->err ? strerror(-n->err) : r == 0 ? "ok" : "not committed";
 
-		trace_event("nft", n->name, i + 1 == b->n ? us : -1, "%s %s: %s", n->act, n->noun,
-			    end);
+		trace_event("nft", n->name, i + 1 == b->n ? us : -1, "%s %s%s%s: %s", n->act,
+			    n->noun, n->words ? " " : "", n->words ? n->words : "", end);
 	}
+}
+
+/* In a dry run, a batch that the kernel would have taken. */
+static void note_batch(const struct nft_batch *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		if (b->note[i].err)
+			return;
+	for (size_t i = 0; i < b->n; i++)
+		plan_note("nft", "host", "%s %s %s%s%s", b->note[i].act, b->note[i].noun,
+			  b->note[i].name, b->note[i].words ? ": " : "",
+			  b->note[i].words ? b->note[i].words : "");
 }
 
 int nft_batch_send(struct nl *nl, struct nft_batch *b, const uint32_t *gen, struct err *e)
@@ -267,7 +288,8 @@ int nft_batch_send(struct nl *nl, struct nft_batch *b, const uint32_t *gen, stru
 		return 0;
 	append_envelope(&whole, NFNL_MSG_BATCH_BEGIN, gen);
 	append(&whole, b->buf, b->len);
-	append_envelope(&whole, NFNL_MSG_BATCH_END, NULL);
+	if (!plan_on()) /* without an end the kernel checks everything and commits nothing */
+		append_envelope(&whole, NFNL_MSG_BATCH_END, NULL);
 	if (b->bad || whole.bad)
 		return err_set(e, b->bad ? b->bad : whole.bad,
 			       "write a change of the nftables rule set");
@@ -285,6 +307,8 @@ int nft_batch_send(struct nl *nl, struct nft_batch *b, const uint32_t *gen, stru
 	int r = take_answers(nl, first, b, e);
 	if (trace_on())
 		trace_batch(b, r, clock_us() - start);
+	if (r == 0 && plan_on())
+		note_batch(b);
 	for (size_t i = 0; i < b->n && r == 0; i++)
 		if (b->note[i].err)
 			r = err_set(e, b->note[i].err,

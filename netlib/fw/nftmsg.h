@@ -36,6 +36,7 @@ int nft_generation(struct nl *nl, uint32_t *gen, struct err *e);
 struct nft_note {
 	const char *act, *noun;	 /* "add", "element of" */
 	char name[NFT_NAME_LEN]; /* "dnat4" */
+	char *words;		 /* for traces and plans: what it says, or NULL; owned */
 	size_t tag;		 /* the caller's; NFT_NO_TAG for furniture */
 	int err;		 /* after sending: 0 or -errno */
 };
@@ -56,6 +57,9 @@ void nft_batch_clear(struct nft_batch *b);
 /* Appends the one message in m. */
 void nft_batch_add(struct nft_batch *b, const struct nlmsg *m, const char *act, const char *noun,
 		   const char *name, size_t tag);
+
+/* Says of the last message what it is about, when a trace or a plan wants to know. */
+void nft_batch_words(struct nft_batch *b, const char *words);
 
 /*
  * Sends the batch; with gen, the kernel refuses it when its generation is another by now. An empty

@@ -14,6 +14,8 @@
 
 #include "netlib/base/aside.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
+#include "netlib/net/overlay.h"
 #include "netlib/nl/attr.h"
 #include "netlib/nl/nl.h"
 #include "netlib/nl/nlmsg.h"
@@ -59,7 +61,7 @@ static const struct attr_spec link_attrs[] = {
 	[IFLA_LINKINFO] = ATTR_NEST(link_info),
 };
 
-static int link_decode(const struct nlmsghdr *h, struct link *out)
+int link_decode(const struct nlmsghdr *h, struct link *out)
 {
 	const struct ifinfomsg *i = NLMSG_DATA(h);
 
@@ -76,42 +78,58 @@ static int take_link(const struct nlmsghdr *h, void *arg)
 	return h->nlmsg_type == RTM_NEWLINK ? link_decode(h, arg) : 0;
 }
 
-static int get(struct nl *nl, struct nlmsg *m, const char *what, struct link *out, struct err *e)
+static void put_question(struct nlmsg *m, const char *name, uint32_t index)
+{
+	const struct ifinfomsg i = { .ifi_index = (int)index };
+
+	nlmsg_init(m);
+	nlmsg_begin(m, RTM_GETLINK, 0, &i, sizeof i);
+	if (name)
+		nlmsg_str(m, IFLA_IFNAME, name);
+	nlmsg_u32(m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+}
+
+static int ask(struct nl *nl, const char *name, uint32_t index, struct link *out, struct err *e)
 {
 	struct link l = { 0 };
-	int r = nl_get(nl, m, take_link, &l, e);
+	struct nlmsg m;
+
+	put_question(&m, name, index);
+	int r = nl_get(nl, &m, take_link, &l, e);
+	if (r == 0)
+		*out = l;
+	return r;
+}
+
+int link_ask(struct nl *nl, const char *name, uint32_t index, struct link *out)
+{
+	return ask(nl, name, index, out, NULL);
+}
+
+static int get(struct nl *nl, const char *name, uint32_t index, const char *what, struct link *out,
+	       struct err *e)
+{
+	enum overlay over = plan_on() ? overlay_link(nl, name, index, out) : OVERLAY_SILENT;
+	int r = over == OVERLAY_FOUND ? 0 :
+		over == OVERLAY_GONE  ? -ENODEV :
+					ask(nl, name, index, out, e);
 
 	if (r == -ENODEV)
 		return err_say(e, r, "no interface %s in the %s namespace", what, nl->name);
-	if (r < 0)
-		return err_wrap(e, "interface %s", what), r;
-	*out = l;
-	return 0;
+	return r < 0 ? err_wrap(e, "interface %s", what), r : 0;
 }
 
 int link_get(struct nl *nl, const char *name, struct link *out, struct err *e)
 {
-	const struct ifinfomsg any = { .ifi_family = AF_UNSPEC };
-	struct nlmsg m;
-
-	nlmsg_init(&m);
-	nlmsg_begin(&m, RTM_GETLINK, 0, &any, sizeof any);
-	nlmsg_str(&m, IFLA_IFNAME, name);
-	nlmsg_u32(&m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return get(nl, &m, name, out, e);
+	return get(nl, name, 0, name, out, e);
 }
 
 int link_get_index(struct nl *nl, uint32_t index, struct link *out, struct err *e)
 {
-	const struct ifinfomsg one = { .ifi_index = (int)index };
-	char what[24] = "with index ";
-	struct nlmsg m;
+	char what[24];
 
-	(void)snprintf(what + 11, sizeof what - 11, "%u", index);
-	nlmsg_init(&m);
-	nlmsg_begin(&m, RTM_GETLINK, 0, &one, sizeof one);
-	nlmsg_u32(&m, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return get(nl, &m, what, out, e);
+	(void)snprintf(what, sizeof what, "with index %u", index);
+	return get(nl, NULL, index, what, out, e);
 }
 
 struct each {

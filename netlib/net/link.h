@@ -11,6 +11,7 @@
 struct err;
 struct nl;
 struct nlmsg;
+struct nlmsghdr;
 
 #define LINK_ALIAS_MAX 256
 #define LINK_EXISTS 1 /* a positive outcome: the name is taken */
@@ -36,6 +37,11 @@ struct link {
 /* 0, -ENODEV (named in the sentence), or -errno. */
 int link_get(struct nl *nl, const char *name, struct link *out, struct err *e);
 int link_get_index(struct nl *nl, uint32_t index, struct link *out, struct err *e);
+
+/* The kernel's own answer, also in a dry run; name NULL: by index. Without a sentence. */
+int link_ask(struct nl *nl, const char *name, uint32_t index, struct link *out);
+/* What a message says about a link; -EBADMSG when it is malformed. */
+int link_decode(const struct nlmsghdr *h, struct link *out);
 
 /* Calls fn for each link; non-zero stops. */
 int link_each(struct nl *nl, int (*fn)(const struct link *l, void *arg), void *arg, struct err *e);

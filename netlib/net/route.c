@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
+#include "netlib/net/overlay.h"
 #include "netlib/nl/attr.h"
 #include "netlib/nl/nl.h"
 #include "netlib/nl/nlmsg.h"
@@ -192,6 +194,8 @@ int route_towards(struct nl *nl, const struct ip_addr *to, uint32_t *oif, struct
 	char text[IP_TEXT_MAX];
 	struct nlmsg m;
 
+	if (plan_on() && (*oif = overlay_towards(nl, to)))
+		return 0;
 	nlmsg_init(&m);
 	nlmsg_begin(&m, RTM_GETROUTE, 0, &rt, sizeof rt);
 	nlmsg_ip(&m, RTA_DST, to);

@@ -16,6 +16,7 @@
 #include "netlib/base/cleanup.h"
 #include "netlib/base/clock.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/base/trace.h"
 #include "netlib/nl/names.h"
@@ -100,6 +101,19 @@ static void trace_messages(const struct nl *nl, const struct nlmsg *m)
 		nl_print(&s, h, false);
 		if (!s.bad)
 			trace_event("netlink", nl->name, -1, "%s", s.p);
+		at += NLMSG_ALIGN(h->nlmsg_len);
+	}
+}
+
+/* In a dry run a change is noted, in words and as it is. */
+static void note_messages(const struct nl *nl, const struct nlmsg *m)
+{
+	for (size_t at = 0; at < m->len;) {
+		const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)(m->buf + at);
+		cleanup_str struct str s = STR_INIT;
+
+		nl_print(&s, h, false);
+		plan_note_raw("netlink", nl->name, s.p ? s.p : "", h, h->nlmsg_len);
 		at += NLMSG_ALIGN(h->nlmsg_len);
 	}
 }
@@ -220,8 +234,12 @@ int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
 	_Alignas(8) char buf[RECV_SIZE / 4];
 	uint32_t first = stamp(nl, m, NLM_F_ACK);
 	unsigned left = m->count;
-	int result = send_all(nl, m, e);
 
+	if (plan_on() && !m->bad) {
+		note_messages(nl, m);
+		return 0;
+	}
+	int result = send_all(nl, m, e);
 	if (result < 0)
 		return result;
 	while (left) {

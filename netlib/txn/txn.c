@@ -13,6 +13,7 @@
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
 #include "netlib/base/file.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/base/trace.h"
 #include "netlib/base/vec.h"
@@ -145,6 +146,8 @@ int txn_rollback(struct txn *t, struct err *e)
 {
 	struct err first = ERR_INIT;
 
+	if (plan_on()) /* nothing has happened */
+		forget(t);
 	while (t->n) {
 		const struct undo *u = &t->v[t->n - 1];
 		struct err one = ERR_INIT;

@@ -20,20 +20,8 @@
  * CNI_IFNAME, CNI_ARGS, CAP_ARGS, and its container id, so that an attachment made by one is found
  * by the other.
  */
-#define ID_BYTES 10 /* of the hash of the namespace's path */
 
-struct call { /* the command line and the environment, made sense of */
-	struct netlist list;
-	struct netlist_rt rt;
-	struct doc caps;
-	char *args_text, *netns;
-	struct netlist_arg *args;
-	size_t nargs;
-	char container[sizeof "cnitool-" + 2 * ID_BYTES];
-	enum out_format output;
-};
-
-static void call_clear(struct call *c)
+static void call_clear(struct cni_call *c)
 {
 	netlist_clear(&c->list);
 	doc_free(&c->caps);
@@ -91,7 +79,7 @@ static char *absolute(const char *path)
 	return str_take(&out);
 }
 
-static int read_args(struct call *c, struct err *e)
+static int read_args(struct cni_call *c, struct err *e)
 {
 	const char *text = cni_env_or("CNI_ARGS", NULL);
 	char *rest;
@@ -117,7 +105,7 @@ static int read_args(struct call *c, struct err *e)
 	return c->args_text ? 0 : err_set(e, -ENOMEM, "read CNI_ARGS");
 }
 
-static int read_caps(struct call *c, struct err *e)
+static int read_caps(struct cni_call *c, struct err *e)
 {
 	const char *text = cni_env_or("CAP_ARGS", NULL);
 
@@ -131,7 +119,7 @@ static int read_caps(struct call *c, struct err *e)
 	return 0;
 }
 
-static int name_container(struct call *c, const char *netns, struct err *e)
+static int name_container(struct cni_call *c, const char *netns, struct err *e)
 {
 	unsigned char sum[SHA512_SIZE];
 	size_t at = strlen(strcpy(c->container, "cnitool-"));
@@ -140,12 +128,12 @@ static int name_container(struct call *c, const char *netns, struct err *e)
 	if (!c->netns)
 		return err_set(e, -ENOMEM, "read the path of the network namespace");
 	sha512(c->netns, strlen(c->netns), sum);
-	for (int i = 0; i < ID_BYTES; i++, at += 2)
+	for (int i = 0; i < CNI_ID_BYTES; i++, at += 2)
 		(void)snprintf(c->container + at, 3, "%02x", sum[i]);
 	return 0;
 }
 
-static int call_init(struct call *c, const struct cni_opts *o, const char *network,
+static int call_init(struct cni_call *c, const struct cni_opts *o, const char *network,
 		     const char *netns, struct err *e)
 {
 	int r;
@@ -155,7 +143,7 @@ static int call_init(struct call *c, const struct cni_opts *o, const char *netwo
 		return r;
 	if (netns && (r = name_container(c, netns, e)) < 0)
 		return r;
-	c->output = o->output;
+	c->opts = o;
 	c->rt = (struct netlist_rt){
 		.container = c->container,
 		.netns = c->netns,
@@ -169,42 +157,48 @@ static int call_init(struct call *c, const struct cni_opts *o, const char *netwo
 	return 0;
 }
 
-static int do_add(struct call *c, struct err *e)
+int cni_result_text(struct cni_call *c, const struct cni_result *res, struct str *s, struct err *e)
+{
+	cleanup_cache struct cache_entry cached = { 0 };
+	int r = cni_result_print(res, c->list.version, false, s, e);
+
+	if (r < 0 && cache_read(c->list.name, &c->rt, &cached, NULL) == CACHE_FOUND) {
+		/* the oldest versions cannot say "no address" in our words: what the plugin said */
+		json_print(s, cached.result ?: json_obj(), 4, false);
+		r = 0;
+	}
+	return r;
+}
+
+static int do_add(struct cni_call *c, struct err *e)
 {
 	cleanup_result struct cni_result res = { 0 };
-	cleanup_cache struct cache_entry cached = { 0 };
 	cleanup_str struct str s = STR_INIT;
 	int r = netlist_add(&c->list, &c->rt, &res, e);
 
-	if (r < 0)
+	if (r < 0 || (r = cni_result_text(c, &res, &s, e)) < 0)
 		return r;
-	r = cni_result_print(&res, c->list.version, false, &s, e);
-	if (r < 0 && cache_read(c->list.name, &c->rt, &cached, NULL) == CACHE_FOUND) {
-		/* the oldest versions cannot say "no address" in our words: what the plugin said */
-		json_print(&s, cached.result ?: json_obj(), 4, false);
-		r = 0;
-	}
 	str_addc(&s, '\n');
-	return r < 0 ? r : out_text(s.p, s.len, e);
+	return out_text(s.p, s.len, e);
 }
 
-static int do_del(struct call *c, struct err *e)
+static int do_del(struct cni_call *c, struct err *e)
 {
 	return netlist_del(&c->list, &c->rt, e);
 }
 
-static int do_check(struct call *c, struct err *e)
+static int do_check(struct cni_call *c, struct err *e)
 {
 	return netlist_check(&c->list, &c->rt, e);
 }
 
 /* As cnitool: nothing is valid, so every attachment of the network is collected. */
-static int do_gc(struct call *c, struct err *e)
+static int do_gc(struct cni_call *c, struct err *e)
 {
 	return netlist_gc(&c->list, &c->rt, NULL, 0, e);
 }
 
-static int do_status(struct call *c, struct err *e)
+static int do_status(struct cni_call *c, struct err *e)
 {
 	return netlist_status(&c->list, &c->rt, e);
 }
@@ -230,7 +224,7 @@ static void add_version(const char *type, const char *versions, void *arg)
 	json_append(v->list, o);
 }
 
-static int do_version(struct call *c, struct err *e)
+static int do_version(struct cni_call *c, struct err *e)
 {
 	cleanup_json struct json_object *list = json_arr();
 	struct versions v = { .table = { .columns = 2 }, .list = list };
@@ -240,7 +234,7 @@ static int do_version(struct call *c, struct err *e)
 	out_table_add(&v.table, "PLUGIN");
 	out_table_add(&v.table, "VERSIONS");
 	r = netlist_versions(&c->list, &c->rt, add_version, &v, &first);
-	printed = c->output == OUT_JSON ? out_json(list, e) : out_table_print(&v.table, e);
+	printed = c->opts->output == OUT_JSON ? out_json(list, e) : out_table_print(&v.table, e);
 	out_table_clear(&v.table);
 	if (r < 0)
 		*e = first;
@@ -253,20 +247,20 @@ static const struct action {
 	/* needs one; the others accept and ignore it, as cnitool demands it */
 	bool netns;
 	bool root; /* its plugins enter namespaces */
-	int (*run)(struct call *c, struct err *e);
+	int (*run)(struct cni_call *c, struct err *e);
 	int (*own)(const struct cni_opts *o, const struct operands *args, struct err *e);
 } actions[] = {
 	{ "add", true, true, do_add },	       { "del", true, true, do_del },
 	{ "check", true, true, do_check },     { "gc", false, true, do_gc },
 	{ "status", false, false, do_status }, { "version", false, false, do_version },
-	{ "lint", .own = cni_lint },
+	{ "plan", true, true, cni_plan },      { "lint", .own = cni_lint },
 };
 
 static const char *const action_names[] = {
-	"add", "del", "check", "gc", "status", "version", "lint", NULL,
+	"add", "del", "check", "gc", "status", "version", "plan", "lint", NULL,
 };
 _Static_assert(ARRAY_LEN(action_names) == ARRAY_LEN(actions) + 1, "each action has its name");
-#define ACTIONS "add, del, check, gc, status, version or lint"
+#define ACTIONS "add, del, check, gc, status, version, plan or lint"
 
 static int check_call(const struct action *a, const struct operands *args, struct err *e)
 {
@@ -292,7 +286,7 @@ static int check_call(const struct action *a, const struct operands *args, struc
 static int run_action(const struct action *a, void *opts, const struct operands *args,
 		      struct err *e)
 {
-	struct call c = { 0 };
+	struct cni_call c = { 0 };
 	int r = check_call(a, args, e);
 
 	if (r < 0 || a->own)
@@ -326,7 +320,9 @@ static const struct opt cni_options[] = {
 		 "interface in the container (CNI_IFNAME, else eth0)"),
 	OPT_TEXT(0, "cache-dir", struct cni_opts, cache_dir, "DIR",
 		 "where results are cached (/var/lib/cni)"),
-	OPT_OUTPUT(struct cni_opts, output), OPT_END
+	OPT_FLAG(0, "del", struct cni_opts, del, "plan: what DEL would do, instead of ADD"),
+	OPT_OUTPUT(struct cni_opts, output),
+	OPT_END,
 };
 
 const struct verb verb_cni = {
@@ -346,5 +342,6 @@ const struct verb verb_cni = {
 		"  ip netns add web; CNI_PATH=/opt/cni/bin naru cni add mynet /run/netns/web\n"
 		"  CAP_ARGS='{\"mac\":\"02:00:00:00:00:01\"}' naru cni add mynet /run/netns/web\n"
 		"  naru cni del mynet /run/netns/web\n"
+		"  naru cni plan mynet /run/netns/web\n"
 		"  naru cni lint /etc/cni/net.d\n",
 };
