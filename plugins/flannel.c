@@ -283,8 +283,8 @@ static int kept_remove(const struct cni_op *op, struct err *e)
 	char path[4096];
 	int r = kept_path(op, path, e);
 
-	if (r == 0 && unlink(path) < 0 && errno != ENOENT)
-		r = err_set(e, -errno, "remove %s", path);
+	if (r == 0 && (r = file_remove_at(AT_FDCWD, path)) < 0)
+		(void)err_set(e, r, "remove %s", path);
 	return r;
 }
 
@@ -416,9 +416,8 @@ static int collect_one(struct cni_op *op, int dir, const char *name, const char 
 	if (strcmp(json_text(json_get(had.root, "type")), type) != 0 &&
 	    (r = delegate(op, CNI_GC, had.root, NULL, e)) < 0)
 		return r;
-	return unlinkat(dir, name, 0) < 0 && errno != ENOENT ?
-		       err_set(e, -errno, "remove %s", name) :
-		       0;
+	r = file_remove_at(dir, name);
+	return r < 0 ? err_set(e, r, "remove %s", name) : 0;
 }
 
 static int collect_records(struct cni_op *op, const char *type, struct err *e)

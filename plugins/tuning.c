@@ -479,9 +479,8 @@ static int remove_backup(struct cni_op *op, struct err *e)
 
 	if (!path)
 		return err_set(e, -ENOMEM, "remove a backup");
-	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return err_set(e, -errno, "remove %s", path);
-	return 0;
+	int r = file_remove_at(AT_FDCWD, path);
+	return r < 0 && r != -ENOTDIR ? err_set(e, r, "remove %s", path) : 0;
 }
 
 static int undo_tuning(const struct undo *u, struct txn *t, struct err *e)
@@ -501,7 +500,11 @@ static int write_backup(struct cni_op *op, struct err *e)
 	struct tuning_conf *c = op->conf;
 	cleanup_str struct str s = STR_INIT;
 	char name[1100];
-	int r = file_mkdirs(c->data_dir, 0700, e);
+	int r;
+
+	if (file_noted("write a backup in", c->data_dir))
+		return 0;
+	r = file_mkdirs(c->data_dir, 0700, e);
 
 	if (r < 0)
 		return err_wrap(e, "failed to create backup directory"), r;
@@ -513,7 +516,7 @@ static int write_backup(struct cni_op *op, struct err *e)
 		return err_set(e, -ENOMEM, "write a backup");
 	backup_name(op->env->container, op->env->ifname, name, sizeof name);
 	/* what is there belonged to an earlier container of this id, whose DEL was lost */
-	(void)unlinkat(dir, name, 0);
+	(void)file_remove_at(dir, name);
 	if (!txn_reserve(op->txn, &op_tuning, UNDO_CONT, op->env->ifname, NULL, NULL, e))
 		return -EIO;
 	if ((r = file_create_at(dir, name, 0600, s.p, s.len, e)) < 0) {
@@ -712,8 +715,10 @@ static int tune_gc(struct cni_op *op, struct err *e)
 		if (ent->d_name[0] == '.' || is_valid(op, ent->d_name) ||
 		    !is_ours(op, dirfd(d), ent->d_name))
 			continue;
-		if (unlinkat(dirfd(d), ent->d_name, 0) < 0 && errno != ENOENT) {
-			(void)err_set(&one, -errno, "remove %s/%s", c->data_dir, ent->d_name);
+		int r = file_remove_at(dirfd(d), ent->d_name);
+
+		if (r < 0) {
+			(void)err_set(&one, r, "remove %s/%s", c->data_dir, ent->d_name);
 			err_keep_first(&first, &one);
 		}
 	}

@@ -74,8 +74,7 @@ static int dir_sync(int dir)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* In a dry run a change is noted instead. */
-static bool noted(const char *act, const char *name)
+bool file_noted(const char *act, const char *name)
 {
 	if (plan_on())
 		plan_note("file", "host", "%s %s", act, name);
@@ -85,7 +84,7 @@ static bool noted(const char *act, const char *name)
 int file_create_at(int dir, const char *name, mode_t mode, const void *buf, size_t len,
 		   struct err *e)
 {
-	if (noted("create", name))
+	if (file_noted("create", name))
 		return 0;
 	cleanup_fd int fd = tmp_written(dir, mode, buf, len);
 	int r;
@@ -107,7 +106,7 @@ int file_replace_at(int dir, const char *name, mode_t mode, const void *buf, siz
 	char tmp[300];
 	int r;
 
-	if (noted("write", name))
+	if (file_noted("write", name))
 		return 0;
 	if ((r = str_copyf(tmp, sizeof tmp, ".%s.new", name)) < 0)
 		return err_set(e, r, "replace %s", name);
@@ -133,7 +132,7 @@ int file_mkdirs(const char *path, mode_t mode, struct err *e)
 	char buf[4096];
 	int r;
 
-	if (access(path, F_OK) < 0 && noted("create directory", path))
+	if (access(path, F_OK) < 0 && file_noted("create directory", path))
 		return 0;
 	if ((r = str_copyf(buf, sizeof buf, "%s", path)) < 0)
 		return err_set(e, r, "create directory %s", path);
@@ -361,13 +360,22 @@ static int remove_level(int dir, const char *name, dev_t dev, int depth, struct 
 	return 0;
 }
 
+int file_remove_at(int dir, const char *name)
+{
+	if (faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	if (file_noted("remove", name) || unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	return -errno;
+}
+
 int file_remove_tree(int dir, const char *name, struct err *e)
 {
 	const char *base = strrchr(name, '/');
 	cleanup_fd int parent = -1;
 	struct stat st;
 
-	if (noted("remove", name))
+	if (file_noted("remove", name))
 		return 0;
 	if (base) { /* on the way to the tree there may be mount points */
 		cleanup_free char *path = strndup(name, base == name ? 1 : (size_t)(base - name));

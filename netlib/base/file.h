@@ -56,6 +56,15 @@ int file_lock(int fd, int timeout_ms, const char *what, struct err *e);
  */
 int file_remove_tree(int dir, const char *name, struct err *e);
 
+/* Removes one name: 0 also when it is not there, or -errno. */
+int file_remove_at(int dir, const char *name);
+
+/*
+ * For a change that is made without these functions: true in a dry run, in which it is noted and
+ * must not be made.
+ */
+bool file_noted(const char *act, const char *name);
+
 /* Writes a short value to a kernel file (/proc/sys, cgroup): one write(2). */
 int file_poke_at(int dir, const char *name, const char *value);
 

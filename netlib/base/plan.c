@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
@@ -17,19 +21,87 @@
 #include "netlib/base/str.h"
 
 #define TEXT_MAX 4096
+#define CODE_IO 5 /* CNI 1.1.0 section "Error" */
 
 static struct {
 	int fd;
 	const char *plugin, *row;
 } plan = { .fd = -1 };
 
+/* ---- the seal: what asks no plan_on cannot change files all the same */
+
+#define DENY(call) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 1), \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+/* what opens for writing, unless only to append: the plan itself, a trace */
+#define DENY_OPEN(call, arg) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 5), \
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[arg])), \
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_APPEND, 2, 0), \
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC, 0, 1), \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define TUN_SET_IFF 0x400454ca /* TUNSETIFF: a device that is made by ioctl */
+
+static const struct sock_filter seal[] = {
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+#ifdef __NR_open
+	DENY_OPEN(open, 1),
+	DENY(creat),
+	DENY(unlink),
+	DENY(rmdir),
+	DENY(mkdir),
+	DENY(rename),
+	DENY(link),
+	DENY(symlink),
+	DENY(mknod),
+	DENY(chmod),
+	DENY(chown),
+#endif
+	DENY_OPEN(openat, 2),
+	DENY(unlinkat),
+	DENY(mkdirat),
+	DENY(renameat2),
+	DENY(linkat),
+	DENY(symlinkat),
+	DENY(mknodat),
+	DENY(fchmodat),
+	DENY(fchownat),
+	DENY(utimensat),
+	DENY(truncate),
+	DENY(mount),
+	DENY(umount2),
+	DENY(connect),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_ioctl, 0, 3),
+	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TUN_SET_IFF, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+};
+
+int plan_seal(struct err *e)
+{
+	const struct sock_fprog prog = { .len = ARRAY_LEN(seal),
+					 .filter = (struct sock_filter *)seal };
+
+	if (!plan_on())
+		return 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)
+		return err_set(e, -errno, "make sure that a dry run changes nothing (seccomp)");
+	return 0;
+}
+
 int plan_open(const char *file, const char *plugin, struct err *e)
 {
 	if (!file || !*file)
 		return 0;
 	plan.fd = open(file, O_RDWR | O_APPEND | O_CLOEXEC);
-	if (plan.fd < 0)
-		return err_set(e, -errno, PLAN_VAR ": open %s", file);
+	if (plan.fd < 0) {
+		int r = -errno;
+
+		return err_code(e, r, CODE_IO, PLAN_VAR ": open %s: %s", file, strerror(-r));
+	}
 	plan.plugin = plugin;
 	return 0;
 }

@@ -22,6 +22,12 @@ struct json_object;
 int plan_open(const char *file, const char *plugin, struct err *e);
 bool plan_on(void);
 
+/*
+ * From here on, and in what is executed, no file can be changed and no device made by system calls
+ * that were not asked about: they fail with EPERM. Does nothing when off.
+ */
+int plan_seal(struct err *e);
+
 /* The row that changes belong to from here on; borrowed. */
 void plan_row(const char *row);
 

@@ -414,7 +414,7 @@ int cni_main(const struct cni_plugin *p)
 	trace_open(getenv("CNI_TRACE"), p->name);
 	int64_t start = trace_on() ? clock_us() : 0;
 	int r = plan_open(getenv(PLAN_VAR), p->name, &e);
-	if (r == 0)
+	if (r == 0 && (r = plan_seal(&e)) == 0)
 		r = run_main(p, &cc, &e);
 	if (trace_on())
 		trace_event("done", command, clock_us() - start, "%s", r < 0 ? e.text : "ok");

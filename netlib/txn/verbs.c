@@ -388,6 +388,8 @@ int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *bu
 		return err_say(e, -EINVAL, "create %s: expected an absolute path below a directory",
 			       path);
 	*slash = 0;
+	if (!is_there(path) && file_noted("create", path))
+		return 0;
 	cleanup_fd int fd = file_open_dir(AT_FDCWD, dir, e);
 	if (fd < 0)
 		return fd;
@@ -405,6 +407,8 @@ int txn_mkdir(struct txn *t, const char *path, mode_t mode, struct err *e)
 {
 	if (is_there(path))
 		return 1;
+	if (file_noted("create directory", path))
+		return 0;
 	if (!txn_reserve(t, &op_tree, UNDO_HOST, NULL, path, NULL, e))
 		return -EIO;
 	if (mkdir(path, mode) == 0)
