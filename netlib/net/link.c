@@ -429,6 +429,8 @@ int link_del_aside(struct nl *nl, uint32_t index, struct err *e)
 {
 	struct nlmsg m;
 
+	if (plan_on())
+		return link_del(nl, index, e);
 	begin_del(&m, index);
 	return aside_run("naru-link-del", nl->fd, send_message, m.buf, m.len) == 0 ?
 		       0 :
