@@ -218,6 +218,10 @@ check: deps-check all tests
 soak: deps-check all $(SOAK)
 	$(Q)NARU_BIN=$(abspath $(BIN)) $(SOAK) --seconds $(or $(SECONDS),600)
 
+.PHONY: check-deb
+check-deb: deb
+	$(Q)tests/deb $(BUILD)/deb
+
 .PHONY: fuzz-run
 fuzz-run:
 	$(Q)mkdir -p $(BUILD)/fuzz
