@@ -203,7 +203,7 @@ tests: $(TESTS) tools fuzz $(SOAK)
 tools: $(TOOLS)
 
 # Fuzz targets: LLVMFuzzerTestOneInput; every run replays the corpora, `make fuzz-run TARGET=json SECONDS=60` searches with clang.
-$(FUZZ_REPLAY): $(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(NETLIB) $(BUILD)/main/none.o
+$(FUZZ_REPLAY): $(BUILD)/tests/fuzz/%_replay: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(IPAMLIB) $(NETLIB) $(BUILD)/main/none.o
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) -o $@ $(filter %.o %.a,$^) $(LIBS)
@@ -223,12 +223,12 @@ check-deb: deb
 	$(Q)tests/deb $(BUILD)/deb
 
 .PHONY: fuzz-run
-fuzz-run:
-	$(Q)mkdir -p $(BUILD)/fuzz
+fuzz-run: generated
+	$(Q)mkdir -p $(BUILD)/fuzz/found-$(TARGET)
 	clang -O1 -g -fsanitize=fuzzer,address,undefined $(CPPFLAGS) -std=gnu11 -o $(BUILD)/fuzz/$(TARGET) \
-		tests/fuzz/fuzz_$(TARGET).c netlib/base/*.c netlib/ip/*.c netlib/nl/*.c netlib/cni/main_none.c \
-		$(filter-out netlib/base/%.c netlib/ip/%.c netlib/nl/%.c,$(NETLIB_SRC)) -I$(BUILD) $(LIBS)
-	$(BUILD)/fuzz/$(TARGET) -max_total_time=$(or $(SECONDS),60) -rss_limit_mb=512 -timeout=2 tests/fuzz/corpus/$(TARGET)
+		tests/fuzz/fuzz_$(TARGET).c $(NETLIB_SRC) netlib/cni/main_none.c $(IPAM_SRC) $(LIBS)
+	$(BUILD)/fuzz/$(TARGET) -max_total_time=$(or $(SECONDS),60) -rss_limit_mb=512 -timeout=2 \
+		-artifact_prefix=$(BUILD)/fuzz/ $(BUILD)/fuzz/found-$(TARGET) tests/fuzz/corpus/$(TARGET)
 
 # ---------------------------------------------------------------- lint, bench, demo
 .PHONY: lint bench demo flags generated
