@@ -226,9 +226,14 @@ static int match_addr(const struct addr *a, void *arg)
 	return f->found;
 }
 
+#define MOVED_MAX 8 /* tables that a route is looked for in beside its own */
+
 struct find_route {
+	const struct cni_op *op;
 	const struct route *want;
 	bool found;
+	uint32_t moved[MOVED_MAX]; /* other tables that have it */
+	size_t nmoved;
 };
 
 /* Default routes are compared without the gateway, as the reference does. */
@@ -237,12 +242,43 @@ static int match_route(const struct route *r, void *arg)
 	struct find_route *f = arg;
 	const struct route *w = f->want;
 
-	if (r->oif == w->oif && ip_prefix_eq(&r->dst, &w->dst) &&
-	    r->table == (w->table ? w->table : RT_TABLE_MAIN) &&
-	    (!w->priority || r->priority == w->priority) &&
-	    (ip_prefix_is_default(&w->dst) || !ip_is_set(&w->gw) || ip_eq(&r->gw, &w->gw)))
+	if (r->oif != w->oif || !ip_prefix_eq(&r->dst, &w->dst) ||
+	    (w->priority && r->priority != w->priority) ||
+	    (!ip_prefix_is_default(&w->dst) && ip_is_set(&w->gw) && !ip_eq(&r->gw, &w->gw)))
+		return 0;
+	if (r->table == (w->table ? w->table : RT_TABLE_MAIN))
 		f->found = true;
+	else if (!w->table && f->nmoved < MOVED_MAX)
+		f->moved[f->nmoved++] = r->table;
 	return f->found;
+}
+
+/* Does the rule lead from one of the attachment's addresses to a table that has the route? */
+static int leads_there(const struct rule *r, void *arg)
+{
+	struct find_route *f = arg;
+	bool ours = false, there = false;
+
+	for (size_t i = 0; i < f->op->prev.nips; i++)
+		ours |= ip_eq(&f->op->prev.ips[i].address.addr, &r->src.addr) &&
+			r->src.len == ip_bits(&r->src.addr);
+	for (size_t i = 0; i < f->nmoved; i++)
+		there |= f->moved[i] == r->table;
+	f->found |= ours && there;
+	return f->found;
+}
+
+/* A route may have been moved by sbr, later in the chain. */
+static int find_route(struct cni_op *op, const struct route *want, bool *found, struct err *e)
+{
+	struct find_route f = { .op = op, .want = want };
+	uint8_t family = want->dst.addr.family;
+	int r = route_each(op->cont, family, match_route, &f, e);
+
+	if (r == 0 && !f.found && f.nmoved)
+		r = rule_each(op->cont, family, leads_there, &f, e);
+	*found = f.found;
+	return r;
 }
 
 static int check_iface(struct cni_op *op, const char *kind, struct link *l, struct err *e)
@@ -283,7 +319,7 @@ static int check_addr(struct cni_op *op, uint32_t index, const struct ip_prefix 
 {
 	const struct route connected = { .dst = { ip_network(p), p->len }, .oif = index };
 	struct find_addr f = { .p = p };
-	struct find_route rt = { .want = &connected, .found = p->len == ip_bits(&p->addr) };
+	bool reached = p->len == ip_bits(&p->addr);
 	char text[IP_TEXT_MAX];
 	int r = addr_each(op->cont, p->addr.family, index, match_addr, &f, e);
 
@@ -292,9 +328,9 @@ static int check_addr(struct cni_op *op, uint32_t index, const struct ip_prefix 
 	if (!f.found)
 		return cni_check_fail(e, "interface %s: expected address %s, found it missing",
 				      op->env->ifname, ip_prefix_text(p, text));
-	if (!rt.found && (r = route_each(op->cont, p->addr.family, match_route, &rt, e)) < 0)
+	if (!reached && (r = find_route(op, &connected, &reached, e)) < 0)
 		return r;
-	if (!rt.found)
+	if (!reached)
 		return cni_check_fail(
 			e, "interface %s: expected a route to its own subnet %s, found it missing",
 			op->env->ifname, ip_prefix_text(&connected.dst, text));
@@ -318,11 +354,11 @@ int common_address_check(struct cni_op *op, const char *kind, uint32_t mtu, stru
 			return r;
 	for (size_t i = 0; i < op->prev.nroutes; i++) {
 		struct route want = route_for(&op->prev, &op->prev.routes[i], l.index);
-		struct find_route f = { .want = &want };
+		bool found;
 
-		if ((r = route_each(op->cont, want.dst.addr.family, match_route, &f, e)) < 0)
+		if ((r = find_route(op, &want, &found, e)) < 0)
 			return r;
-		if (!f.found)
+		if (!found)
 			return cni_check_fail(e,
 					      "interface %s: expected route %s, found it missing",
 					      op->env->ifname, route_text(&want, text));

@@ -37,7 +37,10 @@ static void put_route(struct nlmsg *m, uint16_t type, uint16_t flags, const stru
 		.rtm_table = r->table && r->table < 256 ? (uint8_t)r->table :
 			     r->table			? RT_TABLE_COMPAT :
 							  RT_TABLE_MAIN,
-		.rtm_protocol = r->protocol ? r->protocol : RTPROT_BOOT,
+		/* deleting: any, also the kernel's own */
+		.rtm_protocol = r->protocol	     ? r->protocol :
+				type == RTM_DELROUTE ? RTPROT_UNSPEC :
+						       RTPROT_BOOT,
 		.rtm_scope = type == RTM_DELROUTE && !r->has_scope ? RT_SCOPE_NOWHERE : scope,
 		.rtm_type = r->type ? r->type : RTN_UNICAST,
 		.rtm_flags = r->onlink ? RTNH_F_ONLINK : 0,
@@ -162,6 +165,7 @@ static int each_route(const struct nlmsghdr *h, void *arg)
 		.has_scope = true,
 		.protocol = rt->rtm_protocol,
 		.type = rt->rtm_type,
+		.onlink = rt->rtm_flags & RTNH_F_ONLINK,
 	};
 	int rc = attr_decode_msg(h, sizeof *rt, attrs, &r);
 	return rc < 0 ? rc : x->fn(&r, x->arg);

@@ -264,6 +264,89 @@ int txn_route_add(struct txn *t, enum undo_ns ns, const struct route *r, struct 
 	return rc;
 }
 
+/* A whole route as text, and back: "-" for an address that is not set. */
+static void route_pack(const struct route *r, char *buf, size_t size)
+{
+	char dst[IP_TEXT_MAX], gw[IP_TEXT_MAX] = "-", src[IP_TEXT_MAX] = "-";
+
+	if (ip_is_set(&r->gw))
+		(void)ip_text(&r->gw, gw);
+	if (ip_is_set(&r->src))
+		(void)ip_text(&r->src, src);
+	(void)snprintf(buf, size, "%u %u %u %u %hhu %hhu %hhu %d %s %s %s", r->table, r->priority,
+		       r->mtu, r->advmss, r->scope, r->protocol, r->type, r->onlink,
+		       ip_prefix_text(&r->dst, dst), gw, src);
+}
+
+static int route_unpack(const char *text, struct route *r)
+{
+	char dst[IP_TEXT_MAX], gw[IP_TEXT_MAX], src[IP_TEXT_MAX];
+	int onlink;
+
+	if (sscanf(text, "%u %u %u %u %hhu %hhu %hhu %d %63s %63s %63s", &r->table, &r->priority,
+		   &r->mtu, &r->advmss, &r->scope, &r->protocol, &r->type, &onlink, dst, gw,
+		   src) != 11)
+		return -EINVAL;
+	r->has_scope = true;
+	r->onlink = onlink;
+	if (*gw != '-' && ip_parse(gw, &r->gw) < 0)
+		return -EINVAL;
+	if (*src != '-' && ip_parse(src, &r->src) < 0)
+		return -EINVAL;
+	return ip_prefix_parse(dst, &r->dst);
+}
+
+static int undo_route_del(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct nl *nl = socket_of(t, u->ns);
+	struct route r = { .oif = u->index };
+
+	if (!nl || route_unpack(u->a, &r) < 0)
+		return 0;
+	int rc = route_add(nl, &r, e);
+	return rc < 0 && rc != -ENODEV ? rc : 0;
+}
+
+static const struct undo_op op_route_add = { "route add", undo_route_del, UNDO_A };
+
+int txn_route_del(struct txn *t, enum undo_ns ns, const struct route *r, struct err *e)
+{
+	char text[3 * IP_TEXT_MAX + 80];
+
+	route_pack(r, text, sizeof text);
+	struct undo *u = txn_reserve_at(t, &op_route_add, ns, r->oif, NULL, text, NULL, e);
+	if (!u)
+		return -EIO;
+	int rc = route_del(socket_of(t, ns), r, e);
+	if (rc)
+		txn_drop(t);
+	return rc;
+}
+
+static int undo_rule(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct nl *nl = socket_of(t, u->ns);
+	struct rule r = { .table = u->index };
+
+	return nl && ip_prefix_parse(u->a, &r.src) == 0 ? rule_del(nl, &r, e) : 0;
+}
+
+static const struct undo_op op_rule_del = { "rule del", undo_rule, UNDO_A };
+
+int txn_rule_add(struct txn *t, enum undo_ns ns, const struct rule *r, struct err *e)
+{
+	char text[IP_TEXT_MAX];
+	struct undo *u = txn_reserve_at(t, &op_rule_del, ns, r->table, NULL,
+					ip_prefix_text(&r->src, text), NULL, e);
+
+	if (!u)
+		return -EIO;
+	int rc = rule_add(socket_of(t, ns), r, e);
+	if (rc)
+		txn_drop(t);
+	return rc;
+}
+
 /* ---- sysctls */
 
 static int undo_sysctl(const struct undo *u, struct txn *t, struct err *e)
@@ -433,5 +516,5 @@ int txn_netns_create(struct txn *t, const char *path, struct err *e)
 const struct undo_op *const txn_undo_ops[] = {
 	&op_link_del,  &op_bridge_del, &op_link_down, &op_addr_del, &op_addr_add,
 	&op_route_del, &op_sysctl,     &op_fw,	      &op_unlink,   &op_tree,
-	&op_netns,     &op_qdisc,      NULL,
+	&op_netns,     &op_qdisc,      &op_route_add, &op_rule_del, NULL,
 };

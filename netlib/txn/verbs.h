@@ -10,6 +10,7 @@
 #include "netlib/net/addr.h"
 #include "netlib/net/link.h"
 #include "netlib/net/route.h"
+#include "netlib/net/rule.h"
 #include "netlib/txn/txn.h"
 
 struct nlmsg;
@@ -37,6 +38,10 @@ int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip
 int txn_addr_del(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
 		 struct err *e);
 int txn_route_add(struct txn *t, enum undo_ns ns, const struct route *r, struct err *e);
+/* Deletes a route, as route_each tells it, and remembers it. */
+int txn_route_del(struct txn *t, enum undo_ns ns, const struct route *r, struct err *e);
+/* A rule of the container's or the host's; RULE_EXISTS records nothing. */
+int txn_rule_add(struct txn *t, enum undo_ns ns, const struct rule *r, struct err *e);
 /* Up or down with the previous state as undo; no record when it already is. */
 int txn_link_up(struct txn *t, enum undo_ns ns, const struct link *l, struct err *e);
 /* Writes a sysctl when it differs and remembers the old value. */

@@ -38,7 +38,15 @@ static const struct crash_subject bandwidth = {
 	.before = &veth,
 	.restores = true,
 };
-static const struct crash_subject *const subjects[] = { &tuning, &bandwidth };
+static const struct crash_subject sbr = {
+	.plugin = "sbr",
+	.conf = HEAD("sbr") "}",
+	.ifname = "eth0",
+	.before = &veth,
+	.gives_back = "ip rule; ip -6 rule; ip route show table all | grep 'table 1';"
+		      "ip -6 route show table all | grep 'table 1'; true",
+};
+static const struct crash_subject *const subjects[] = { &tuning, &bandwidth, &sbr };
 
 static void every_fault_point_of_every_plugin_rolls_back(void **state)
 {

@@ -46,6 +46,7 @@ static const struct plugin {
 	{ "bandwidth",
 	  "'ingressRate':8000,'ingressBurst':8000,'egressRate':8000,'egressBurst':8000", CHAINED, 2,
 	  true },
+	{ "sbr", "'x':0", CHAINED, 0, true },
 	{ "host-local", "'x':0", IPAM, 0 },
 	{ "static", "'x':0", IPAM, 0 },
 	{ "flannel", "'delegate':{'bridge':'br1'}", INTERFACE, 0 },
@@ -129,7 +130,8 @@ static void check_result(const struct plugin *p, int v, const char *result)
 static void make_link(const struct plugin *p)
 {
 	if (p->link)
-		lab_sh("ip link add eth0 netns c1 address 02:00:00:00:00:01 type veth peer vb0");
+		lab_sh("ip link add eth0 netns c1 address 02:00:00:00:00:01 type veth peer vb0;"
+		       "ip -n c1 addr add 10.4.0.9/24 dev eth0; ip -n c1 link set eth0 up");
 }
 
 static void remove_link(const struct plugin *p)

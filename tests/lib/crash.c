@@ -152,13 +152,10 @@ static void begin(const struct crash_subject *s, const char *netns)
 	lab_netns_new(netns);
 }
 
-/*
- * What a subject that restores has to restore. The kernel goes on a while after an interface went
- * up: looked at until nothing moves.
- */
-static char *look(const struct crash_subject *s)
+/* The kernel goes on a while after an interface went up: looked at until nothing moves. */
+static char *look_at_all(const struct crash_subject *s)
 {
-	char *now = s->restores ? snapshot_take(SNAPSHOT_ALL, "c1") : NULL;
+	char *now = s->restores || s->gives_back ? snapshot_take(SNAPSHOT_ALL, "c1") : NULL;
 
 	for (int i = 0; now && i < 100; i++) {
 		(void)usleep(10000);
@@ -170,14 +167,36 @@ static char *look(const struct crash_subject *s)
 	return now;
 }
 
+/* What the DEL of a subject has to give back. */
+static char *look(const struct crash_subject *s)
+{
+	return s->gives_back ? lab_out_in("c1", "%s", s->gives_back) : look_at_all(s);
+}
+
+static void expect_same(const struct crash_subject *s, const char *before, const char *after,
+			const char *scenario, unsigned n)
+{
+	cleanup_free char *diff = before ? snapshot_diff(before, after) : NULL;
+
+	if (diff)
+		lab_fail("%s, %s, point %u: not as before:\n%s", s->plugin, scenario, n, diff);
+}
+
 static void expect_restored(const struct crash_subject *s, const char *before, const char *scenario,
 			    unsigned n)
 {
-	if (!s->restores)
-		return;
-	cleanup_free char *after = look(s), *diff = snapshot_diff(before, after);
-	if (diff)
-		lab_fail("%s, %s, point %u: not as before:\n%s", s->plugin, scenario, n, diff);
+	cleanup_free char *after = before ? look(s) : NULL;
+
+	expect_same(s, before, after, scenario, n);
+}
+
+/* An ADD that failed has given back everything by itself. */
+static void expect_untouched(const struct crash_subject *s, const char *before,
+			     const char *scenario, unsigned n)
+{
+	cleanup_free char *after = before ? look_at_all(s) : NULL;
+
+	expect_same(s, before, after, scenario, n);
 }
 
 /* Runs what comes before the subject; the result of that is the subject's prevResult. */
@@ -323,7 +342,7 @@ static void fail_in_add(const struct crash_subject *s, unsigned n, const char *n
 
 	begin(s, "c1");
 	cleanup_free char *prev = prepare(s, "victim", "/run/netns/c1");
-	cleanup_free char *before = look(s);
+	cleanup_free char *before = look(s), *all = look_at_all(s);
 	run(s, "ADD", "victim", "/run/netns/c1", prev, &fail, &r);
 	bool failed = r.status != 0;
 	/* when writing the answer is what failed, there can be none */
@@ -333,6 +352,8 @@ static void fail_in_add(const struct crash_subject *s, unsigned n, const char *n
 	/* did without that call: then it must be whole, and DEL must know all of it */
 	if (!failed)
 		must(s, "DEL", "victim", "/run/netns/c1", NULL, NULL);
+	else
+		expect_untouched(s, all, name, n);
 	expect_restored(s, before, name, n);
 	if (s->before)
 		must(s->before, "DEL", "victim", "/run/netns/c1", NULL, NULL);
@@ -368,7 +389,7 @@ static bool fail_verb(const struct crash_subject *s, unsigned k)
 	begin(s, "c1");
 	cleanup_free char *prev = prepare(s, "victim", "/run/netns/c1");
 	cleanup_free char *conf = with_prev(s->conf, prev);
-	cleanup_free char *before = look(s);
+	cleanup_free char *before = look(s), *all = look_at_all(s);
 	char *const extra[] = { at, NULL };
 	struct lab_call c = {
 		.plugin = s->plugin,
@@ -386,6 +407,8 @@ static bool fail_verb(const struct crash_subject *s, unsigned k)
 	lab_result_clear(&r);
 	if (done)
 		must(s, "DEL", "victim", "/run/netns/c1", NULL, NULL);
+	else
+		expect_untouched(s, all, "fault", k);
 	expect_restored(s, before, "fault", k);
 	if (s->before)
 		must(s->before, "DEL", "victim", "/run/netns/c1", NULL, NULL);

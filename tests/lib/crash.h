@@ -17,6 +17,7 @@ struct crash_subject {
 	const struct crash_subject *before;
 	/* its DEL gives back the container and the host as they were before its ADD, all of it */
 	bool restores;
+	const char *gives_back; /* or only what this shell command in the container prints */
 	/*
 	 * shell commands in the host: what has to be there before each round; what is checked and
 	 * taken away after it
