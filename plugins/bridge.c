@@ -16,69 +16,9 @@
 #include "netlib/net/port.h"
 #include "netlib/net/sysctl.h"
 #include "netlib/txn/verbs.h"
+#include "plugins/bridge/bridge.h"
 
 #define CARRIER_TIMEOUT_MS 5000
-#define NODAD 0x02 /* IFA_F_NODAD */
-
-struct bridge_conf {
-	const char *bridge, *masq_backend;
-	bool is_gateway, is_default_gateway, force_address, ip_masq, hairpin, promisc, dad,
-		defer_del;
-	uint32_t mtu;
-	struct mac mac; /* of the container end, from its three sources */
-	struct link br; /* once it is there */
-	bool br_new;
-	uint32_t port; /* host end */
-};
-
-static const struct field bridge_fields[] = {
-	FIELD_STR("bridge", struct bridge_conf, bridge),
-	FIELD_BOOL("isGateway", struct bridge_conf, is_gateway),
-	FIELD_BOOL("isDefaultGateway", struct bridge_conf, is_default_gateway),
-	FIELD_BOOL("forceAddress", struct bridge_conf, force_address),
-	FIELD_BOOL("ipMasq", struct bridge_conf, ip_masq),
-	FIELD_STR("ipMasqBackend", struct bridge_conf, masq_backend),
-	FIELD_U32("mtu", struct bridge_conf, mtu, 0, 65535),
-	FIELD_BOOL("hairpinMode", struct bridge_conf, hairpin),
-	FIELD_BOOL("promiscMode", struct bridge_conf, promisc),
-	FIELD_BOOL("enabledad", struct bridge_conf, dad),
-	FIELD_BOOL("deferDel", struct bridge_conf, defer_del),
-	FIELD_END,
-};
-
-static void bridge_conf_init(void *conf)
-{
-	((struct bridge_conf *)conf)->bridge = "cni0";
-}
-
-static const char *const not_yet[] = {
-	"vlan", "vlanTrunk", "macspoofchk", "portIsolation", "disableContainerInterface", NULL,
-};
-
-static int bridge_conf_check(void *conf, struct cni_op *op, struct err *e)
-{
-	struct bridge_conf *c = conf;
-	const char *problem;
-	int r;
-
-	if (common_is_removal(op))
-		return common_ipam_find(op, e);
-	if ((r = common_refuse(op, not_yet, e)) < 0)
-		return r;
-	if (!*c->bridge)
-		c->bridge = "cni0";
-	if ((problem = ifname_problem(c->bridge)))
-		return err_conf(e, "/bridge", "interface name \"%.40s\" %s", c->bridge, problem);
-	if (c->hairpin && c->promisc)
-		return err_conf(e, "/hairpinMode",
-				"cannot set hairpin mode and promiscuous mode at the same time; "
-				"leave out hairpinMode or promiscMode");
-	c->is_gateway |= c->is_default_gateway;
-	if ((r = common_masq_backend(c->masq_backend, e)) < 0 ||
-	    (r = common_mac(op, &c->mac, e)) < 0)
-		return r;
-	return common_ipam_find(op, e);
-}
 
 /* Removal does not ask the configuration of today: it may have changed since ADD. */
 static bool has_masq(const struct cni_op *op)
@@ -87,9 +27,14 @@ static bool has_masq(const struct cni_op *op)
 	       (((const struct bridge_conf *)op->conf)->ip_masq && common_has_ipam(op));
 }
 
-static bool has_gateway(const struct cni_op *op)
+static bool has_vlans(const struct cni_op *op)
 {
-	return ((const struct bridge_conf *)op->conf)->is_gateway && common_has_ipam(op);
+	return ((const struct bridge_conf *)op->conf)->has_vlans;
+}
+
+static bool has_container(const struct cni_op *op)
+{
+	return !((const struct bridge_conf *)op->conf)->no_container;
 }
 
 /* ---- the bridge itself */
@@ -126,31 +71,21 @@ static int bridge_adopt(struct cni_op *op, struct bridge_conf *c, struct err *e)
 	return txn_link_up(op->txn, UNDO_HOST, &c->br, e);
 }
 
-static int bridge_create(struct cni_op *op, struct bridge_conf *c, struct err *e)
+/*
+ * A container must not give the host routes, and an own link-local address need not hold up what is
+ * forwarded; what has no IPv6 needs neither. Both go with the interface, or stay with it when
+ * others came.
+ */
+int bridge_quiet(struct cni_op *op, const char *name, struct err *e)
 {
 	static const char *const zeros[] = { "accept_ra", "accept_dad" };
-	char alias[LINK_ALIAS_MAX], sysctl[96];
 	struct err no_ipv6 = ERR_INIT;
-	const struct bridge_spec spec = {
-		.name = c->bridge, .mac = random_mac(), .mtu = c->mtu, .alias = alias
-	};
-	int r;
+	char sysctl[96];
 
-	(void)str_copyf(alias, sizeof alias, "naru:%.200s", op->cc->name);
-	r = txn_bridge_add(op->txn, &spec, e);
-	if (r < 0)
-		return r;
-	c->br_new = r == 0;
-	if (!c->br_new)
-		return 0;
-	/*
-	 * a container must not give the host routes, and the bridge's own link-local address need
-	 * not hold up what it forwards; what has no IPv6 needs neither. Both go with the bridge, or
-	 * stay with it when others came.
-	 */
 	for (size_t i = 0; i < ARRAY_LEN(zeros); i++) {
-		(void)str_copyf(sysctl, sizeof sysctl, "net/ipv6/conf/%s/%s", c->bridge, zeros[i]);
-		if ((r = txn_point(op->txn, sysctl, e)) < 0)
+		(void)str_copyf(sysctl, sizeof sysctl, "net/ipv6/conf/%s/%s", name, zeros[i]);
+		int r = txn_point(op->txn, sysctl, e);
+		if (r < 0)
 			return r;
 		r = sysctl_write(sysctl, "0", &no_ipv6);
 		if (r == 0 || r == -ENOENT)
@@ -159,6 +94,48 @@ static int bridge_create(struct cni_op *op, struct bridge_conf *c, struct err *e
 		return r;
 	}
 	return 0;
+}
+
+static int bridge_create(struct cni_op *op, struct bridge_conf *c, struct err *e)
+{
+	char alias[LINK_ALIAS_MAX];
+	const struct bridge_spec spec = { .name = c->bridge,
+					  .mac = random_mac(),
+					  .mtu = c->mtu,
+					  .alias = alias,
+					  .vlan_filtering = c->has_vlans };
+	int r;
+
+	(void)str_copyf(alias, sizeof alias, "naru:%.200s", op->cc->name);
+	if ((r = txn_bridge_add(op->txn, &spec, e)) < 0)
+		return r;
+	c->br_new = r == 0;
+	return c->br_new ? bridge_quiet(op, c->bridge, e) : 0;
+}
+
+/*
+ * A bridge that does not filter hands every frame to everybody, whatever VLANs its ports have. One
+ * of ours begins to, which nobody notices: all its ports have the default VLAN so far.
+ */
+static int bridge_filter(struct cni_op *op, struct bridge_conf *c, struct err *e)
+{
+	int r = vlan_bridge_get(op->host, c->br.index, &c->vlans, e);
+
+	if (r < 0 || c->vlans.filtering)
+		return r;
+	if (!c->vlans.known)
+		return err_say(
+			e, -EOPNOTSUPP,
+			"this kernel's bridges know no VLANs (CONFIG_BRIDGE_VLAN_FILTERING)");
+	if (!str_starts(c->br.alias, "naru:"))
+		return err_code(e, -EINVAL, CNI_E_IN_USE,
+				"bridge %s does not filter VLANs, so that nothing would be apart: "
+				"let it (ip link set %s type bridge vlan_filtering 1), or name a "
+				"bridge that is not there yet",
+				c->bridge, c->bridge);
+	if ((r = txn_point(op->txn, "VLAN filtering", e)) < 0)
+		return r;
+	return vlan_bridge_filter(op->host, c->br.index, e);
 }
 
 static int bridge_add(struct cni_op *op, struct err *e)
@@ -171,7 +148,8 @@ static int bridge_add(struct cni_op *op, struct err *e)
 		return r;
 	if (r < 0)
 		return r;
-	if (!c->br_new && (r = bridge_adopt(op, c, e)) < 0)
+	if ((!c->br_new && (r = bridge_adopt(op, c, e)) < 0) ||
+	    (c->has_vlans && (r = bridge_filter(op, c, e)) < 0))
 		return r;
 	if (c->promisc && !(c->br.flags & IFF_PROMISC)) {
 		if ((r = txn_point(op->txn, "promiscuous mode", e)) < 0)
@@ -202,6 +180,39 @@ static int bridge_check(struct cni_op *op, struct err *e)
 	if (c->promisc && !c->br.promiscuity)
 		return cni_check_fail(e, "bridge %s: expected promiscuous mode, found it off",
 				      c->bridge);
+	if (c->has_vlans && (r = vlan_bridge_get(op->host, c->br.index, &c->vlans, e)) < 0)
+		return r;
+	if (c->has_vlans && !c->vlans.filtering)
+		return cni_check_fail(e, "bridge %s: expected VLAN filtering on, found off",
+				      c->bridge);
+	return 0;
+}
+
+/* Could an ADD work? A bridge that is not there yet is made. */
+static int bridge_status(struct cni_op *op, struct err *e)
+{
+	const struct bridge_conf *c = op->conf;
+	struct vlan_bridge vlans;
+	struct err none = ERR_INIT;
+	struct link l;
+	int r = link_get(op->host, c->bridge, &l, &none);
+
+	if (r == -ENODEV)
+		return 0;
+	if (r < 0) {
+		*e = none;
+		return r;
+	}
+	if (strcmp(l.kind, "bridge"))
+		return err_code(e, -EEXIST, CNI_E_UNAVAILABLE,
+				"\"%s\" is not a bridge; expected a bridge, found %s", c->bridge,
+				*l.kind ? l.kind : "another kind of interface");
+	if (!c->has_vlans || (r = vlan_bridge_get(op->host, l.index, &vlans, e)) < 0)
+		return r;
+	if (!vlans.known || (!vlans.filtering && !str_starts(l.alias, "naru:")))
+		return err_code(e, -EOPNOTSUPP, CNI_E_UNAVAILABLE,
+				"bridge %s: expected VLAN filtering on, found %s", c->bridge,
+				vlans.known ? "off" : "a kernel without");
 	return 0;
 }
 
@@ -211,7 +222,11 @@ static int veth_add(struct cni_op *op, struct err *e)
 {
 	struct bridge_conf *c = op->conf;
 	struct veth_spec v = {
-		.master = c->br.index, .mtu = c->mtu, .peer_mac = c->mac, .hairpin = c->hairpin
+		.master = c->br.index,
+		.mtu = c->mtu,
+		.peer_mac = c->mac,
+		.hairpin = c->hairpin,
+		.isolated = c->isolated,
 	};
 	struct link host, cont;
 	int r;
@@ -221,6 +236,7 @@ static int veth_add(struct cni_op *op, struct err *e)
 	    (r = link_get(op->cont, v.peer, &cont, e)) < 0)
 		return r;
 	c->port = host.index;
+	(void)str_copyf(c->port_name, sizeof c->port_name, "%s", host.name);
 	op->cont_index = cont.index;
 	if (!cni_result_add_iface(&op->res, c->bridge, NULL, &c->br.mac) ||
 	    !cni_result_add_iface(&op->res, v.name, NULL, &host.mac) ||
@@ -238,7 +254,7 @@ static int veth_del(struct cni_op *op, struct err *e)
 
 static int veth_check(struct cni_op *op, struct err *e)
 {
-	const struct bridge_conf *c = op->conf;
+	struct bridge_conf *c = op->conf;
 	struct port_state port;
 	struct link l;
 	int r = common_host_veth(op, &l, e);
@@ -264,214 +280,87 @@ static int veth_check(struct cni_op *op, struct err *e)
 		return cni_check_fail(e, "host interface %s: expected hairpin mode %s, found %s",
 				      l.name, c->hairpin ? "on" : "off",
 				      port.hairpin ? "on" : "off");
+	if (port.isolated != c->isolated)
+		return cni_check_fail(e, "host interface %s: expected isolation %s, found %s",
+				      l.name, c->isolated ? "on" : "off",
+				      port.isolated ? "on" : "off");
+	c->port = l.index;
+	(void)str_copyf(c->port_name, sizeof c->port_name, "%s", l.name);
 	return 0;
+}
+
+/* ---- VLANs */
+
+static struct vlan_port vlans_of(const struct bridge_conf *c)
+{
+	return vlan_port_plan((uint16_t)c->vlan, &c->ids, c->keep_vlan, &c->vlans);
+}
+
+/* The container's end is still down: nothing has passed with the VLAN that the bridge gave. */
+static int vlan_add(struct cni_op *op, struct err *e)
+{
+	const struct bridge_conf *c = op->conf;
+	const struct vlan_port want = vlans_of(c);
+	int r = txn_point(op->txn, "VLANs", e); /* they go with the port */
+
+	return r < 0 ? r : vlan_port_set(op->host, c->port, &want, &c->vlans, e);
+}
+
+int bridge_check_vlans(struct cni_op *op, const struct link *port, const struct vlan_port *want,
+		       struct err *e)
+{
+	cleanup_str struct str a = STR_INIT, b = STR_INIT;
+	struct vlan_port have;
+	int r = vlan_port_get(op->host, port->index, &have, e);
+
+	if (r < 0 || vlan_port_eq(want, &have))
+		return r;
+	vlan_port_text(&a, want);
+	vlan_port_text(&b, &have);
+	return cni_check_fail(e, "bridge port %s: expected VLANs %.120s; found %.120s", port->name,
+			      a.p ?: "", b.p ?: "");
+}
+
+static int vlan_check(struct cni_op *op, struct err *e)
+{
+	const struct bridge_conf *c = op->conf;
+	const struct vlan_port want = vlans_of(c);
+	struct link port = { .index = c->port };
+
+	(void)str_copyf(port.name, sizeof port.name, "%s", c->port_name);
+	return bridge_check_vlans(op, &port, &want, e);
 }
 
 /* ---- layer 3 */
-
-/* Gateways and default routes that the bridge stands for. Pure but for memory. */
-static int plan_gateways(struct cni_op *op, const struct bridge_conf *c, struct err *e)
-{
-	static const struct ip_prefix defaults[] = { { .addr = { .family = AF_INET } },
-						     { .addr = { .family = AF_INET6 } } };
-
-	for (size_t i = 0; i < op->res.nips; i++) {
-		struct cni_ip *ip = &op->res.ips[i];
-
-		ip->interface = 2; /* bridge, host end, container end */
-		if (c->is_gateway && !ip_is_set(&ip->gateway)) {
-			struct ip_addr net = ip_network(&ip->address);
-
-			ip->gateway = ip_next(&net);
-		}
-	}
-	for (size_t f = 0; c->is_default_gateway && f < 2; f++) {
-		const struct cni_ip *via = NULL;
-		bool found = false;
-
-		for (size_t i = 0; i < op->res.nips && !via; i++)
-			if (op->res.ips[i].address.addr.family == defaults[f].addr.family)
-				via = &op->res.ips[i];
-		for (size_t i = 0; i < op->res.nroutes; i++)
-			found |= ip_prefix_is_default(&op->res.routes[i].dst) &&
-				 op->res.routes[i].dst.addr.family == defaults[f].addr.family;
-		if (via && !found && !cni_result_add_route(&op->res, &defaults[f], &via->gateway))
-			return err_set(e, -ENOMEM, "plan the default route");
-	}
-	return 0;
-}
 
 static int address_add(struct cni_op *op, struct err *e)
 {
 	const struct bridge_conf *c = op->conf;
 	int r;
 
-	if ((r = plan_gateways(op, c, e)) < 0 || (r = common_dns(op, false, e)) < 0)
+	if ((r = bridge_plan(op, e)) < 0 || (r = common_dns(op, false, e)) < 0 || c->no_container)
 		return r;
 	return common_address_add(op, op->cont_index, c->dad, e);
 }
 
 static int address_check(struct cni_op *op, struct err *e)
 {
-	return common_address_check(op, "veth", ((const struct bridge_conf *)op->conf)->mtu, e);
-}
-
-struct others {
-	const struct ip_prefix *want;
-	struct ip_prefix found[16];
-	size_t n;
-};
-
-/*
- * Addresses of the bridge that stand in the way: any other of IPv4, an overlapping one of IPv6
- * (link-local never).
- */
-static int in_the_way(const struct addr *a, void *arg)
-{
-	struct others *o = arg;
-	bool v6 = a->prefix.addr.family == AF_INET6;
-
-	if (ip_prefix_eq(&a->prefix, o->want) || (v6 && !ip_prefix_overlaps(&a->prefix, o->want)))
-		return 0;
-	if (v6 && a->prefix.addr.b[0] == 0xfe && (a->prefix.addr.b[1] & 0xc0) == 0x80)
-		return 0;
-	if (o->n < sizeof o->found / sizeof o->found[0])
-		o->found[o->n++] = a->prefix;
-	return 0;
-}
-
-/* An address on a bridge that existed: the others are looked at, and, with forceAddress, go. */
-static int settle_others(struct cni_op *op, const struct bridge_conf *c,
-			 const struct ip_prefix *want, const struct ip_prefix *mine, size_t nmine,
-			 struct err *e)
-{
-	struct others o = { .want = want };
-	char a[IP_TEXT_MAX], b[IP_TEXT_MAX];
-	int r = addr_each(op->host, want->addr.family, c->br.index, in_the_way, &o, e);
-
-	for (size_t i = 0; r >= 0 && i < o.n; i++) {
-		bool ours = false;
-
-		for (size_t k = 0; k < nmine; k++)
-			ours |= ip_prefix_eq(&mine[k], &o.found[i]);
-		if (ours)
-			/* several subnets on one bridge: set by this very attachment */
-			continue;
-		if (!c->force_address)
-			return err_code(
-				e, -EEXIST, CNI_E_IN_USE,
-				"\"%s\" already has an IP address different from %s: found %s; "
-				"set forceAddress to replace it",
-				c->bridge, ip_prefix_text(want, a), ip_prefix_text(&o.found[i], b));
-		r = txn_addr_del(op->txn, UNDO_HOST, c->br.index, &o.found[i], e);
-	}
-	return r < 0 ? r : 0;
-}
-
-struct crowd {
-	const struct cni_op *op;
-	uint32_t bridge;
-	bool others;
-};
-
-static int is_neighbour(const struct link *l, void *arg)
-{
-	struct crowd *x = arg;
-
-	x->others |= l->master == x->bridge &&
-		     l->index != ((const struct bridge_conf *)x->op->conf)->port &&
-		     common_alias_in_network(l->alias, x->op->cc->name);
-	return x->others;
-}
-
-/* Of two that begin at once one makes the gateway's address, and the other relies on it. */
-static int undo_gateway(const struct undo *u, struct txn *t, struct err *e)
-{
-	struct crowd x = { .op = t->ctx, .bridge = u->index };
-	struct ip_prefix p;
-	int r = link_each(t->host, is_neighbour, &x, e);
-
-	if (r < 0 || x.others || ip_prefix_parse(u->a, &p) < 0)
-		return r;
-	return addr_del(t->host, u->index, &p, e);
-}
-
-static const struct undo_op op_gateway = { "gateway address del", undo_gateway, UNDO_A };
-
-static int gateway_put(struct cni_op *op, const struct bridge_conf *c, const struct ip_prefix *p,
-		       struct err *e)
-{
-	char text[IP_TEXT_MAX];
-
-	if (!txn_reserve_at(op->txn, &op_gateway, UNDO_HOST, c->br.index, NULL,
-			    ip_prefix_text(p, text), NULL, e))
-		return -EIO;
-	int r = addr_add(op->host, c->br.index, p, p->addr.family == AF_INET6 ? NODAD : 0, e);
-	if (r)
-		txn_drop(op->txn);
-	return r;
-}
-
-static int gateway_add(struct cni_op *op, struct err *e)
-{
 	const struct bridge_conf *c = op->conf;
-	struct ip_prefix mine[16];
-	size_t n = 0;
+	struct link l;
 
-	for (size_t i = 0; i < op->res.nips && i < 16; i++)
-		mine[n++] =
-			(struct ip_prefix){ op->res.ips[i].gateway, op->res.ips[i].address.len };
-	for (size_t i = 0; i < n; i++) {
-		int r = gateway_put(op, c, &mine[i], e);
-
-		if (r < 0)
-			return r;
-		if (r == 0 && !c->br_new && (r = settle_others(op, c, &mine[i], mine, n, e)) < 0)
-			return r;
-	}
-	return common_forwarding(op, e);
-}
-
-struct find {
-	const struct ip_prefix *p;
-	bool found;
-};
-
-static int same(const struct addr *a, void *arg)
-{
-	struct find *f = arg;
-
-	f->found |= ip_prefix_eq(&a->prefix, f->p);
-	return 0;
-}
-
-static int gateway_check(struct cni_op *op, struct err *e)
-{
-	const struct bridge_conf *c = op->conf;
-	char text[IP_TEXT_MAX];
-
-	for (size_t i = 0; i < op->prev.nips; i++) {
-		struct ip_prefix gw = { op->prev.ips[i].gateway, op->prev.ips[i].address.len };
-		struct find f = { .p = &gw };
-		int r;
-
-		if (!ip_is_set(&gw.addr) || !common_ip_is_mine(op, &op->prev, &op->prev.ips[i]))
-			continue;
-		if ((r = addr_each(op->host, gw.addr.family, c->br.index, same, &f, e)) < 0)
-			return r;
-		if (!f.found)
-			return cni_check_fail(
-				e, "bridge %s: expected the gateway address %s, found it missing",
-				c->bridge, ip_prefix_text(&gw, text));
-	}
-	return common_forwarding_check(op, e);
+	return c->no_container ?
+		       common_container_check(op, "veth", c->mtu, COMMON_UP_OR_DOWN, &l, e) :
+		       common_address_check(op, "veth", c->mtu, e);
 }
 
 static int carrier_await(struct cni_op *op, struct err *e)
 {
 	const struct bridge_conf *c = op->conf;
 
-	return port_await(op->host, -1, c->port, CARRIER_TIMEOUT_MS, e);
+	int r = port_await(op->host, -1, c->port, CARRIER_TIMEOUT_MS, e);
+
+	return r < 0 || !c->gw_port ? r :
+				      port_await(op->host, -1, c->gw_port, CARRIER_TIMEOUT_MS, e);
 }
 
 /*
@@ -481,7 +370,7 @@ static int carrier_await(struct cni_op *op, struct err *e)
 static int addresses_await(struct cni_op *op, struct err *e)
 {
 	const struct bridge_conf *c = op->conf;
-	int r = c->br_new ? addr_await(op->host, -1, c->br.index, COMMON_SETTLE_MS, e) : 0;
+	int r = c->gw_new ? addr_await(op->host, -1, c->gw.index, COMMON_SETTLE_MS, e) : 0;
 
 	return r < 0 ? r : common_addresses_await(op, e);
 }
@@ -489,15 +378,17 @@ static int addresses_await(struct cni_op *op, struct err *e)
 static const struct cni_step bridge_steps[] = {
 	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
 	  common_ipam_gc, common_ipam_status },
-	{ "bridge", NULL, bridge_add, NULL, bridge_check, NULL, NULL },
+	{ "bridge", NULL, bridge_add, NULL, bridge_check, NULL, bridge_status },
 	{ "veth", NULL, veth_add, veth_del, veth_check, common_veth_gc, NULL },
+	{ "vlan", has_vlans, vlan_add, NULL, vlan_check, NULL, NULL },
 	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
 	  common_ipam_gc, common_ipam_status },
 	{ "address", NULL, address_add, NULL, address_check, NULL, NULL },
-	{ "gateway", has_gateway, gateway_add, NULL, gateway_check, NULL, NULL },
+	{ "gateway", bridge_has_gateway, bridge_gateway_add, NULL, bridge_gateway_check, NULL,
+	  NULL },
 	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,
 	  common_masq_status },
-	{ "carrier", NULL, carrier_await, NULL, NULL, NULL, NULL },
+	{ "carrier", has_container, carrier_await, NULL, NULL, NULL, NULL },
 	{ "settle", common_has_v6, addresses_await, NULL, NULL, NULL, NULL },
 	{ 0 }
 };
@@ -510,5 +401,5 @@ const struct cni_plugin cni_plugin_bridge = {
 	.conf_init = bridge_conf_init,
 	.conf_check = bridge_conf_check,
 	.steps = bridge_steps,
-	.refused = not_yet,
+	.refused = bridge_not_yet,
 };

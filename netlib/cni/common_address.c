@@ -281,7 +281,8 @@ static int find_route(struct cni_op *op, const struct route *want, bool *found, 
 	return r;
 }
 
-static int check_iface(struct cni_op *op, const char *kind, struct link *l, struct err *e)
+int common_container_check(struct cni_op *op, const char *kind, uint32_t mtu,
+			   enum common_state state, struct link *l, struct err *e)
 {
 	const struct cni_iface *want = NULL;
 	char a[MAC_TEXT_MAX], b[MAC_TEXT_MAX];
@@ -306,12 +307,15 @@ static int check_iface(struct cni_op *op, const char *kind, struct link *l, stru
 	if (*kind && strcmp(l->kind, kind))
 		return cni_check_fail(e, "interface %s: expected kind %s, found %s", want->name,
 				      kind, *l->kind ? l->kind : "none");
-	if (!(l->flags & IFF_UP))
+	if (state == COMMON_UP && !(l->flags & IFF_UP))
 		return cni_check_fail(e, "interface %s in the container: expected up, found down",
 				      want->name);
 	if (want->mac.set && !mac_eq(&want->mac, &l->mac))
 		return cni_check_fail(e, "interface %s: expected MAC %s, found %s", want->name,
 				      mac_text(&want->mac, a), mac_text(&l->mac, b));
+	if (mtu && l->mtu != mtu)
+		return cni_check_fail(e, "interface %s in the container: expected MTU %u, found %u",
+				      l->name, mtu, l->mtu);
 	return 0;
 }
 
@@ -341,13 +345,10 @@ int common_address_check(struct cni_op *op, const char *kind, uint32_t mtu, stru
 {
 	char text[ROUTE_TEXT_MAX];
 	struct link l;
-	int r = check_iface(op, kind, &l, e);
+	int r = common_container_check(op, kind, mtu, COMMON_UP, &l, e);
 
 	if (r < 0)
 		return r;
-	if (mtu && l.mtu != mtu)
-		return cni_check_fail(e, "interface %s in the container: expected MTU %u, found %u",
-				      l.name, mtu, l.mtu);
 	for (size_t i = 0; i < op->prev.nips; i++)
 		if (common_ip_is_mine(op, &op->prev, &op->prev.ips[i]) &&
 		    (r = check_addr(op, l.index, &op->prev.ips[i].address, e)) < 0)

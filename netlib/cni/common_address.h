@@ -9,6 +9,7 @@
 struct cni_op;
 struct cni_result;
 struct err;
+struct link;
 struct route;
 
 /* Addresses and routes of the container's interface, set from a result and checked against it. */
@@ -30,6 +31,11 @@ int common_address_add_with(struct cni_op *op, uint32_t index, bool dad, uint32_
  * and routes are in the container.
  */
 int common_address_check(struct cni_op *op, const char *kind, uint32_t mtu, struct err *e);
+
+/* Of these, the interface alone. */
+enum common_state { COMMON_UP, COMMON_UP_OR_DOWN };
+int common_container_check(struct cni_op *op, const char *kind, uint32_t mtu,
+			   enum common_state state, struct link *out, struct err *e);
 
 /* The last row: the container's IPv6 addresses can be used, and are nobody else's. */
 bool common_has_v6(const struct cni_op *op);

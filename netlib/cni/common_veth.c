@@ -36,6 +36,13 @@ bool common_alias_in_network(const char *alias, const char *network)
 	return str_starts(alias, "naru:") && fw_owner_in_network(alias + strlen("naru:"), network);
 }
 
+bool common_alias_is_attachment(const char *alias)
+{
+	const char *owner = alias + strlen("naru:");
+
+	return str_starts(alias, "naru:") && fw_owner_names(owner) != owner;
+}
+
 void common_veth_name(const struct cni_op *op, unsigned salt, char out[IFNAME_MAX])
 {
 	ifname_derive(out, "veth", op->cc->name, op->env->container, op->env->ifname, salt);

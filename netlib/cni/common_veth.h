@@ -47,7 +47,8 @@ int common_veth_gc(struct cni_op *op, struct err *e);
 int common_link_gc(struct cni_op *op, const char *kind, struct err *e);
 /* "naru:HASH NETWORK/CONTAINER/IFNAME": alias of host ends. */
 void common_alias(const struct cni_op *op, char *buf, size_t size);
-/* Does an alias name an attachment to this network? */
+/* Does an alias name an attachment, and one to this network? */
+bool common_alias_is_attachment(const char *alias);
 bool common_alias_in_network(const char *alias, const char *network);
 
 #endif

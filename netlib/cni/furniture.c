@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "netlib/base/cleanup.h"
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
 #include "netlib/base/plan.h"
@@ -26,6 +28,9 @@
 #define NOTES_DIR "/run/naru/sysctl"
 #define LEAVING_NAP_MS 5
 #define LEAVING_NAPS 60
+#define LOCK_NAP_MS 2
+#define HOLD_PATIENCE_MS 5000  /* a sweep takes at most a third of a second */
+#define SWEEP_PATIENCE_MS 2000 /* an attachment takes as long as its addresses do */
 
 /*
  * Notes are per network namespace (its inode): "NOTES_DIR/INODE/net.ipv4.ip_forward" holds the old
@@ -88,11 +93,31 @@ int furniture_sysctl(const char *name, const char *value, struct err *e)
 	return sysctl_write(name, value, e);
 }
 
+/* ---- bridges, and the ports of their VLANs' gateways */
+
+#define GATEWAY "naru:gateway "
+
+void furniture_gateway_alias(const char *network, char *buf, size_t size)
+{
+	(void)str_copyf(buf, size, GATEWAY "%.200s", network);
+}
+
+bool furniture_is_gateway(const char *alias)
+{
+	return str_starts(alias, GATEWAY);
+}
+
+/* What has joined which bridge. */
+struct port {
+	uint32_t index, master;
+	enum { PORT_FOREIGN, PORT_ATTACHMENT, PORT_GATEWAY } what;
+};
+
 struct survey {
-	struct link *bridges;
+	struct link *bridges; /* ours */
 	size_t nbridges;
-	uint32_t *masters;
-	size_t nmasters;
+	struct port *ports;
+	size_t nports;
 	unsigned veths, leaving;
 	bool oom;
 };
@@ -100,15 +125,19 @@ struct survey {
 static int look(const struct link *l, void *arg)
 {
 	struct survey *s = arg;
+	bool ours = str_starts(l->alias, "naru:"), gateway = furniture_is_gateway(l->alias);
 
-	if (l->master) {
-		uint32_t *m = vec_add(&s->masters, &s->nmasters);
+	if (l->master || gateway) {
+		struct port *p = vec_add(&s->ports, &s->nports);
 
-		if (m)
-			*m = l->master;
-		s->oom |= !m;
+		if (p)
+			*p = (struct port){ l->index, l->master,
+					    gateway ? PORT_GATEWAY :
+					    ours    ? PORT_ATTACHMENT :
+						      PORT_FOREIGN };
+		s->oom |= !p;
 	}
-	if (!str_starts(l->alias, "naru:"))
+	if (!ours || gateway)
 		return 0;
 	if (!strcmp(l->kind, "bridge")) {
 		struct link *b = vec_add(&s->bridges, &s->nbridges);
@@ -123,6 +152,13 @@ static int look(const struct link *l, void *arg)
 	return 0;
 }
 
+static void survey_clear(struct survey *s)
+{
+	free(s->bridges);
+	free(s->ports);
+	*s = (struct survey){ 0 };
+}
+
 /*
  * Looks at all links. A veth of ours that is down is on its way out (deferDel): the kernel is given
  * a moment to finish, so that the bridge it was on can be collected in the same call.
@@ -130,9 +166,7 @@ static int look(const struct link *l, void *arg)
 static int survey(struct nl *host, struct survey *s, struct err *e)
 {
 	for (int nap = 0;; nap++) {
-		free(s->bridges);
-		free(s->masters);
-		*s = (struct survey){ 0 };
+		survey_clear(s);
 		int r = link_each(host, look, s, e);
 		if (r < 0 || !s->leaving || nap == LEAVING_NAPS)
 			return r;
@@ -140,13 +174,64 @@ static int survey(struct nl *host, struct survey *s, struct err *e)
 	}
 }
 
-static bool used(const struct survey *s, uint32_t bridge)
+static bool is_our_bridge(const struct survey *s, uint32_t bridge)
 {
-	for (size_t i = 0; i < s->nmasters; i++)
-		if (s->masters[i] == bridge)
+	for (size_t i = 0; i < s->nbridges; i++)
+		if (s->bridges[i].index == bridge)
 			return true;
 	return false;
 }
+
+/*
+ * Has the bridge a port besides gateways? Of a bridge that is not ours only our attachments count:
+ * its uplink needs no gateway of ours.
+ */
+static bool used(const struct survey *s, uint32_t bridge)
+{
+	bool ours = is_our_bridge(s, bridge);
+
+	for (size_t i = 0; i < s->nports; i++)
+		if (s->ports[i].master == bridge && (s->ports[i].what == PORT_ATTACHMENT ||
+						     (ours && s->ports[i].what == PORT_FOREIGN)))
+			return true;
+	return false;
+}
+
+static void collect(struct nl *host, uint32_t index, unsigned *removed, struct err *first)
+{
+	struct err one = ERR_INIT;
+
+	if (link_del(host, index, &one) < 0)
+		err_keep_first(first, &one);
+	else
+		(*removed)++;
+}
+
+/* Gateways first: they are ports. Returns how many are still in use. */
+static unsigned collect_links(struct nl *host, const struct survey *s, unsigned *removed,
+			      struct err *first)
+{
+	unsigned left = 0;
+
+	for (size_t i = 0; i < s->nports; i++) {
+		if (s->ports[i].what != PORT_GATEWAY)
+			continue;
+		/* one without a bridge is of no use */
+		if (s->ports[i].master && used(s, s->ports[i].master))
+			left++;
+		else
+			collect(host, s->ports[i].index, removed, first);
+	}
+	for (size_t i = 0; i < s->nbridges; i++) {
+		if (used(s, s->bridges[i].index))
+			left++;
+		else
+			collect(host, s->bridges[i].index, removed, first);
+	}
+	return left;
+}
+
+/* ---- sysctls */
 
 static int restore_sysctls(unsigned *removed, struct err *e)
 {
@@ -188,7 +273,35 @@ static int restore_sysctls(unsigned *removed, struct err *e)
 	return -first.no;
 }
 
-int furniture_sweep(struct nl *host, unsigned *removed, struct err *e)
+/* ---- who comes while others clear away */
+
+/*
+ * The lock lies on the network namespace itself: nothing to make, nothing to leave behind, and gone
+ * with its holder.
+ */
+static int lock_namespace(int operation, int timeout_ms)
+{
+	cleanup_fd int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int64_t until = clock_ms() + timeout_ms;
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, operation | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (clock_ms() >= until)
+			return -ETIMEDOUT;
+		(void)nanosleep(&(struct timespec){ .tv_nsec = LOCK_NAP_MS * 1000000L }, NULL);
+	}
+	return take_fd(fd);
+}
+
+int furniture_hold(void)
+{
+	return lock_namespace(LOCK_SH, HOLD_PATIENCE_MS);
+}
+
+static int sweep(struct nl *host, unsigned *removed, struct err *e)
 {
 	struct survey s = { 0 };
 	struct err first = ERR_INIT, one = ERR_INIT;
@@ -198,15 +311,8 @@ int furniture_sweep(struct nl *host, unsigned *removed, struct err *e)
 
 	if (r < 0)
 		err_keep_first(&first, &one);
-	for (size_t i = 0; r == 0 && i < s.nbridges; i++) {
-		one = (struct err)ERR_INIT;
-		if (used(&s, s.bridges[i].index))
-			left++;
-		else if (link_del(host, s.bridges[i].index, &one) < 0)
-			err_keep_first(&first, &one);
-		else
-			(*removed)++;
-	}
+	else
+		left = collect_links(host, &s, removed, &first);
 	one = (struct err)ERR_INIT;
 	r = fw_open(&fw, FW_AUTO, &one);
 	if (r == 0 && (r = fw_sweep(fw, &one)) > 0)
@@ -216,9 +322,16 @@ int furniture_sweep(struct nl *host, unsigned *removed, struct err *e)
 	one = (struct err)ERR_INIT;
 	if (!first.no && !left && !s.veths && !s.oom && restore_sysctls(removed, &one) < 0)
 		err_keep_first(&first, &one);
-	free(s.bridges);
-	free(s.masters);
+	survey_clear(&s);
 	if (first.no && e)
 		*e = first;
 	return -first.no;
+}
+
+int furniture_sweep(struct nl *host, unsigned *removed, struct err *e)
+{
+	cleanup_fd int lock = lock_namespace(LOCK_EX, SWEEP_PATIENCE_MS);
+
+	/* who attaches now uses the furniture; whoever goes last clears it away */
+	return lock == -ETIMEDOUT ? 0 : sweep(host, removed, e);
 }

@@ -21,6 +21,7 @@
 #include "netlib/cni/describe.h"
 #include "netlib/cni/error.h"
 #include "netlib/cni/exec.h"
+#include "netlib/cni/furniture.h"
 #include "netlib/cni/step.h"
 #include "netlib/net/netns.h"
 
@@ -186,9 +187,12 @@ static int run_add(struct cni_op *op, deliver_fn *deliver, struct err *e)
 {
 	if (op->txn) /* the caller's: nothing to deliver, and the caller commits */
 		return steps_run(op, CNI_ADD, e);
+	/* until the end, roll-back included; only links stand on furniture */
+	cleanup_fd int held = op->plugin->flags & CNI_IPAM ? -1 : furniture_hold();
 	cleanup_txn struct txn t = TXN_INIT;
 	int r;
 
+	(void)held;
 	txn_init(&t, op->host, op->cont, op->netns);
 	t.ctx = op;
 	op->txn = &t;

@@ -211,13 +211,22 @@ int link_add_bridge(struct nl *nl, const struct bridge_spec *b, struct err *e)
 	nlmsg_mac(&m, IFLA_ADDRESS, &b->mac);
 	if (b->mtu)
 		nlmsg_u32(&m, IFLA_MTU, b->mtu);
-	nlmsg_nest(&m, IFLA_LINKINFO)
+	nlmsg_nest(&m, IFLA_LINKINFO) {
 		nlmsg_str(&m, IFLA_INFO_KIND, "bridge");
+		if (b->vlan_filtering)
+			nlmsg_nest(&m, IFLA_INFO_DATA)
+				nlmsg_u8(&m, IFLA_BR_VLAN_FILTERING, 1);
+	}
 	if (b->alias) {
 		begin_set(&m, 0, b->name, 0, 0);
 		nlmsg_str(&m, IFLA_IFALIAS, b->alias);
 	}
 	int r = create(nl, &m, b->name, e);
+	if (r == -EOPNOTSUPP && b->vlan_filtering)
+		return err_say(e, r,
+			       "create bridge %s: this kernel's bridges know no VLANs "
+			       "(CONFIG_BRIDGE_VLAN_FILTERING)",
+			       b->name);
 	return r < 0 ? err_wrap(e, "create bridge %s", b->name), r : r;
 }
 
@@ -265,6 +274,19 @@ static int name_taken(struct nl *nl, const char *name, struct err *e)
 	return r == -ENODEV ? 0 : r < 0 ? r : 1;
 }
 
+static void put_port_flags(struct nlmsg *m, const struct veth_spec *v)
+{
+	nlmsg_nest(m, IFLA_LINKINFO) {
+		nlmsg_str(m, IFLA_INFO_SLAVE_KIND, "bridge");
+		nlmsg_nest(m, IFLA_INFO_SLAVE_DATA) {
+			if (v->hairpin)
+				nlmsg_u8(m, IFLA_BRPORT_MODE, 1);
+			if (v->isolated)
+				nlmsg_u8(m, IFLA_BRPORT_ISOLATED, 1);
+		}
+	}
+}
+
 int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e)
 {
 	struct nlmsg m;
@@ -282,12 +304,8 @@ int link_add_veth(struct nl *nl, const struct veth_spec *v, struct err *e)
 		nlmsg_str(&m, IFLA_IFALIAS, v->alias);
 	if (v->master && has_ipv6(v->mtu))
 		no_link_local(&m);
-	if (v->hairpin)
-		nlmsg_nest(&m, IFLA_LINKINFO) {
-			nlmsg_str(&m, IFLA_INFO_SLAVE_KIND, "bridge");
-			nlmsg_nest(&m, IFLA_INFO_SLAVE_DATA)
-				nlmsg_u8(&m, IFLA_BRPORT_MODE, 1);
-		}
+	if (v->hairpin || v->isolated)
+		put_port_flags(&m, v);
 	begin_set(&m, 0, v->name, IFF_UP, IFF_UP);
 	r = create(nl, &m, v->name, e);
 	return r < 0 ? err_wrap(e, "create %s with peer %s", v->name, v->peer), r : r;

@@ -52,10 +52,11 @@ struct bridge_spec {
 	struct mac mac;
 	uint32_t mtu; /* 0 = kernel's default */
 	const char *alias;
+	bool vlan_filtering;
 };
 /*
  * Creates the bridge, up, in one message (alias in a second of the same batch). LINK_EXISTS when
- * the name is taken.
+ * the name is taken. -EOPNOTSUPP, in words, when its bridges shall filter VLANs and cannot.
  */
 int link_add_bridge(struct nl *nl, const struct bridge_spec *b, struct err *e);
 
@@ -66,8 +67,8 @@ struct veth_spec {
 	uint32_t master; /* bridge to join, or 0 */
 	uint32_t mtu;	 /* both ends; 0 = default */
 	struct mac peer_mac;
-	const char *alias; /* of the host end: the owner */
-	bool hairpin;	   /* port flag; only with master */
+	const char *alias;	/* of the host end: the owner */
+	bool hairpin, isolated; /* port flags; only with master */
 };
 /*
  * Creates both ends in one RTM_NEWLINK sent from the host side; alias, port flags, for a bridge

@@ -6,7 +6,9 @@
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
+#include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/plan.h"
 #include "netlib/net/link.h"
@@ -115,43 +117,62 @@ static bool ready(const struct port_view *v)
 	return v->operstate == IF_OPER_UP && (!v->master || v->port.state == BR_STATE_FORWARDING);
 }
 
+/* A port that leaves its bridge is reported as deleted too, in the bridge's family. */
+static bool is_gone(const struct nlmsghdr *h, const struct port_view *v)
+{
+	const struct ifinfomsg *i = NLMSG_DATA(h);
+
+	return h->nlmsg_type == RTM_DELLINK && h->nlmsg_len >= NLMSG_LENGTH(sizeof *i) &&
+	       (uint32_t)i->ifi_index == v->index && i->ifi_family != AF_BRIDGE;
+}
+
 static int event(const struct nlmsghdr *h, void *arg)
 {
 	struct port_view *v = arg;
+
+	if (is_gone(h, v))
+		return -ENODEV;
 	int r = take_view(h, v);
 
 	return r < 0 ? r : ready(v);
 }
 
+static int not_up(const struct port_view *v, int timeout_ms, struct err *e)
+{
+	return err_say(e, -ETIMEDOUT,
+		       "%s: interface %u is not up after %d ms "
+		       "(operational state %u, port state %u)",
+		       v->master ? "bridge port in error state" : "host interface in error state",
+		       v->index, timeout_ms, v->operstate, v->port.state);
+}
+
 int port_await(struct nl *nl, int netns_fd, uint32_t index, int timeout_ms, struct err *e)
 {
 	struct port_view v = { .index = index };
+	int64_t until = clock_ms() + timeout_ms;
+	cleanup_nl struct nl ev = NL_INIT;
 	int r = plan_on() ? 0 : look(nl, &v, e);
 
 	if (r < 0 || plan_on() || ready(&v))
 		return r;
-	cleanup_nl struct nl ev = NL_INIT;
 	if ((r = nl_open(&ev, NETLINK_ROUTE, netns_fd, nl->name, e)) < 0 ||
 	    (r = nl_subscribe(&ev, RTNLGRP_LINK, e)) < 0)
 		return r;
 	/*
-	 * between the first look and the subscription it may have become ready: look again, then
-	 * listen
+	 * between the first look and the subscription it may have become ready, and after events
+	 * were lost too: look again, then listen
 	 */
-	if ((r = look(nl, &v, e)) < 0 || ready(&v))
-		return r;
-	r = nl_wait(&ev, timeout_ms, event, &v, e);
-	if (r == -ETIMEDOUT || r == -ENOBUFS) {
-		int rr = look(nl, &v, e);
+	while ((r = look(nl, &v, e)) == 0 && !ready(&v)) {
+		int64_t left = until - clock_ms();
 
-		if (rr < 0 || ready(&v))
-			return rr;
-		return err_say(e, -ETIMEDOUT,
-			       "%s: interface %u is not up after %d ms "
-			       "(operational state %u, port state %u)",
-			       v.master ? "bridge port in error state" :
-					  "host interface in error state",
-			       index, timeout_ms, v.operstate, v.port.state);
+		if (left <= 0)
+			return not_up(&v, timeout_ms, e);
+		r = nl_wait(&ev, (int)left, event, &v, e);
+		if (r == -ENODEV)
+			return err_say(e, r, "interface %u went away while it was waited for",
+				       index);
+		if (r != -ETIMEDOUT && r != -ENOBUFS)
+			return r;
 	}
 	return r;
 }

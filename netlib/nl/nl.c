@@ -402,7 +402,8 @@ int nl_wait(struct nl *nl, int timeout_ms, nl_reply_fn *fn, void *arg, struct er
 		if (r < 0)
 			return err_set(e, -errno, "wait for the kernel");
 		ssize_t n = receive(nl, buf, sizeof buf);
-		if (n == -ENOBUFS)
+		/* an event that is too long to be read is as good as lost */
+		if (n == -ENOBUFS || n == -EMSGSIZE)
 			return -ENOBUFS;
 		if (n < 0)
 			return err_set(e, (int)n, "receive an event (%s namespace)", nl->name);

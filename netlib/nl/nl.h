@@ -64,8 +64,8 @@ int nl_subscribe(struct nl *nl, unsigned group, struct err *e);
 
 /*
  * Gives each event to fn until it returns non-zero (negative: returned; positive: 0) or timeout_ms
- * is over (-ETIMEDOUT, without a sentence: the caller knows what it waited for). An overflow
- * (-ENOBUFS) is reported as such: look at the state yourself then.
+ * is over (-ETIMEDOUT, without a sentence: the caller knows what it waited for). An overflow, or an
+ * event that does not fit (-ENOBUFS), is reported as such: look at the state yourself then.
  */
 int nl_wait(struct nl *nl, int timeout_ms, nl_reply_fn *fn, void *arg, struct err *e);
 

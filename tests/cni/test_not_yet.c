@@ -25,12 +25,7 @@ struct request {
 };
 
 static const struct request asking[] = {
-	{ "bridge", HEAD("bridge") "\"vlan\":100}", "/vlan: bridge does not support this key" },
-	{ "bridge", HEAD("bridge") "\"vlanTrunk\":[{\"id\":5}]}", "/vlanTrunk: bridge does not" },
 	{ "bridge", HEAD("bridge") "\"macspoofchk\":true}", "/macspoofchk: bridge does not" },
-	{ "bridge", HEAD("bridge") "\"portIsolation\":true}", "/portIsolation: bridge does not" },
-	{ "bridge", HEAD("bridge") "\"disableContainerInterface\":true}",
-	  "/disableContainerInterface: bridge does not" },
 	{ "portmap", HEAD("portmap") "\"externalSetMarkChain\":\"X\"," PREV "}",
 	  "/externalSetMarkChain: portmap does not" },
 	{ "portmap", HEAD("portmap") "\"conditionsV4\":[\"-s\",\"10.0.0.0/8\"]," PREV "}",

@@ -13,6 +13,7 @@
 #include "netlib/net/addr.h"
 #include "netlib/net/link.h"
 #include "netlib/net/port.h"
+#include "netlib/net/portvlan.h"
 #include "netlib/net/route.h"
 #include "netlib/nl/names.h"
 #include "netlib/nl/nl.h"
@@ -183,6 +184,10 @@ static void a_veth_pair_is_born_whole(void **state)
 	will_be_free_then_accept(k, 3);
 	assert_int_equal(link_add_veth(&k->nl, &v, NULL), 0);
 	assert_sent(k, "veth-port");
+	v = (struct veth_spec){ .name = "veth1", .peer = "eth0", .master = 12, .isolated = true };
+	will_be_free_then_accept(k, 3);
+	assert_int_equal(link_add_veth(&k->nl, &v, NULL), 0);
+	assert_sent(k, "veth-isolated");
 }
 
 static void a_bridge_is_born_up(void **state)
@@ -199,6 +204,62 @@ static void a_bridge_is_born_up(void **state)
 	will_accept(k, 2);
 	assert_int_equal(link_add_bridge(&k->nl, &b, NULL), 0);
 	assert_sent(k, "bridge-owned");
+	b = (struct bridge_spec){ .name = "br0", .vlan_filtering = true };
+	will_accept(k, 1);
+	assert_int_equal(link_add_bridge(&k->nl, &b, NULL), 0);
+	assert_sent(k, "bridge-vlans");
+}
+
+/* What an attachment's keys make of a port; the bridge gave it VLAN 1. */
+static void a_port_gets_its_vlans_in_one_batch(void **state)
+{
+	static const struct {
+		uint16_t own, from, to;
+		bool keep;
+		unsigned messages;
+		const char *golden;
+	} t[] = {
+		{ 100, 0, 0, false, 2, "vlan-access" },
+		{ 100, 0, 0, true, 1, "vlan-access-kept" },
+		{ 0, 200, 210, false, 1, "vlan-trunk" },
+		{ 50, 200, 200, false, 2, "vlan-trunk-own" },
+		{ 0, 1, 4094, false, 2, "vlan-trunk-all" },
+	};
+	const struct vlan_bridge br = { .known = true, .filtering = true, .native = 1 };
+	struct kernel *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct vlan_set ids = { 0 };
+
+		for (unsigned id = t[i].from; id && id <= t[i].to; id++)
+			vlan_set_add(&ids, id);
+		struct vlan_port want = vlan_port_plan(t[i].own, &ids, t[i].keep, &br);
+		will_accept(k, t[i].messages);
+		assert_int_equal(vlan_port_set(&k->nl, 7, &want, &br, NULL), 0);
+		assert_sent(k, t[i].golden);
+	}
+	will_accept(k, 1);
+	assert_int_equal(vlan_bridge_filter(&k->nl, 12, NULL), 0);
+	assert_sent(k, "bridge-filter");
+}
+
+static void a_long_trunk_is_told_in_parts(void **state)
+{
+	const struct vlan_bridge br = { .known = true };
+	struct vlan_set ids = { 0 };
+	struct kernel *k = *state;
+	cleanup_str struct str text = STR_INIT;
+
+	for (unsigned id = 2; id <= VLAN_ID_MAX; id += 2)
+		vlan_set_add(&ids, id);
+	struct vlan_port want = vlan_port_plan(9, &ids, false, &br);
+	vlan_port_text(&text, &want);
+	assert_true(str_starts(text.p, "own 9, without tag 9, with tag 2 4 6 8 10 12"));
+	will_accept(k, 11);
+	assert_int_equal(vlan_port_set(&k->nl, 7, &want, &br, NULL), 0);
+	will_answer(k, 0, 0);
+	will_answer(k, 1, -EINVAL);
+	assert_int_equal(vlan_port_set(&k->nl, 7, &want, &br, NULL), -EINVAL);
 }
 
 static void links_are_asked_for_changed_and_deleted(void **state)
@@ -388,6 +449,8 @@ int main(void)
 		cmocka_unit_test(a_full_buffer_is_remembered_and_nothing_is_sent),
 		WITH_KERNEL(a_veth_pair_is_born_whole),
 		WITH_KERNEL(a_bridge_is_born_up),
+		WITH_KERNEL(a_port_gets_its_vlans_in_one_batch),
+		WITH_KERNEL(a_long_trunk_is_told_in_parts),
 		WITH_KERNEL(links_are_asked_for_changed_and_deleted),
 		WITH_KERNEL(addresses_carry_their_broadcast_and_flags),
 		WITH_KERNEL(routes_carry_every_number),
