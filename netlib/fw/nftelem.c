@@ -18,7 +18,6 @@
 #include "netlib/nl/nlmsg.h"
 
 #define VALUE_MAX 64 /* the kernel's limit for keys and values */
-#define COMMENT 0    /* type of the comment in an element's user data, as nft reads it */
 #define WORD 4	     /* every field is padded to a register */
 
 /* A key or value being written or read, field by field. */
@@ -82,7 +81,7 @@ static void put_value(struct nlmsg *m, uint16_t attr, struct value v)
 static void put_elem(struct nlmsg *m, const struct fw_elem *x, const char *owner)
 {
 	const struct fw_shape *s = &fw_shapes[x->set.kind];
-	char name[FW_NAME_MAX], comment[2 + FW_OWNER_MAX];
+	char name[FW_NAME_MAX], comment[NFT_COMMENT_MAX];
 
 	fw_set_name(&x->set, name);
 	nlmsg_str(m, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
@@ -94,14 +93,9 @@ static void put_elem(struct nlmsg *m, const struct fw_elem *x, const char *owner
 				put_value(m, NFTA_SET_ELEM_KEY_END, key_of(x, true));
 			if (owner && s->to)
 				put_value(m, NFTA_SET_ELEM_DATA, data_of(x));
-			if (owner) {
-				size_t n = strlen(owner) + 1;
-
-				comment[0] = COMMENT;
-				comment[1] = (char)n;
-				memcpy(comment + 2, owner, n);
-				nlmsg_data(m, NFTA_SET_ELEM_USERDATA, comment, n + 2);
-			}
+			if (owner)
+				nlmsg_data(m, NFTA_SET_ELEM_USERDATA, comment,
+					   nft_comment_put(comment, owner));
 		}
 }
 
@@ -162,24 +156,11 @@ static int take_data(const void *data, size_t len, void *obj)
 	return take_value(&((struct raw *)obj)->data, data, len);
 }
 
-/* A series of type, length, bytes; the comment's terminator is not relied on. */
 static int take_comment(const void *data, size_t len, void *obj)
 {
 	struct raw *raw = obj;
-	const uint8_t *p = data;
 
-	while (len >= 2 && (size_t)p[1] + 2 <= len) {
-		size_t n = p[1];
-
-		if (p[0] == COMMENT) {
-			n = n < sizeof raw->owner ? n : sizeof raw->owner - 1;
-			memcpy(raw->owner, p + 2, n);
-			raw->owner[n] = 0;
-			return 0;
-		}
-		p += n + 2;
-		len -= n + 2;
-	}
+	nft_comment_get(data, len, raw->owner, sizeof raw->owner);
 	return 0;
 }
 

@@ -28,14 +28,24 @@
 
 const size_t nft_hdr_len = sizeof(struct nfgenmsg);
 
-void nft_begin(struct nlmsg *m, uint16_t msg, uint16_t flags)
+void nft_begin_in(struct nlmsg *m, uint8_t family, uint16_t msg, uint16_t flags)
 {
-	const struct nfgenmsg g = { .nfgen_family = NF_INET, .version = NFNETLINK_V0 };
+	const struct nfgenmsg g = { .nfgen_family = family, .version = NFNETLINK_V0 };
 
 	nlmsg_begin(m, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | msg), flags, &g, sizeof g);
 }
 
+void nft_begin(struct nlmsg *m, uint16_t msg, uint16_t flags)
+{
+	nft_begin_in(m, NF_INET, msg, flags);
+}
+
 bool nft_is(const struct nlmsghdr *h, uint16_t msg)
+{
+	return nft_is_in(h, NF_INET, msg);
+}
+
+bool nft_is_in(const struct nlmsghdr *h, uint8_t family, uint16_t msg)
 {
 	struct nfgenmsg g;
 
@@ -43,7 +53,39 @@ bool nft_is(const struct nlmsghdr *h, uint16_t msg)
 	    h->nlmsg_len < NLMSG_HDRLEN + sizeof g)
 		return false;
 	memcpy(&g, (const char *)h + NLMSG_HDRLEN, sizeof g);
-	return g.nfgen_family == NF_INET;
+	return g.nfgen_family == family;
+}
+
+#define COMMENT 0 /* type of the comment among user data */
+
+size_t nft_comment_put(char buf[NFT_COMMENT_MAX], const char *text)
+{
+	size_t n = strnlen(text, NFT_COMMENT_MAX - 3) + 1;
+
+	buf[0] = COMMENT;
+	buf[1] = (char)n;
+	memcpy(buf + 2, text, n - 1);
+	buf[n + 1] = 0;
+	return n + 2;
+}
+
+/* A series of type, length, bytes; the comment's terminator is not relied on. */
+void nft_comment_get(const void *data, size_t len, char *out, size_t size)
+{
+	const uint8_t *p = data;
+
+	while (len >= 2 && (size_t)p[1] + 2 <= len) {
+		size_t n = p[1];
+
+		if (p[0] == COMMENT) {
+			n = n < size ? n : size - 1;
+			memcpy(out, p + 2, n);
+			out[n] = 0;
+			return;
+		}
+		p += n + 2;
+		len -= n + 2;
+	}
 }
 
 static int no_nftables(struct err *e)
@@ -191,6 +233,11 @@ static void make_room(int fd, int force, int plain, size_t need)
 		(void)setsockopt(fd, SOL_SOCKET, plain, &size, sizeof size);
 }
 
+static const char *table_of(const struct nft_batch *b)
+{
+	return b->table ?: "inet " NFT_TABLE;
+}
+
 /*
  * One answer: at the envelope (no nf_tables, generation moved, refused as a whole) or at a message.
  * Returns true for the last one.
@@ -251,7 +298,7 @@ static int take_answers(struct nl *nl, uint32_t first, struct nft_batch *b, stru
 	if (whole == -EPERM)
 		return not_allowed(e);
 	if (whole < 0)
-		return err_set(e, whole, "nftables: commit a change of table inet " NFT_TABLE);
+		return err_set(e, whole, "nftables: commit a change of table %s", table_of(b));
 	return last ? 0 : err_set(e, -EIO, "nftables: the kernel did not answer");
 }
 
@@ -311,8 +358,7 @@ int nft_batch_send(struct nl *nl, struct nft_batch *b, const uint32_t *gen, stru
 		note_batch(b);
 	for (size_t i = 0; i < b->n && r == 0; i++)
 		if (b->note[i].err)
-			r = err_set(e, b->note[i].err,
-				    "nftables: %s %s %s in table inet " NFT_TABLE, b->note[i].act,
-				    b->note[i].noun, b->note[i].name);
+			r = err_set(e, b->note[i].err, "nftables: %s %s %s in table %s",
+				    b->note[i].act, b->note[i].noun, b->note[i].name, table_of(b));
 	return r;
 }

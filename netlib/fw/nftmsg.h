@@ -20,9 +20,13 @@ struct nlmsghdr;
 
 /* Begins a request: msg is NFT_MSG_... */
 void nft_begin(struct nlmsg *m, uint16_t msg, uint16_t flags);
+/* The same about another family of tables. */
+#define NFT_BRIDGE 7 /* NFPROTO_BRIDGE */
+void nft_begin_in(struct nlmsg *m, uint8_t family, uint16_t msg, uint16_t flags);
 
-/* True for an answer of type msg about the inet family. */
+/* True for an answer of type msg about the inet family, or another one. */
 bool nft_is(const struct nlmsghdr *h, uint16_t msg);
+bool nft_is_in(const struct nlmsghdr *h, uint8_t family, uint16_t msg);
 /* What stands in front of an answer's attributes, for attr_decode. */
 extern const size_t nft_hdr_len;
 
@@ -31,6 +35,14 @@ extern const size_t nft_hdr_len;
  * moves it. -EOPNOTSUPP when the kernel has no nf_tables.
  */
 int nft_generation(struct nl *nl, uint32_t *gen, struct err *e);
+
+/*
+ * User data as nft writes and reads it: a comment. Writing returns the length; text is at most 127
+ * characters. Reading leaves out alone when there is none.
+ */
+#define NFT_COMMENT_MAX 130
+size_t nft_comment_put(char buf[NFT_COMMENT_MAX], const char *text);
+void nft_comment_get(const void *data, size_t len, char *out, size_t size);
 
 /* A message of a batch, for telling what failed. */
 struct nft_note {
@@ -48,7 +60,8 @@ struct nft_batch {
 	struct nft_note *note;
 	size_t n;
 	size_t deletions;
-	int bad; /* first failure while building, -errno */
+	int bad;	   /* first failure while building, -errno */
+	const char *table; /* for texts; NULL: "inet " NFT_TABLE */
 };
 #define NFT_BATCH_INIT { 0 }
 #define cleanup_batch __attribute__((cleanup(nft_batch_clear)))
