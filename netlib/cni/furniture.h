@@ -37,10 +37,11 @@ int furniture_hold(void);
 
 /*
  * Collects what nobody uses any more, in the caller's network namespace: gateway ports of bridges
- * without attachments, our bridges without ports, the firewall table when it is empty, and, when no
- * bridge or veth of ours is left, the noted sysctls. Somebody who holds the furniture is waited
- * for, two seconds at most; then it is in use, and nothing is collected. A veth of ours that is down is taken as on its way out (deferDel) and waited for, 300 ms
- * at most. Goes on after errors, returns the first. *removed counts.
+ * without attachments, our bridges without ports, the firewall tables when they are empty, and,
+ * when no bridge or veth of ours is left, the noted sysctls. Somebody who holds the furniture is
+ * waited for, two seconds at most; then it is in use, and nothing is collected. A veth of ours that
+ * is down is taken as on its way out (deferDel) and waited for, 300 ms at most. Goes on after
+ * errors, returns the first. *removed counts.
  */
 int furniture_sweep(struct nl *host, unsigned *removed, struct err *e);
 

@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What names.c prints: numbers and attributes with the names that the kernel's headers give them. */
+/*
+ * What names.c prints: numbers and attributes with the names that the kernel's headers give them.
+ */
 struct name {
 	uint32_t value;
 	const char *name;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a port of a bridge may do: isolated ports, interfaces that stay down. CNI_SPEC.md "bridge". */
+/*
+ * What a port of a bridge may do: isolated ports, interfaces that stay down. CNI_SPEC.md "bridge".
+ */
 #include "tests/lib/call.h"
 #include "tests/lib/json.h"
 #include "tests/lib/lab.h"

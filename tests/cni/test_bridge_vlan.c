@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* VLANs on bridges: which frames pass, where the gateway is, what is refused. CNI_SPEC.md "bridge". */
+/*
+ * VLANs on bridges: which frames pass, where the gateway is, what is refused. CNI_SPEC.md "bridge".
+ */
 #include "tests/lib/call.h"
 #include "tests/lib/json.h"
 #include "tests/lib/lab.h"
@@ -248,8 +250,8 @@ static void a_trunk_carries_tagged_frames_to_access_ports_which_get_them_bare(vo
 			"ip link set t205 up && ip addr add 10.5.5.1/24 dev t205 && "
 			"ip link add link eth0 name t211 type vlan id 211 && "
 			"ip link set t211 up");
-	assert_true(reaches("c1", "c2", "10.5.5.2"));  /* tagged 205 */
-	assert_true(reaches("c1", "c3", "10.5.0.3"));  /* bare: the trunk's own VLAN */
+	assert_true(reaches("c1", "c2", "10.5.5.2")); /* tagged 205 */
+	assert_true(reaches("c1", "c3", "10.5.0.3")); /* bare: the trunk's own VLAN */
 	lab_sh_in("c2", "ip addr add 10.5.0.2/24 dev eth0");
 	assert_false(reaches("c2", "c3", "10.5.0.3")); /* 205 and 100 */
 	ok("bridge", "DEL", conf("'vlan':205"), .cid = "c2", .netns = "c2");
