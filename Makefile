@@ -160,7 +160,7 @@ $(call obj,runner/engine/seccomp.c): $(BUILD)/gen/seccomp_default.h
 
 # naru carries the plugins of its built-in network, and runs them so when what it finds in CNI_PATH is of this build.
 CARRY_naru := $(filter bridge portmap host-local,$(PLUGINS))
-$(BIN)/naru: $(call obj,runner/main.c) $(BUILD)/main/naru.o $(call obj,$(filter-out ipam/%,$(foreach p,$(CARRY_naru),$(call src_of,$(p))))) \
+$(BIN)/naru: $(call obj,runner/main.c) $(BUILD)/main/naru.o $(call obj,$(foreach p,$(CARRY_naru),$(call parts_of,$(p)))) \
 	$(RUNNER) $(IPAMLIB) $(NETLIB)
 	$(call say,LD,$@)
 	@mkdir -p $(@D)

@@ -166,7 +166,7 @@ static int remove_once(struct nft *nft, void *arg, int *lock, struct err *e)
 	r = nft_commit(nft, &b, &gen, lock, e);
 	if (r == -ENOENT)
 		return NFT_MOVED;
-	return r == 0 && listed && found.n ? MORE : r;
+	return r == 0 && listed && found.n && !plan_on() ? MORE : r;
 }
 
 static int nft_del(struct fw *fw, const struct fw_owner *owner, unsigned parts,

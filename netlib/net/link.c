@@ -248,7 +248,8 @@ static void put_veth(struct nlmsg *m, const struct veth_spec *v)
 				nlmsg_mac(m, IFLA_ADDRESS, &v->peer_mac);
 				if (v->mtu)
 					nlmsg_u32(m, IFLA_MTU, v->mtu);
-				nlmsg_u32(m, IFLA_NET_NS_FD, (uint32_t)v->peer_netns);
+				if (v->peer_netns >= 0)
+					nlmsg_u32(m, IFLA_NET_NS_FD, (uint32_t)v->peer_netns);
 			}
 	}
 }

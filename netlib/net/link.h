@@ -63,7 +63,7 @@ int link_add_bridge(struct nl *nl, const struct bridge_spec *b, struct err *e);
 struct veth_spec {
 	char name[IFNAME_MAX]; /* host end */
 	const char *peer;      /* container end, born in peer_netns */
-	int peer_netns;
+	int peer_netns;	       /* -1: the same as the host end's */
 	uint32_t master; /* bridge to join, or 0 */
 	uint32_t mtu;	 /* both ends; 0 = default */
 	struct mac peer_mac;

@@ -178,12 +178,18 @@ static struct seen *touched(struct view *x, const char *where, const struct link
 	return s;
 }
 
+static bool is_of_bridge(const struct nlmsghdr *h)
+{
+	return ((const struct ifinfomsg *)NLMSG_DATA(h))->ifi_family == AF_BRIDGE;
+}
+
 static void apply_link(struct view *x, const char *where, const struct nlmsghdr *h)
 {
 	struct link said;
 	struct seen *s;
 
-	if (link_decode(h, &said) < 0)
+	/* a bridge's family speaks of a port's VLANs, not of the link */
+	if (link_decode(h, &said) < 0 || is_of_bridge(h))
 		return;
 	if (h->nlmsg_type == RTM_NEWLINK && h->nlmsg_flags & NLM_F_CREATE) {
 		create(x, where, h, &said);

@@ -12,7 +12,6 @@
 #include "netlib/cni/error.h"
 #include "netlib/cni/furniture.h"
 #include "netlib/net/addr.h"
-#include "netlib/net/netns.h"
 #include "netlib/txn/verbs.h"
 #include "plugins/bridge/bridge.h"
 
@@ -126,15 +125,13 @@ static int make_pair(struct cni_op *op, struct veth_spec *v, struct err *e)
 static int make_port(struct cni_op *op, struct bridge_conf *c, struct err *e)
 {
 	char alias[LINK_ALIAS_MAX];
-	cleanup_fd int self = -1;
-	struct veth_spec v = {
-		.peer = c->gateway, .master = c->br.index, .mtu = c->br.mtu, .alias = alias
-	};
-	int r = netns_self(&self, e);
+	struct veth_spec v = { .peer = c->gateway,
+			       .peer_netns = -1,
+			       .master = c->br.index,
+			       .mtu = c->br.mtu,
+			       .alias = alias };
+	int r;
 
-	if (r < 0)
-		return r;
-	v.peer_netns = self;
 	furniture_gateway_alias(op->cc->name, alias, sizeof alias);
 	for (unsigned salt = 0; salt < NAME_SALTS; salt++) {
 		struct link l;
