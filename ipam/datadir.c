@@ -26,6 +26,13 @@ static bool in_user_namespace(void)
 	return stat("/proc/self/ns/user", &st) == 0 && st.st_ino != INIT_USER_NS_INO;
 }
 
+static const char *behind_slashes(const char *p)
+{
+	while (*p == '/')
+		p++;
+	return p;
+}
+
 static bool owner_trusted(uid_t uid)
 {
 	return uid == 0 || uid == geteuid() || (uid == OVERFLOW_UID && in_user_namespace());
@@ -103,8 +110,8 @@ static int open_root(struct err *e)
 static int walk_step(struct walk *w, int *at, const char *path, bool create, struct err *e)
 {
 	char name[NAME_MAX + 1];
-	const char *p = w->rest + strspn(w->rest, "/");
-	size_t n = strcspn(p, "/");
+	const char *p = behind_slashes(w->rest);
+	size_t n = (size_t)(strchrnul(p, '/') - p);
 	struct stat st;
 	int r;
 
@@ -114,7 +121,7 @@ static int walk_step(struct walk *w, int *at, const char *path, bool create, str
 		return err_set(e, -ENAMETOOLONG, "open %s", path);
 	memcpy(name, p, n);
 	name[n] = 0;
-	const char *after = p + n + strspn(p + n, "/");
+	const char *after = behind_slashes(p + n);
 	cleanup_fd int fd = open_entry(*at, name, create, path, e);
 	if (fd < 0)
 		return fd;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
@@ -269,7 +268,7 @@ static bool matches(const struct field *fields, const struct field *f, const cha
 {
 	if (!strcmp(f->key, key))
 		return true;
-	if (strcasecmp(f->key, key))
+	if (!str_same(f->key, key))
 		return false;
 	for (; fields->key; fields++)
 		if (!strcmp(fields->key, key))
@@ -306,7 +305,7 @@ struct json_object *json_get(struct json_object *o, const char *key)
 	if (!json_object_is_type(o, json_type_object))
 		return NULL;
 	json_object_object_foreach(o, k, v) {
-		if (v && !strcasecmp(k, key))
+		if (v && str_same(k, key))
 			found = v;
 	}
 	return found;

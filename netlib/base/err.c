@@ -18,6 +18,13 @@ __attribute__((format(printf, 3, 0))) static void fill(char *buf, size_t size, c
 		memcpy(buf + size - 4, "...", 4);
 }
 
+const char *err_reason(int no)
+{
+	const char *text = strerrordesc_np(no); /* strerror looks for a translation first */
+
+	return text ? text : strerror(no);
+}
+
 static void append(char *buf, size_t size, const char *sep, const char *text)
 {
 	size_t at = strlen(buf);
@@ -32,7 +39,7 @@ int err_set(struct err *e, int r, const char *fmt, ...)
 
 	if (!e)
 		return r;
-	const char *reason = strerror(-r);
+	const char *reason = err_reason(-r);
 	*e = (struct err){ .no = -r };
 	va_start(ap, fmt);
 	/* a long name must not push the reason out */

@@ -43,6 +43,9 @@ int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 
 /* Second half of the message; replaces what was there. */
 void err_details(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* What strerror says of an errno. */
+const char *err_reason(int no);
+
 /* Copies from into e unless e already holds an error: "first error wins, the rest still runs". */
 void err_keep_first(struct err *e, const struct err *from);
 

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/decode.h"
@@ -32,7 +31,7 @@ struct walk {
 static void take_key(struct walk *w, const char *p, size_t len)
 {
 	if (w->depth == 1)
-		w->named = len == strlen(w->member) && !strncasecmp(p, w->member, len);
+		w->named = str_same_n(p, len, w->member);
 	if (w->depth != 2 || !w->inside)
 		return;
 	struct key *k = vec_add(&w->keys, &w->nkeys);

@@ -110,6 +110,25 @@ int str_copyf(char *buf, size_t size, const char *fmt, ...)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
+static unsigned char lower(char c)
+{
+	return (unsigned char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+bool str_same_n(const char *a, size_t n, const char *b)
+{
+	size_t i = 0;
+
+	while (i < n && b[i] && lower(a[i]) == lower(b[i]))
+		i++;
+	return i == n && !b[i];
+}
+
+bool str_same(const char *a, const char *b)
+{
+	return str_same_n(a, strlen(a), b);
+}
+
 bool str_starts(const char *s, const char *prefix)
 {
 	return strncmp(s, prefix, strlen(prefix)) == 0;

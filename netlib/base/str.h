@@ -36,6 +36,12 @@ char *str_fmt(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int str_copyf(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 bool str_starts(const char *s, const char *prefix);
+/*
+ * The same text, but for the case of ASCII letters: what keys and words of protocols are compared
+ * by. No locale is asked, whose tables would be 64 KB more of every process.
+ */
+bool str_same(const char *a, const char *b);
+bool str_same_n(const char *a, size_t n, const char *b); /* a has n bytes, no terminator */
 
 /*
  * Bytes of the UTF-8 sequence that s begins with (1..4; s has n bytes), or 0: overlong forms and

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
@@ -92,7 +91,7 @@ int cni_env_read(struct cni_env *out, struct err *e)
 				       vars[i].name);
 		}
 	}
-	v.netns_override = override && (!strcmp(override, "1") || !strcasecmp(override, "true"));
+	v.netns_override = override && (!strcmp(override, "1") || str_same(override, "true"));
 	if (!v.args)
 		v.args = "";
 	if (*missing)
@@ -164,7 +163,7 @@ int cni_args_check(const char *args, const char *const *known, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (!strcmp(ignore, "1") || !strcasecmp(ignore, "true"))
+	if (!strcmp(ignore, "1") || str_same(ignore, "true"))
 		return 0;
 	while ((r = next_pair(&args, &kv, e)) > 0) {
 		const char *const *k = known;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "netlib/base/cleanup.h"
@@ -42,8 +41,8 @@ static int decode_switch(struct doc *d, struct json_object *v, void *member, con
 	char got[128];
 
 	(void)d;
-	if (text && (!strcasecmp(text, "true") || !strcasecmp(text, "false"))) {
-		*(bool *)member = !strcasecmp(text, "true");
+	if (text && (str_same(text, "true") || str_same(text, "false"))) {
+		*(bool *)member = str_same(text, "true");
 		return 0;
 	}
 	json_describe(v, got, sizeof got);

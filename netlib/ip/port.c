@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
@@ -31,7 +30,7 @@ const char *proto_name(uint8_t proto)
 int proto_parse(const char *s, uint8_t *out)
 {
 	for (size_t i = 0; i < ARRAY_LEN(protos); i++)
-		if (!strcasecmp(protos[i].name, s)) {
+		if (str_same(protos[i].name, s)) {
 			*out = protos[i].proto;
 			return 0;
 		}

@@ -266,13 +266,13 @@ static bool has_ipv6(uint32_t mtu)
 /* 1 when a link of that name exists, 0 when not. */
 static int name_taken(struct nl *nl, const char *name, struct err *e)
 {
-	struct err one = ERR_INIT;
 	struct link l;
-	int r = link_get(nl, name, &l, &one);
+	int r = link_get(nl, name, &l, NULL);
 
-	if (r < 0 && r != -ENODEV && e)
-		*e = one;
-	return r == -ENODEV ? 0 : r < 0 ? r : 1;
+	if (r == -ENODEV)
+		return 0;
+	return r < 0 ? err_set(e, r, "look for interface %s in the %s namespace", name, nl->name) :
+		       1;
 }
 
 static void put_port_flags(struct nlmsg *m, const struct veth_spec *v)

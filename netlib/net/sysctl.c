@@ -19,8 +19,8 @@
 /* ".." as a component; "eth..0" is an interface's name */
 static bool climbs(const char *name)
 {
-	for (const char *p = name; (p = strstr(p, "..")); p += 2)
-		if (p > name && p[-1] == '/' && (p[2] == '/' || !p[2]))
+	for (const char *p = name; (p = strchr(p, '/'));)
+		if (*++p == '.' && p[1] == '.' && (p[2] == '/' || !p[2]))
 			return true;
 	return false;
 }
@@ -55,7 +55,7 @@ int sysctl_read(const char *name, char value[SYSCTL_VALUE_MAX], struct err *e)
 	if ((size_t)n == sizeof text)
 		return err_set(e, -EFBIG, "read sysctl %s", name);
 	text[n] = 0;
-	text[strcspn(text, "\n")] = 0;
+	*strchrnul(text, '\n') = 0;
 	memcpy(value, text, strlen(text) + 1);
 	return 0;
 }

@@ -229,7 +229,9 @@ static void ext_ack(const struct nlmsghdr *h, struct err *e)
 	}
 }
 
-int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
+/* refusal, other: of these nobody wants to hear more than the number. */
+static int talk(struct nl *nl, struct nlmsg *m, unsigned *failed, int refusal, int other,
+		struct err *e)
 {
 	_Alignas(8) char buf[RECV_SIZE / 4];
 	uint32_t first = stamp(nl, m, NLM_F_ACK);
@@ -259,9 +261,9 @@ int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
 			result = status;
 			if (failed)
 				*failed = h->nlmsg_seq - first;
-			if (e) {
+			if (e && result != refusal && result != other) {
 				*e = (struct err){ .no = -result };
-				(void)strncpy(e->text, strerror(-result), sizeof e->text - 1);
+				(void)strncpy(e->text, err_reason(-result), sizeof e->text - 1);
 				ext_ack(h, e);
 			}
 		}
@@ -269,23 +271,23 @@ int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
 			return malformed(nl, e);
 	}
 	if (result < 0 && trace_on())
-		trace_event("refused", nl->name, -1, "%s", strerror(-result));
+		trace_event("refused", nl->name, -1, "%s", err_reason(-result));
 	return result;
+}
+
+int nl_talk_at(struct nl *nl, struct nlmsg *m, unsigned *failed, struct err *e)
+{
+	return talk(nl, m, failed, 0, 0, e);
 }
 
 int nl_talk(struct nl *nl, struct nlmsg *m, struct err *e)
 {
-	return nl_talk_at(nl, m, NULL, e);
+	return talk(nl, m, NULL, 0, 0, e);
 }
 
 int nl_talk_but(struct nl *nl, struct nlmsg *m, int refusal, int other, struct err *e)
 {
-	struct err one = ERR_INIT;
-	int r = nl_talk_at(nl, m, NULL, &one);
-
-	if (r < 0 && r != refusal && r != other && e)
-		*e = one;
-	return r;
+	return talk(nl, m, NULL, refusal, other, e);
 }
 
 /*

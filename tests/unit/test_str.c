@@ -170,6 +170,33 @@ static void arrays_grow_by_powers_of_two_and_survive_removal_at_the_end(void **s
 	free(v);
 }
 
+static void case_is_that_of_ascii_letters_only(void **state)
+{
+	static const struct {
+		const char *a, *b;
+		int same;
+	} cases[] = {
+		{ "", "", 1 },
+		{ "ipMasq", "IPMASQ", 1 },
+		{ "ipMasq", "ipMas", 0 },
+		{ "ipMas", "ipMasq", 0 },
+		{ "a-b_c.9", "A-B_C.9", 1 },
+		{ "[", "{", 0 }, /* differ in that bit, but are no letters */
+		{ "@", "`", 0 },
+		{ "\xc3\x84", "\xc3\xa4", 0 },
+		{ "\xc3\xa4", "\xc3\xa4", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		row_int(i, cases[i].a, str_same(cases[i].a, cases[i].b), cases[i].same);
+		row_int(i, cases[i].b, str_same(cases[i].b, cases[i].a), cases[i].same);
+	}
+	assert_true(str_same_n("TRUE,", 4, "true"));
+	assert_false(str_same_n("TRUE,", 5, "true"));
+	assert_false(str_same_n("TRUE,", 3, "true"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +208,7 @@ int main(void)
 		cmocka_unit_test(utf8_is_known_from_what_looks_like_it),
 		cmocka_unit_test(a_hash_keeps_its_parts_apart_and_never_changes),
 		cmocka_unit_test(arrays_grow_by_powers_of_two_and_survive_removal_at_the_end),
+		cmocka_unit_test(case_is_that_of_ascii_letters_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
