@@ -1,35 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "netlib/ip/addr.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "netlib/base/str.h"
-
-static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-int ip_parse(const char *s, struct ip_addr *out)
-{
-	struct ip_addr a = { 0 };
-
-	if (inet_pton(AF_INET, s, a.b) == 1) { /* refuses leading zeros, as Go does */
-		a.family = AF_INET;
-	} else if (inet_pton(AF_INET6, s, a.b) == 1) {
-		a.family = AF_INET6;
-		if (!memcmp(a.b, mapped, sizeof mapped)) {
-			struct ip_addr v4 = { .family = AF_INET };
-
-			memcpy(v4.b, a.b + sizeof mapped, 4);
-			a = v4;
-		}
-	} else {
-		return -EINVAL;
-	}
-	*out = a;
-	return 0;
-}
 
 int ip_parse_field(const char *s, void *member)
 {
@@ -57,21 +34,6 @@ int ip_prefix_parse(const char *s, struct ip_prefix *out)
 int ip_prefix_parse_field(const char *s, void *member)
 {
 	return ip_prefix_parse(s, member);
-}
-
-const char *ip_text(const struct ip_addr *a, char *buf)
-{
-	static const uint8_t zero[12];
-
-	/* inet_ntop writes the obsolete ::a.b.c.d, Go writes ::hhhh:hhhh */
-	if (a->family == AF_INET6 && !memcmp(a->b, zero, sizeof zero) && (a->b[12] || a->b[13])) {
-		(void)snprintf(buf, IP_TEXT_MAX, "::%x:%x", a->b[12] << 8 | a->b[13],
-			       a->b[14] << 8 | a->b[15]);
-		return buf;
-	}
-	if (!ip_is_set(a) || !inet_ntop(a->family, a->b, buf, IP_TEXT_MAX))
-		(void)snprintf(buf, IP_TEXT_MAX, "<nil>");
-	return buf;
 }
 
 const char *ip_prefix_text(const struct ip_prefix *p, char *buf)

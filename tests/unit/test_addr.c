@@ -2,8 +2,11 @@
 #include "netlib/ip/addr.h"
 #include "tests/unit/unit.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static struct ip_addr ip(const char *s)
 {
@@ -78,6 +81,57 @@ static void addresses_are_read_and_printed_as_go_does(void **state)
 	}
 	char text[IP_TEXT_MAX];
 	assert_string_equal(ip_text(&(struct ip_addr){ 0 }, text), "<nil>");
+}
+
+/* What libc reads and writes, ours does: for texts of all shapes, with and without damage. */
+static void texts_are_those_of_libc(void **state)
+{
+	static const char alphabet[] = "0123456789abcdefABCDEF::::....:0:1";
+	unsigned seed = (unsigned)getpid();
+	unsigned valid = 0;
+
+	(void)state;
+	srand(seed);
+	for (int i = 0; i < 200000; i++) {
+		uint8_t b[16], want[16];
+		struct ip_addr a = { .family = 99 };
+		char text[64], ours[IP_TEXT_MAX], libcs[64];
+		bool v6 = rand() % 4;
+
+		for (int k = 0; k < 16; k++) /* runs of zeros, small and large groups */
+			b[k] = (uint8_t)(rand() % 3 ? 0 : rand());
+		assert_non_null(inet_ntop(v6 ? AF_INET6 : AF_INET, b, text, sizeof text));
+		if (rand() % 3 == 0) { /* written in full, or with another gap */
+			(void)snprintf(text, sizeof text, "%x:%x:0:0:%s%X:%x", rand() % 65536,
+				       rand() % 20, rand() % 2 ? ":" : "0:", rand() % 65536,
+				       rand() % 9);
+		}
+		for (int k = rand() % 3; k > 0; k--) {
+			size_t len = strlen(text), at = (size_t)rand() % (len + 1);
+
+			text[len + 1] = 0;
+			text[at] = alphabet[(size_t)rand() % (sizeof alphabet - 1)];
+		}
+		bool is4 = inet_pton(AF_INET, text, want) == 1;
+		bool is6 = !is4 && inet_pton(AF_INET6, text, want) == 1;
+		if ((ip_parse(text, &a) == 0) != (is4 || is6))
+			fail_msg("seed %u: \"%s\" is %san address", seed, text,
+				 is4 || is6 ? "" : "not ");
+		if (!is4 && !is6) {
+			assert_int_equal(a.family, 99);
+			continue;
+		}
+		valid++;
+		bool mapped = is6 && !memcmp(want, "\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);
+		assert_int_equal(a.family, is4 || mapped ? AF_INET : AF_INET6);
+		assert_memory_equal(a.b, mapped ? want + 12 : want, a.family == AF_INET ? 4 : 16);
+		(void)ip_text(&a, ours);
+		assert_non_null(inet_ntop(a.family, a.b, libcs, sizeof libcs));
+		if (strcmp(ours, libcs) && (a.family == AF_INET || !strchr(libcs, '.')))
+			fail_msg("seed %u: \"%s\" is written %s, by libc %s", seed, text, ours,
+				 libcs);
+	}
+	assert_true(valid > 50000);
 }
 
 static void prefixes_keep_their_host_bits(void **state)
@@ -269,6 +323,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_read_and_printed_as_go_does),
+		cmocka_unit_test(texts_are_those_of_libc),
 		cmocka_unit_test(prefixes_keep_their_host_bits),
 		cmocka_unit_test(arithmetic_carries_and_wraps),
 		cmocka_unit_test(the_distance_is_the_number_of_steps),
