@@ -6,12 +6,11 @@
 
 /*
  * The firewalld backend: an accepted address is a source of a zone in firewalld's running
- * configuration. It knows FW_ACCEPT only. firewalld keeps no owners, so each address that we gave
- * it is noted in a file, FIREWALLD_NOTES/ADDRESS: "OWNER\nZONE\n"; what it holds does not outlive
- * firewalld, and the notes do not outlive a reboot.
+ * configuration. It knows FW_ACCEPT only. firewalld keeps no owners: they are in notes (note.h)
+ * with the zone.
  */
 #define FIREWALLD_NOTES "/run/naru/firewalld"
-#define FIREWALLD_ZONE_MAX 32
+#define FIREWALLD_ZONE_MAX 32 /* with terminator; what a note holds */
 
 /*
  * Does somebody own firewalld's name on the system bus? No bus, or one that does not talk to us:
