@@ -16,8 +16,9 @@
 #define SERVICE "org.fedoraproject.FirewallD1"
 #define OBJECT "/org/fedoraproject/FirewallD1"
 #define NOTES FIREWALLD_NOTES
-/* CNI 1.1.0 "Error": an invalid configuration; and our own, something is taken */
+/* CNI 1.1.0 "Error": an invalid configuration, not available; and our own, something is taken */
 #define CODE_CONFIG 7
+#define CODE_UNAVAILABLE 50
 #define CODE_IN_USE 100
 
 struct firewalld {
@@ -29,15 +30,22 @@ struct firewalld {
 
 /* 1: nobody answers to its name, so none of our sources is in force; 0 with the answer. */
 #define NOT_RUNNING 1
+static int reach(struct firewalld *f, struct err *e)
+{
+	int r = f->bus.fd < 0 ? dbus_open(&f->bus, e) : 0;
+
+	return r == DBUS_NO_BUS ? NOT_RUNNING : r;
+}
+
 static int ask(struct firewalld *f, const char *method, const char *zone, const char *source,
 	       struct dbus_reply *out, struct err *e)
 {
 	const struct dbus_call c = { SERVICE, OBJECT, SERVICE ".zone", method, { zone, source } };
-	int r = f->bus.fd < 0 ? dbus_open(&f->bus, e) : 0;
+	int r = reach(f, e);
 
-	if (r == DBUS_NO_BUS)
-		return NOT_RUNNING;
-	if (r < 0 || (r = dbus_call(&f->bus, &c, out, e)) < 0) {
+	if (r != 0)
+		return r;
+	if ((r = dbus_call(&f->bus, &c, out, e)) < 0) {
 		dbus_close(&f->bus); /* a late answer must not be taken for another's */
 		return r;
 	}
@@ -71,9 +79,9 @@ bool firewalld_zone_valid(const char *zone)
 
 static int not_running(struct err *e)
 {
-	return err_say(e, -EHOSTDOWN,
-		       "firewalld is not running: nobody owns " SERVICE
-		       " on the system bus; start it, or choose another backend");
+	return err_code(e, -EHOSTDOWN, CODE_UNAVAILABLE,
+			"firewalld is not running: nobody owns " SERVICE
+			" on the system bus; start it, or choose another backend");
 }
 
 /* What it refuses, under which code we hand that on, and what to do about it. */
@@ -134,8 +142,10 @@ static int source_add(struct firewalld *f, const struct fw_note *n, struct err *
 	char source[IP_TEXT_MAX];
 	struct dbus_reply reply;
 	struct fw_note old;
-	int r = 0;
+	int r = reach(f, e); /* before anything is noted */
 
+	if (r != 0)
+		return r < 0 ? r : not_running(e);
 	if (fw_note_read(NOTES, n->address, &old) == 0 && strcmp(old.extra, n->extra) != 0)
 		r = source_remove(f, &old, e);
 	if (r < 0 || (r = fw_note_write(NOTES, n, e)) < 0)
