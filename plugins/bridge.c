@@ -247,8 +247,12 @@ static int veth_add(struct cni_op *op, struct err *e)
 
 static int veth_del(struct cni_op *op, struct err *e)
 {
-	const struct bridge_conf *c = op->conf;
+	struct bridge_conf *c = op->conf;
+	struct link l;
 
+	/* what is known of it under this name goes after it */
+	if (common_host_veth(op, &l, NULL) == 0)
+		(void)str_copyf(c->port_name, sizeof c->port_name, "%s", l.name);
 	return c->defer_del ? common_veth_del_deferred(op, e) : common_veth_del(op, e);
 }
 
@@ -379,7 +383,10 @@ static const struct cni_step bridge_steps[] = {
 	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
 	  common_ipam_gc, common_ipam_status },
 	{ "bridge", NULL, bridge_add, NULL, bridge_check, NULL, bridge_status },
+	/* here, so that DEL takes the port away before; ADD's turn is below */
+	{ "guard", NULL, NULL, bridge_guard_del, NULL, bridge_guard_gc, bridge_guard_status },
 	{ "veth", NULL, veth_add, veth_del, veth_check, common_veth_gc, NULL },
+	{ "guard", bridge_has_guard, bridge_guard_add, NULL, bridge_guard_check, NULL, NULL },
 	{ "vlan", has_vlans, vlan_add, NULL, vlan_check, NULL, NULL },
 	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
 	  common_ipam_gc, common_ipam_status },
@@ -401,5 +408,4 @@ const struct cni_plugin cni_plugin_bridge = {
 	.conf_init = bridge_conf_init,
 	.conf_check = bridge_conf_check,
 	.steps = bridge_steps,
-	.refused = bridge_not_yet,
 };

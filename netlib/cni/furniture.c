@@ -21,6 +21,7 @@
 #include "netlib/base/str.h"
 #include "netlib/base/vec.h"
 #include "netlib/fw/fw.h"
+#include "netlib/fw/spoof.h"
 #include "netlib/net/link.h"
 #include "netlib/net/netns.h"
 #include "netlib/net/sysctl.h"
@@ -318,6 +319,11 @@ static int sweep(struct nl *host, unsigned *removed, struct err *e)
 	if (r == 0 && (r = fw_sweep(fw, &one)) > 0)
 		(*removed)++;
 	if (r < 0 && r != -EOPNOTSUPP)
+		err_keep_first(&first, &one);
+	one = (struct err)ERR_INIT;
+	if ((r = fw_spoof_sweep(&one)) > 0)
+		(*removed)++;
+	else if (r < 0)
 		err_keep_first(&first, &one);
 	one = (struct err)ERR_INIT;
 	if (!first.no && !left && !s.veths && !s.oom && restore_sysctls(removed, &one) < 0)

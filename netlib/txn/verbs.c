@@ -14,6 +14,8 @@
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
 #include "netlib/base/str.h"
+#include "netlib/fw/spoof.h"
+#include "netlib/ip/mac.h"
 #include "netlib/net/netns.h"
 #include "netlib/net/sysctl.h"
 #include "netlib/net/tc.h"
@@ -381,12 +383,23 @@ int txn_sysctl(struct txn *t, enum undo_ns ns, const char *name, const char *val
 
 /* ---- firewall */
 
-/* a = "network container ifname" (none can hold a blank), b = "parts backend". */
+/* Takes "network container ifname" apart: none can hold a blank. False when it is something else. */
+static bool split_owner(char *text, struct fw_owner *o)
+{
+	char *rest = text;
+
+	o->network = strsep(&rest, " ");
+	o->container = strsep(&rest, " ");
+	o->ifname = rest;
+	return o->container && o->ifname;
+}
+
+/* a = owner, b = "parts backend". */
 static int undo_fw(const struct undo *u, struct txn *t, struct err *e)
 {
 	cleanup_fw struct fw *fw = NULL;
 	cleanup_free char *copy = strdup(u->a);
-	char *rest = copy, *backend;
+	char *backend;
 	unsigned parts = (unsigned)strtoul(u->b, &backend, 10);
 	struct fw_owner o;
 	int r;
@@ -394,10 +407,7 @@ static int undo_fw(const struct undo *u, struct txn *t, struct err *e)
 	(void)t;
 	if (!copy)
 		return err_set(e, -ENOMEM, "undo a firewall change");
-	o.network = strsep(&rest, " ");
-	o.container = strsep(&rest, " ");
-	o.ifname = rest;
-	if (!o.container || !o.ifname)
+	if (!split_owner(copy, &o))
 		return 0;
 	/* a journal without a backend comes from a time when there was one */
 	if ((r = fw_open(&fw, (enum fw_backend)strtoul(backend, NULL, 10), e)) < 0)
@@ -419,6 +429,39 @@ int txn_fw_add(struct txn *t, struct fw *fw, const struct fw_plan *p, struct err
 	if (!txn_reserve(t, &op_fw, UNDO_HOST, NULL, owner, parts, e))
 		return -EIO;
 	int r = fw_add(fw, p, e);
+	if (r < 0)
+		txn_drop(t);
+	return r;
+}
+
+/* a = owner, b = address; the port is the record's name. */
+static int undo_spoof(const struct undo *u, struct txn *t, struct err *e)
+{
+	cleanup_free char *copy = strdup(u->a);
+	struct fw_owner o;
+	struct mac mac;
+
+	(void)t;
+	if (!copy)
+		return err_set(e, -ENOMEM, "undo a firewall change");
+	if (!split_owner(copy, &o) || mac_parse(u->b, &mac) < 0)
+		return 0;
+	return fw_spoof_del(&o, &u->name, 1, &mac, e);
+}
+
+static const struct undo_op op_spoof = { "port guard del", undo_spoof, UNDO_A | UNDO_B };
+
+int txn_spoof_add(struct txn *t, const struct fw_spoof *s, struct err *e)
+{
+	cleanup_free char *owner =
+		str_fmt("%s %s %s", s->owner.network, s->owner.container, s->owner.ifname);
+	char mac[MAC_TEXT_MAX];
+
+	if (!owner)
+		return err_set(e, -ENOMEM, "record a firewall change");
+	if (!txn_reserve(t, &op_spoof, UNDO_HOST, s->port, owner, mac_text(&s->mac, mac), e))
+		return -EIO;
+	int r = fw_spoof_add(s, e);
 	if (r < 0)
 		txn_drop(t);
 	return r;
@@ -514,7 +557,7 @@ int txn_netns_create(struct txn *t, const char *path, struct err *e)
 }
 
 const struct undo_op *const txn_undo_ops[] = {
-	&op_link_del,  &op_bridge_del, &op_link_down, &op_addr_del, &op_addr_add,
-	&op_route_del, &op_sysctl,     &op_fw,	      &op_unlink,   &op_tree,
-	&op_netns,     &op_qdisc,      &op_route_add, &op_rule_del, NULL,
+	&op_link_del, &op_bridge_del, &op_link_down, &op_addr_del, &op_addr_add, &op_route_del,
+	&op_sysctl,   &op_fw,	      &op_spoof,     &op_unlink,   &op_tree,	 &op_netns,
+	&op_qdisc,    &op_route_add,  &op_rule_del,  NULL,
 };

@@ -48,6 +48,9 @@ int txn_link_up(struct txn *t, enum undo_ns ns, const struct link *l, struct err
 int txn_sysctl(struct txn *t, enum undo_ns ns, const char *name, const char *value, struct err *e);
 /* One firewall transaction; undone by removing the owner's parts. */
 int txn_fw_add(struct txn *t, struct fw *fw, const struct fw_plan *p, struct err *e);
+/* One MAC address for a bridge's port; undone by removing the owner's elements. */
+struct fw_spoof;
+int txn_spoof_add(struct txn *t, const struct fw_spoof *s, struct err *e);
 /* Files and directories by absolute path. */
 int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *buf, size_t len,
 		    struct err *e);

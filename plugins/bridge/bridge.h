@@ -44,7 +44,6 @@ struct bridge_conf {
 
 /* conf.c: the keys, and the rules across them. */
 extern const struct field bridge_fields[];
-extern const char *const bridge_not_yet[];
 void bridge_conf_init(void *conf);
 int bridge_conf_check(void *conf, struct cni_op *op, struct err *e);
 
@@ -58,6 +57,17 @@ bool bridge_has_gateway(const struct cni_op *op);
 int bridge_plan(struct cni_op *op, struct err *e);
 int bridge_gateway_add(struct cni_op *op, struct err *e);
 int bridge_gateway_check(struct cni_op *op, struct err *e);
+
+/*
+ * guard.c: macspoofchk. The guard goes up when the port is there and the container's end is still
+ * down, and comes down when the port is gone: the container never sends unguarded.
+ */
+bool bridge_has_guard(const struct cni_op *op);
+int bridge_guard_add(struct cni_op *op, struct err *e);
+int bridge_guard_del(struct cni_op *op, struct err *e);
+int bridge_guard_check(struct cni_op *op, struct err *e);
+int bridge_guard_gc(struct cni_op *op, struct err *e);
+int bridge_guard_status(struct cni_op *op, struct err *e);
 
 /* ../bridge.c: a new interface of the host's takes no advice from containers. */
 int bridge_quiet(struct cni_op *op, const char *name, struct err *e);

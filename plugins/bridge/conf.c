@@ -140,8 +140,6 @@ static int check_together(const struct bridge_conf *c, const struct cni_op *op, 
 	return 0;
 }
 
-const char *const bridge_not_yet[] = { "macspoofchk", NULL };
-
 int bridge_conf_check(void *conf, struct cni_op *op, struct err *e)
 {
 	struct bridge_conf *c = conf;
@@ -150,8 +148,6 @@ int bridge_conf_check(void *conf, struct cni_op *op, struct err *e)
 
 	if (common_is_removal(op))
 		return common_ipam_find(op, e);
-	if ((r = common_refuse(op, bridge_not_yet, e)) < 0)
-		return r;
 	if (!*c->bridge)
 		c->bridge = "cni0";
 	if ((problem = ifname_problem(c->bridge)))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Crash points of what bridge does beyond the usual: VLANs with a gateway of their own, ports that
- * are isolated. The method is in tests/lib/crash.h.
+ * are isolated and guarded. The method is in tests/lib/crash.h.
  */
 #include "tests/lib/crash.h"
 #include "tests/lib/lab.h"
@@ -15,17 +15,16 @@
 #define LEN(a) (sizeof(a) / sizeof *(a))
 #define HEAD \
 	"{\"cniVersion\":\"1.1.0\",\"name\":\"crashnet\",\"type\":\"bridge\",\"bridge\":\"br0\""
-#define IPAM \
-	"\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}],[{\"subnet\":\"fd00:1::/64\"}]]}"
+#define IPAM "\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}]]}"
 
 static const struct crash_subject vlan = {
 	.plugin = "bridge",
-	.conf = HEAD ",\"vlan\":100,\"vlanTrunk\":[{\"id\":7}],\"isDefaultGateway\":true," IPAM "}",
+	.conf = HEAD ",\"vlan\":100,\"vlanTrunk\":[{\"id\":7}],\"isGateway\":true," IPAM "}",
 	.ifname = "eth0",
 };
 static const struct crash_subject isolated = {
 	.plugin = "bridge",
-	.conf = HEAD ",\"portIsolation\":true,\"hairpinMode\":true}",
+	.conf = HEAD ",\"portIsolation\":true,\"macspoofchk\":true}",
 	.ifname = "eth0",
 };
 static const struct crash_subject down = {
@@ -57,7 +56,9 @@ static void a_vlan_and_its_gateway_leave_nothing_wherever_they_are_killed(void *
 	(void)state;
 	if (lab_try("ip link add probe type bridge vlan_filtering 1 && ip link del probe"))
 		lab_skip("this kernel's bridges know no VLANs (CONFIG_BRIDGE_VLAN_FILTERING)");
-	every_way(vlans, LEN(vlans));
+	/* in a virtual machine each point takes seconds: the ways that differ */
+	crash_failed_verbs(vlans, LEN(vlans));
+	crash_in_add(vlans, LEN(vlans), CRASH_GC);
 }
 
 int main(void)

@@ -25,7 +25,6 @@ struct request {
 };
 
 static const struct request asking[] = {
-	{ "bridge", HEAD("bridge") "\"macspoofchk\":true}", "/macspoofchk: bridge does not" },
 	{ "portmap", HEAD("portmap") "\"externalSetMarkChain\":\"X\"," PREV "}",
 	  "/externalSetMarkChain: portmap does not" },
 	{ "portmap", HEAD("portmap") "\"conditionsV4\":[\"-s\",\"10.0.0.0/8\"]," PREV "}",
