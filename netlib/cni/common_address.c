@@ -48,11 +48,12 @@ static int prepare_v6(struct cni_op *op, bool dad, struct err *e)
 }
 
 /*
- * gw of a route without one: the first gateway of its family, as the reference fills it in. Pure.
+ * gw of a route without one: the first gateway of its family, as the reference fills it in; none
+ * for a destination that is said to be on the link. Pure.
  */
 static struct ip_addr gateway_for(const struct cni_result *res, const struct cni_route *r)
 {
-	if (ip_is_set(&r->gw))
+	if (ip_is_set(&r->gw) || (r->has_scope && r->scope >= RT_SCOPE_LINK))
 		return r->gw;
 	for (size_t i = 0; i < res->nips; i++)
 		if (res->ips[i].address.addr.family == r->dst.addr.family &&
