@@ -125,8 +125,8 @@ int cni_resolve(const char *type, const char *path, struct cni_target *out, stru
 	out->builtin = NULL;
 	for (size_t i = 0; cni_builtin[i]; i++)
 		/* only one that runs no other in turn: bridge as bridge's IPAM would be endless */
-		if (cni_builtin[i]->flags & CNI_IPAM && !strcmp(cni_builtin[i]->name, type) &&
-		    cni_is_ours(out->path))
+		if ((cni_builtin[i]->flags & (CNI_IPAM | CNI_LATE)) == CNI_IPAM &&
+		    !strcmp(cni_builtin[i]->name, type) && cni_is_ours(out->path))
 			out->builtin = cni_builtin[i];
 	return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* All plugins in one program, chosen by the name it is called by or by its first argument. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -58,10 +59,11 @@ int main(int argc, char **argv)
 		names[n] = NULL;
 		return main_install(argc - 1, argv + 1, names);
 	}
-	if (!p && argc > 1)
+	bool by_argument = !p && argc > 1;
+	if (by_argument)
 		p = find(argv[1]);
 	if (p)
-		return cni_main(p);
+		return cni_enter(p, argc - by_argument, argv + by_argument);
 	(void)fprintf(
 		stderr,
 		"naru-cni %s: all CNI plugins of Naru in one program.\n"

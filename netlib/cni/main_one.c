@@ -21,7 +21,7 @@ const struct cni_plugin *const cni_builtin[] = { &PLUGIN, CARRIED NULL };
 
 NARU_NOTE;
 
-int main(void)
+int main(int argc, char **argv)
 {
-	return cni_main(&PLUGIN);
+	return cni_enter(&PLUGIN, argc, argv);
 }

@@ -430,3 +430,10 @@ int cni_main(const struct cni_plugin *p)
 		(void)fprintf(stderr, "%s: %s\n", p->name, e.text);
 	return 1;
 }
+
+int cni_enter(const struct cni_plugin *p, int argc, char **argv)
+{
+	if (p->daemon && argc > 1 && !strcmp(argv[1], "daemon"))
+		return p->daemon(argc - 1, argv + 1);
+	return cni_main(p);
+}

@@ -61,6 +61,8 @@ enum cni_plugin_flags {
 	CNI_PASS_PREV = 16,
 	/* without capability arguments there is nothing to do (portmap) */
 	CNI_BY_CAPABILITY = 32,
+	/* an IPAM plugin that needs the interface to be there: never run in process (dhcp) */
+	CNI_LATE = 64,
 };
 
 struct cni_plugin {
@@ -77,6 +79,8 @@ struct cni_plugin {
 	const struct cni_step *steps; /* ends with { 0 } */
 	/* keys of the reference that conf_check refuses by name; NULL-terminated, may be NULL */
 	const char *const *refused;
+	/* what `PLUGIN daemon` is, argv[0] being "daemon"; NULL: there is no such thing */
+	int (*daemon)(int argc, char **argv);
 };
 
 /*
@@ -84,6 +88,8 @@ struct cni_plugin {
  * stderr (about).
  */
 int cni_main(const struct cni_plugin *p);
+/* The same, or the plugin's daemon when argv[1] asks for it. */
+int cni_enter(const struct cni_plugin *p, int argc, char **argv);
 
 /*
  * Runs one operation in process on an already read document: what cni_main does after reading, and
