@@ -17,6 +17,7 @@
 #include "netlib/base/encode.h"
 #include "netlib/base/err.h"
 #include "netlib/base/file.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/cni/common.h"
 #include "netlib/cni/error.h"
@@ -137,7 +138,7 @@ static void add_routes(struct json_object *routes, const struct subnet_list *l)
 	}
 }
 
-/* ipam of the configuration, this host's subnets as ranges, its routes and the cluster's networks. */
+/* ipam as given, with this host's subnets as ranges and routes to the cluster's networks. */
 static struct json_object *render_ipam(const struct cni_op *op, const struct subnet_env *s)
 {
 	struct json_object *ipam = json_obj(), *routes = json_arr();
@@ -164,8 +165,9 @@ static struct json_object *render_ipam(const struct cni_op *op, const struct sub
 }
 
 /*
- * The whole configuration as the reference makes it. Without an environment (DEL, GC on a host where
- * flanneld is gone) what it says is left out; masquerading is assumed, so that it is taken away.
+ * The whole configuration as the reference makes it. Without an environment (DEL, GC on a host
+ * where flanneld is gone) what it says is left out; masquerading is assumed, so that it is taken
+ * away.
  */
 static struct json_object *render(const struct cni_op *op, const struct subnet_env *s)
 {
@@ -301,6 +303,10 @@ static int keep(struct cni_op *op, const struct str *text, struct err *e)
 
 	if (r < 0 || r == KEPT || r == KEPT_OTHER)
 		return r < 0 ? r : 0;
+	if (plan_on()) {
+		plan_note("file", "host", "create %s/%s", c->data_dir, op->env->container);
+		return 0;
+	}
 	if ((r == KEPT_TORN && (r = kept_remove(op, e)) < 0) || (r = kept_path(op, path, e)) < 0 ||
 	    (r = file_mkdirs(c->data_dir, DIR_MODE, e)) < 0)
 		return r;
@@ -403,7 +409,7 @@ static bool is_valid(const struct cni_op *op, const char *container)
 	return false;
 }
 
-/* A record of no valid container: what another plugin than today's made is collected by that one. */
+/* A record of no valid container. What another plugin than today's made, that one collects. */
 static int collect_one(struct cni_op *op, int dir, const char *name, const char *type,
 		       struct err *e)
 {

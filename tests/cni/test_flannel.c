@@ -270,7 +270,7 @@ static void del_needs_no_record(void **state)
 	assert_true(json_is(text_keep(lab_out("cat " DIR "/c1")), "/type", "bridge"));
 }
 
-/* The reference's single record is overwritten by the second attachment, whose DEL then does nothing. */
+/* The reference's single record is overwritten by the second one, and its DEL does nothing. */
 static void one_container_may_be_attached_twice_and_to_two_networks(void **state)
 {
 	const char *a = jsonf(CONF("")),
