@@ -247,7 +247,7 @@ demo: deps-demo all
 # ---------------------------------------------------------------- packages (Debian's names)
 PKG_BUILD := gcc make libc6-dev libmnl-dev libnftnl-dev libiptc-dev libjson-c-dev libarchive-dev libssl-dev
 PKG_CHECK := $(PKG_BUILD) libcmocka-dev libseccomp-dev iproute2 nftables busybox-static containernetworking-plugins conntrack podman crun \
-	socat zstd iptables strace
+	socat zstd iptables strace dnsmasq-base
 PKG_LINT  := $(PKG_BUILD) libcmocka-dev libseccomp-dev clang clang-format-19 clang-tidy cppcheck shellcheck \
 	mandoc git
 PKG_BENCH := $(PKG_BUILD) containernetworking-plugins crun podman netavark iptables nftables iproute2 busybox-static
