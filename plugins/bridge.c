@@ -391,10 +391,10 @@ static const struct cni_step bridge_steps[] = {
 	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
 	  common_ipam_gc, common_ipam_status },
 	{ "address", NULL, address_add, NULL, address_check, NULL, NULL },
-	{ "gateway", bridge_has_gateway, bridge_gateway_add, NULL, bridge_gateway_check, NULL,
-	  NULL },
+	{ "gateway", bridge_has_gateway, bridge_gateway_add, NULL, bridge_gateway_check, NULL, NULL,
+	  bridge_gateway_add },
 	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,
-	  common_masq_status },
+	  common_masq_status, common_masq_add },
 	{ "carrier", has_container, carrier_await, NULL, NULL, NULL, NULL },
 	{ "settle", common_has_v6, addresses_await, NULL, NULL, NULL, NULL },
 	{ 0 }

@@ -337,11 +337,9 @@ static int forward_status(struct cni_op *op, struct err *e)
 	cleanup_fw struct fw *fw = NULL;
 	int r = fw_open(&fw, ((const struct firewall_conf *)op->conf)->backend, e);
 
-	if (r == 0)
-		r = fw_ready(fw, e);
 	if (r < 0 && e)
 		e->code = CNI_E_UNAVAILABLE;
-	return r;
+	return r < 0 ? r : common_fw_status(op, fw, e);
 }
 
 /* ---- isolated: neighbours on the bridge never get as far as the packet filter */
@@ -450,13 +448,15 @@ static const struct cni_step firewall_steps[] = { { .name = "ports",
 						    .when = wants_ports,
 						    .add = ports_add,
 						    .del = ports_del,
-						    .check = ports_check },
+						    .check = ports_check,
+						    .reload = ports_add },
 						  { .name = "forward",
 						    .add = forward_add,
 						    .del = forward_del,
 						    .check = forward_check,
 						    .gc = forward_gc,
-						    .status = forward_status },
+						    .status = forward_status,
+						    .reload = forward_add },
 						  { 0 } };
 
 const struct cni_plugin cni_plugin_firewall = {

@@ -10,7 +10,8 @@ static const struct cni_step steps[] = { { .name = "masq",
 					   .del = common_masq_del,
 					   .check = common_masq_check,
 					   .gc = common_masq_gc,
-					   .status = common_masq_status },
+					   .status = common_masq_status,
+					   .reload = common_masq_add },
 					 { 0 } };
 
 const struct cni_plugin cni_plugin_masquerade = {

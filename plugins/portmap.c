@@ -284,6 +284,16 @@ static int dnat_gc(struct cni_op *op, struct err *e)
 	return fw_gc(fw, op->cc->name, valid, op->cc->nvalid, FW_DNAT, e);
 }
 
+static int dnat_status(struct cni_op *op, struct err *e)
+{
+	cleanup_fw struct fw *fw = NULL;
+	int r = fw_open(&fw, FW_AUTO, e);
+
+	if (r < 0 && e)
+		e->code = CNI_E_UNAVAILABLE;
+	return r < 0 ? r : common_fw_status(op, fw, e);
+}
+
 static const struct cni_result *result_of(const struct cni_op *op)
 {
 	return op->env->verb == CNI_ADD ? &op->res : &op->prev;
@@ -363,8 +373,9 @@ static int flush(struct cni_op *op, struct err *e)
 static const struct cni_step portmap_steps[] = {
 	/* DEL runs backward: first the elements go, then the entries that follow them */
 	{ "conntrack", has_maps, NULL, flush, NULL, NULL, NULL },
-	{ "dnat", NULL, dnat_add, dnat_del, dnat_check, dnat_gc, common_masq_status },
-	{ "localnet", wants_localhost, localnet_add, NULL, localnet_check, NULL, NULL },
+	{ "dnat", NULL, dnat_add, dnat_del, dnat_check, dnat_gc, dnat_status, dnat_add },
+	{ "localnet", wants_localhost, localnet_add, NULL, localnet_check, NULL, NULL,
+	  localnet_add },
 	{ "conntrack", has_maps, flush, NULL, NULL, NULL, NULL },
 	{ 0 }
 };

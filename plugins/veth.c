@@ -205,6 +205,22 @@ static int host_add(struct cni_op *op, struct err *e)
 	return common_forwarding(op, e);
 }
 
+/* What a flush of the host's routes or settings takes; what is there already is as it should be. */
+static int host_reload(struct cni_op *op, struct err *e)
+{
+	const struct veth_conf *c = op->conf;
+	int r;
+
+	for (size_t i = 0; i < op->res.nips; i++) {
+		struct route rt = host_route(&op->res.ips[i].address.addr, c->host.index);
+
+		if (common_ip_is_mine(op, &op->res, &op->res.ips[i]) &&
+		    (r = txn_route_add(op->txn, UNDO_HOST, &rt, e)) < 0)
+			return r;
+	}
+	return common_forwarding(op, e);
+}
+
 struct find {
 	const struct route *want;
 	bool found;
@@ -286,9 +302,9 @@ static const struct cni_step veth_steps[] = {
 	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
 	  common_ipam_gc, common_ipam_status },
 	{ "address", NULL, address_add, NULL, address_check, NULL, NULL },
-	{ "host", NULL, host_add, NULL, host_check, NULL, NULL },
+	{ "host", NULL, host_add, NULL, host_check, NULL, NULL, host_reload },
 	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,
-	  common_masq_status },
+	  common_masq_status, common_masq_add },
 	{ "carrier", NULL, carrier_await, NULL, NULL, NULL, NULL },
 	{ "settle", common_has_v6, common_addresses_await, NULL, NULL, NULL, NULL },
 	{ 0 }

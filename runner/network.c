@@ -60,7 +60,7 @@ static int plugin_path(char out[4096], struct err *e)
 	return r < 0 ? err_set(e, r, "CNI_PATH") : 0;
 }
 
-static const char *conf_dir(void)
+const char *network_conf_dir(void)
 {
 	const char *dir = getenv("NARU_CONF");
 
@@ -93,7 +93,7 @@ int network_open(struct network *n, const char *name, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = netlist_load(conf_dir(), name, &n->list, &from_file);
+	r = netlist_load(network_conf_dir(), name, &n->list, &from_file);
 	if (r == -ENOENT && !strcmp(name, NETWORK_DEFAULT))
 		return open_builtin(n, e);
 	if (r == -ENOENT) {
@@ -101,7 +101,7 @@ int network_open(struct network *n, const char *name, struct err *e)
 		err_details(e,
 			    "built in are " NETWORK_DEFAULT
 			    ", none and host; others are *.conflist files in %s",
-			    conf_dir());
+			    network_conf_dir());
 	} else if (r < 0 && e) {
 		*e = from_file;
 	}

@@ -28,6 +28,8 @@ struct network {
 #define NETWORK_INIT { .builtin = false }
 #define cleanup_network __attribute__((cleanup(network_clear)))
 
+const char *network_conf_dir(void); /* NARU_CONF or the default */
+
 /*
  * The network called name: from the directory NARU_CONF, or the built-in "naru" (a bridge naru0
  * with IPv4 and IPv6, masquerade and published ports) when there is no such file. -ENOENT names the

@@ -297,17 +297,77 @@ int common_masq_gc(struct cni_op *op, struct err *e)
 	return fw_gc(fw, op->cc->name, valid, op->cc->nvalid, FW_MASQ, e);
 }
 
+int common_fw_status(const struct cni_op *op, struct fw *fw, struct err *e)
+{
+	int r = fw_ready(fw, e);
+
+	if (r < 0) {
+		if (e)
+			e->code = CNI_E_UNAVAILABLE;
+		return r;
+	}
+	if ((r = fw_intact(fw, e)) == -ENOENT && e) {
+		e->code = CNI_E_LIMITED;
+		err_details(e, "the next ADD puts the rules back, and so does: naru cni reload %s",
+			    op->cc->name);
+	}
+	return r;
+}
+
+static int is_of_network(const char *owner, const char *what, const char *text, void *arg)
+{
+	size_t n = strlen(arg);
+
+	(void)text;
+	return !strncmp(owner, arg, n) && owner[n] == '/' && !strcmp(what, "masquerade");
+}
+
+struct any_link {
+	char *network;
+	bool found;
+};
+
+static int note_attached(const struct link *l, void *arg)
+{
+	struct any_link *x = arg;
+
+	x->found |= common_alias_in_network(l->alias, x->network);
+	return x->found;
+}
+
+/* Containers are attached, and the firewall has nothing of their network: somebody flushed it. */
+static int masq_lost(struct cni_op *op, struct fw *fw, struct err *e)
+{
+	struct any_link x = { .network = (char *)op->cc->name };
+	int r = op->host ? link_each(op->host, note_attached, &x, e) : 0;
+
+	if (r < 0 || !x.found)
+		return r;
+	r = fw_each(fw, is_of_network, x.network, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	(void)err_code(e, -ENOENT, CNI_E_LIMITED,
+		       "containers of network %s are attached, but the firewall has no masquerade "
+		       "of theirs; somebody has flushed it",
+		       op->cc->name);
+	if (e)
+		err_details(e, "naru cni reload %s puts it back", op->cc->name);
+	return -ENOENT;
+}
+
 int common_masq_status(struct cni_op *op, struct err *e)
 {
 	cleanup_fw struct fw *fw = NULL;
 	int r = fw_open(&fw, FW_AUTO, e);
 
-	(void)op;
-	if (r == 0)
-		r = fw_ready(fw, e);
-	if (r < 0 && e)
-		e->code = CNI_E_UNAVAILABLE;
-	return r;
+	if (r < 0) {
+		if (e)
+			e->code = CNI_E_UNAVAILABLE;
+		return r;
+	}
+	if ((r = common_fw_status(op, fw, e)) < 0)
+		return r;
+	return masq_lost(op, fw, e);
 }
 
 int common_masq_backend(const char *text, struct err *e)

@@ -52,6 +52,8 @@ int common_masq_del(struct cni_op *op, struct err *e);
 int common_masq_check(struct cni_op *op, struct err *e);
 int common_masq_gc(struct cni_op *op, struct err *e);
 int common_masq_status(struct cni_op *op, struct err *e);
+/* STATUS of any row of the firewall: 50 when it cannot work, 51 when others' rules are gone. */
+int common_fw_status(const struct cni_op *op, struct fw *fw, struct err *e);
 /*
  * Keys of the reference that this version lacks, NULL-terminated: one that asks for something
  * (true, a number, a text, a list with elements) is refused by name with code 2, never ignored.

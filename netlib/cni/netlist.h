@@ -110,6 +110,14 @@ int netlist_add(const struct netlist *n, const struct netlist_rt *rt, struct cni
 		struct err *e);
 int netlist_del(const struct netlist *n, const struct netlist_rt *rt, struct err *e);
 int netlist_check(const struct netlist *n, const struct netlist_rt *rt, struct err *e);
+/*
+ * CHECK that repairs: our plugins put back what they miss of what may be made anew on a living
+ * attachment (firewall elements, routes, settings), and repaired is told which rows; others only
+ * check. Also when the list says disableCheck.
+ */
+int netlist_reload(const struct netlist *n, const struct netlist_rt *rt,
+		   void (*repaired)(const char *type, const char *rows, void *arg), void *arg,
+		   struct err *e);
 int netlist_gc(const struct netlist *n, const struct netlist_rt *rt,
 	       const struct cni_attachment *valid, size_t nvalid, struct err *e);
 int netlist_status(const struct netlist *n, const struct netlist_rt *rt, struct err *e);

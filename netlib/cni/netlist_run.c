@@ -16,6 +16,7 @@
 #include "netlib/cni/env.h"
 #include "netlib/cni/error.h"
 #include "netlib/cni/exec.h"
+#include "netlib/cni/plugin.h"
 #include "netlib/ip/ifname.h"
 
 static const char *const verb_words[CNI_VERBS] = { "add", "delete", "check",
@@ -357,7 +358,22 @@ int netlist_del(const struct netlist *n, const struct netlist_rt *rt, struct err
 	return r < 0 || plan_on() ? r : cache_remove(n->name, rt, e);
 }
 
-int netlist_check(const struct netlist *n, const struct netlist_rt *rt, struct err *e)
+typedef void repaired_fn(const char *type, const char *rows, void *arg);
+
+static void say_repaired(const struct netlist_plugin *p, const char *answer, repaired_fn *fn,
+			 void *arg)
+{
+	cleanup_doc struct doc d = DOC_INIT;
+	const char *rows = fn && doc_parse(&d, answer, strlen(answer), NULL) == 0 ?
+				   json_text(json_get(d.root, "repaired")) :
+				   NULL;
+
+	if (rows && *rows)
+		fn(p->type, rows, arg);
+}
+
+static int check(const struct netlist *n, const struct netlist_rt *rt, repaired_fn *fn, void *arg,
+		 struct err *e)
 {
 	cleanup_chain struct chain c = { 0 };
 	int r = chain_init(&c, n, rt, CNI_CHECK, e);
@@ -368,7 +384,7 @@ int netlist_check(const struct netlist *n, const struct netlist_rt *rt, struct e
 		return err_code(e, -ENOTSUP, CNI_E_VERSION,
 				"configuration version \"%s\" does not support CHECK command",
 				cni_version_names[n->version]);
-	if (n->disable_check)
+	if (n->disable_check && !fn)
 		return 0;
 	r = load_prev(&c, e);
 	if (r == -ENOENT)
@@ -386,8 +402,24 @@ int netlist_check(const struct netlist *n, const struct netlist_rt *rt, struct e
 			(void)wrap_plugin(&n->plugins[i], CNI_CHECK, e);
 			return r;
 		}
+		say_repaired(&n->plugins[i], out ? out : "", fn, arg);
 	}
 	return 0;
+}
+
+int netlist_check(const struct netlist *n, const struct netlist_rt *rt, struct err *e)
+{
+	return check(n, rt, NULL, NULL, e);
+}
+
+int netlist_reload(const struct netlist *n, const struct netlist_rt *rt, repaired_fn *fn, void *arg,
+		   struct err *e)
+{
+	if (setenv(RELOAD_VAR, "1", 1) < 0)
+		return err_set(e, -errno, "reload network \"%s\"", n->name);
+	int r = check(n, rt, fn, arg, e);
+	(void)unsetenv(RELOAD_VAR);
+	return r;
 }
 
 /* ---------------------------------------------------------------- GC */

@@ -208,6 +208,34 @@ static int run_add(struct cni_op *op, deliver_fn *deliver, struct err *e)
 	return 0;
 }
 
+/* The answer to a private request: which rows were put back. */
+static int print_repaired(const struct str *rows, struct err *e)
+{
+	cleanup_str struct str s = STR_INIT;
+
+	str_addf(&s, "{\"repaired\":\"%s\"}\n", rows->p ? rows->p : "");
+	int r = s.bad ? -ENOMEM : fd_write_all(STDOUT_FILENO, s.p, s.len);
+	return r < 0 ? err_set(e, r, "write to stdout") : 0;
+}
+
+static int run_reload(struct cni_op *op, bool answer, struct err *e)
+{
+	cleanup_txn struct txn t = TXN_INIT;
+	cleanup_str struct str repaired = STR_INIT;
+	int r = op->has_prev ? copy_prev(op, e) : 0;
+
+	if (r < 0)
+		return r;
+	txn_init(&t, op->host, op->cont, op->netns);
+	t.ctx = op;
+	op->txn = &t;
+	r = steps_reload(op, &repaired, e);
+	txn_commit(&t); /* what was put back stays, also when a later row cannot be */
+	if (r < 0)
+		return r;
+	return answer ? print_repaired(&repaired, e) : 0;
+}
+
 static int run_verb(struct cni_op *op, deliver_fn *deliver, struct err *e)
 {
 	cleanup_nl struct nl host = NL_INIT, cont = NL_INIT;
@@ -219,6 +247,8 @@ static int run_verb(struct cni_op *op, deliver_fn *deliver, struct err *e)
 		r = nl_open(&host, NETLINK_ROUTE, -1, "host", e), op->host = &host;
 	if (r < 0)
 		return r;
+	if (op->env->verb == CNI_CHECK && getenv(RELOAD_VAR))
+		return run_reload(op, deliver != NULL, e);
 	return op->env->verb == CNI_ADD ? run_add(op, deliver, e) : steps_run(op, op->env->verb, e);
 }
 

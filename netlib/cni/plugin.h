@@ -49,7 +49,15 @@ struct cni_step {
 	int (*check)(struct cni_op *op, struct err *e);
 	int (*gc)(struct cni_op *op, struct err *e);	 /* op->cc->valid is what may stay */
 	int (*status)(struct cni_op *op, struct err *e); /* code 50 or 51 */
+	/*
+	 * Puts back what check missed on a living attachment, inside op->txn; op->res is what ADD
+	 * reported. Mostly add itself, where that may run twice.
+	 */
+	int (*reload)(struct cni_op *op, struct err *e);
 };
+
+/* CNI_SPEC.md "Private requests": CHECK with this variable set repairs what it can. */
+#define RELOAD_VAR "NARU_CNI_RELOAD"
 
 enum cni_plugin_flags {
 	CNI_CHAINED = 1, /* ADD and CHECK need prevResult; it is passed through */

@@ -10,6 +10,7 @@
 #include "netlib/base/clock.h"
 #include "netlib/base/err.h"
 #include "netlib/base/plan.h"
+#include "netlib/base/str.h"
 #include "netlib/base/trace.h"
 #include "netlib/cni/plugin.h"
 
@@ -102,6 +103,26 @@ static int run_all(struct cni_op *op, const struct cni_step *steps, size_t n, en
 	if (e)
 		*e = first;
 	return -first.no;
+}
+
+int steps_reload(struct cni_op *op, struct str *repaired, struct err *e)
+{
+	for (const struct cni_step *s = op->plugin->steps; s->name; s++) {
+		struct err missed = ERR_INIT;
+		int r = run_row(op, s, CNI_CHECK, &missed);
+
+		if (r < 0 && !s->reload) {
+			if (e)
+				*e = missed;
+			return r;
+		}
+		if (r == 0)
+			continue;
+		if ((r = s->reload(op, e)) < 0 || (r = run_row(op, s, CNI_CHECK, e)) < 0)
+			return r;
+		str_addf(repaired, "%s%s", repaired->len ? " " : "", s->name);
+	}
+	return 0;
 }
 
 int steps_run(struct cni_op *op, enum cni_verb verb, struct err *e)

@@ -6,6 +6,7 @@
 
 struct cni_op;
 struct err;
+struct str;
 
 /*
  * The engine of rows. ADD runs them forward and stops at the first error (the caller's transaction
@@ -15,6 +16,12 @@ struct err;
  * ADD.
  */
 int steps_run(struct cni_op *op, enum cni_verb verb, struct err *e);
+
+/*
+ * CHECK that repairs: a row that finds a difference and knows how to put it back does so, and checks
+ * again. Names of such rows are added to repaired, separated by blanks.
+ */
+int steps_reload(struct cni_op *op, struct str *repaired, struct err *e);
 
 /*
  * SIGTERM, SIGINT and SIGHUP set a flag that ADD looks at between rows: an end on request is a

@@ -25,6 +25,7 @@ struct fw_ops {
 	int (*each)(struct fw *fw,
 		    int (*fn)(const char *owner, const char *what, const char *text, void *arg),
 		    void *arg, struct err *e);
+	int (*intact)(struct fw *fw, struct err *e); /* may be NULL */
 };
 
 struct fw {

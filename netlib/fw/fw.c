@@ -91,6 +91,11 @@ int fw_check(struct fw *fw, const struct fw_plan *p, struct err *e)
 	return fw->ops->check(fw, p, e);
 }
 
+int fw_intact(struct fw *fw, struct err *e)
+{
+	return fw->ops->intact ? fw->ops->intact(fw, e) : 0;
+}
+
 int fw_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid,
 	  unsigned parts, struct err *e)
 {

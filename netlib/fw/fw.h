@@ -130,6 +130,12 @@ int fw_del(struct fw *fw, const struct fw_owner *owner, unsigned parts, const st
 int fw_check(struct fw *fw, const struct fw_plan *p, struct err *e);
 
 /*
+ * Has a flush by somebody else taken rules that all attachments rely on? As far as it can be told
+ * at once; what was never there is not missing. 0, or -ENOENT in words.
+ */
+int fw_intact(struct fw *fw, struct err *e);
+
+/*
  * Removes the parts of every owner of the network that is not in valid[], and furniture of subnets
  * that nobody uses any more.
  */

@@ -284,6 +284,18 @@ static int nft_ready(struct fw *fw, struct err *e)
 	return nft_generation(&((struct nft *)fw)->nl, &gen, e);
 }
 
+static int nft_intact(struct fw *fw, struct err *e)
+{
+	bool lost = false;
+	int r = nft_rules_lost(&((struct nft *)fw)->nl, &lost, e);
+
+	if (r < 0 || !lost)
+		return r;
+	return err_say(e, -ENOENT,
+		       "nftables: table inet " NFT_TABLE
+		       " has lost rules; somebody has flushed it");
+}
+
 static const struct fw_ops nft_ops = {
 	.name = "nftables",
 	.close = nft_close,
@@ -294,6 +306,7 @@ static const struct fw_ops nft_ops = {
 	.gc = nft_gc,
 	.sweep = nft_sweep,
 	.each = nft_each,
+	.intact = nft_intact,
 };
 
 int nft_open(struct fw **out, struct err *e)

@@ -253,6 +253,13 @@ int nft_add(struct fw *fw, const struct fw_plan *p, struct err *e)
 	unsigned teachings = 0;
 	int r = job_init(&j, (struct nft *)fw, p, e);
 
+	/*
+	 * a flush by somebody else leaves sets and chains, so that no refusal would tell; who may
+	 * not look will hear it from the change
+	 */
+	if (r == 0 && j.l.n)
+		(void)nft_rules_lost(&j.nft->nl, &j.furniture, NULL);
+
 	while (r == 0 && j.l.n) {
 		struct err why = ERR_INIT;
 

@@ -21,7 +21,7 @@
 /* What the kernel says of a table, a chain, a set or a rule; each answer fills some of it. */
 struct answer {
 	char table[NFT_NAME_LEN], name[NFT_NAME_LEN], type[16];
-	uint32_t flags, hook, priority, policy;
+	uint32_t flags, hook, priority, policy, use;
 	uint64_t handle;
 	const void *exprs;
 	size_t len;
@@ -80,6 +80,7 @@ static const struct attr_spec chain_attrs[] = {
 	[NFTA_CHAIN_NAME] = ATTR_FN(take_own_name),
 	[NFTA_CHAIN_TYPE] = ATTR_STR(struct answer, type),
 	[NFTA_CHAIN_POLICY] = ATTR_U32BE(struct answer, policy),
+	[NFTA_CHAIN_USE] = ATTR_U32BE(struct answer, use),
 	[NFTA_CHAIN_HOOK] = ATTR_NEST(hook_attrs),
 };
 static const struct attr_spec set_attrs[] = {
@@ -265,4 +266,36 @@ int nft_state_read(struct nl *nl, struct nft_state *s, struct err *e)
 	if (r < 0)
 		return r;
 	return dump(nl, NFT_MSG_GETRULE, NFTA_RULE_TABLE, take_rule, restart_rules, s, "rules", e);
+}
+
+/* What the kernel counts as uses of a chain: its rules, and those that jump to it. */
+static uint32_t uses_at_least(size_t chain)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < FW_BASE_RULES; i++) {
+		n += fw_base_rules[i].chain == chain;
+		for (size_t k = 0; k < FW_OPS_MAX; k++)
+			n += fw_base_rules[i].op[k].type == FW_OP_JUMP &&
+			     fw_base_rules[i].op[k].chain == chain;
+	}
+	return n;
+}
+
+static int count_chain(const struct nlmsghdr *h, void *arg)
+{
+	struct answer a = { 0 };
+	int r = TAKE(h, NFT_MSG_NEWCHAIN, chain_attrs, &a);
+
+	if (r != 0 || strcmp(a.table, NFT_TABLE) != 0)
+		return r < 0 ? r : 0;
+	for (size_t i = 0; i < FW_CHAINS; i++)
+		*(bool *)arg |= !strcmp(a.name, fw_chains[i].name) && a.use < uses_at_least(i);
+	return 0;
+}
+
+int nft_rules_lost(struct nl *nl, bool *lost, struct err *e)
+{
+	*lost = false;
+	return dump(nl, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE, count_chain, NULL, lost, "chains", e);
 }

@@ -61,4 +61,10 @@ int nft_state_drop_set(struct nft_state *s, const struct fw_set *set, struct nft
 
 void nft_table_del(struct nft_batch *b);
 
+/*
+ * Has a chain of ours fewer rules than it is made with? Asks for the chains only, so that an ADD
+ * can afford it. Without the table nothing is lost.
+ */
+int nft_rules_lost(struct nl *nl, bool *lost, struct err *e);
+
 #endif

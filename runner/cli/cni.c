@@ -253,14 +253,15 @@ static const struct action {
 	{ "add", true, true, do_add },	       { "del", true, true, do_del },
 	{ "check", true, true, do_check },     { "gc", false, true, do_gc },
 	{ "status", false, false, do_status }, { "version", false, false, do_version },
-	{ "plan", true, true, cni_plan },      { "lint", .own = cni_lint },
+	{ "plan", true, true, cni_plan },      { "reload", .root = true, .own = cni_reload },
+	{ "lint", .own = cni_lint },
 };
 
 static const char *const action_names[] = {
-	"add", "del", "check", "gc", "status", "version", "plan", "lint", NULL,
+	"add", "del", "check", "gc", "status", "version", "plan", "reload", "lint", NULL,
 };
 _Static_assert(ARRAY_LEN(action_names) == ARRAY_LEN(actions) + 1, "each action has its name");
-#define ACTIONS "add, del, check, gc, status, version, plan or lint"
+#define ACTIONS "add, del, check, gc, status, version, plan, reload or lint"
 
 static int check_call(const struct action *a, const struct operands *args, struct err *e)
 {
@@ -343,5 +344,6 @@ const struct verb verb_cni = {
 		"  CAP_ARGS='{\"mac\":\"02:00:00:00:00:01\"}' naru cni add mynet /run/netns/web\n"
 		"  naru cni del mynet /run/netns/web\n"
 		"  naru cni plan mynet /run/netns/web\n"
+		"  nft flush ruleset; naru cni reload\n"
 		"  naru cni lint /etc/cni/net.d\n",
 };

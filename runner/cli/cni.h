@@ -37,6 +37,7 @@ const char *cni_plugin_path(void); /* CNI_PATH */
 /* Text of a result as add prints it, without a newline. */
 int cni_result_text(struct cni_call *c, const struct cni_result *res, struct str *s, struct err *e);
 
+int cni_reload(const struct cni_opts *o, const struct operands *args, struct err *e);
 int cni_plan(struct cni_call *c, struct err *e);
 /* args->v[0] is the action. The exit status, or negative. */
 int cni_lint(const struct cni_opts *o, const struct operands *args, struct err *e);
