@@ -5,6 +5,22 @@
  */
 #include "netlib/cni/common.h"
 
+struct masquerade_conf {
+	const char *backend;
+};
+
+static const struct field masquerade_fields[] = {
+	FIELD_STR("ipMasqBackend", struct masquerade_conf, backend),
+	FIELD_END,
+};
+
+static int masquerade_conf_check(void *conf, struct cni_op *op, struct err *e)
+{
+	const struct masquerade_conf *c = conf;
+
+	return common_masq_backend(op, c->backend, e);
+}
+
 static const struct cni_step steps[] = { { .name = "masq",
 					   .add = common_masq_add,
 					   .del = common_masq_del,
@@ -19,5 +35,8 @@ const struct cni_plugin cni_plugin_masquerade = {
 	.about = "gives connections out of the container's subnet the host's address",
 	.flags = CNI_CHAINED | CNI_NO_NETNS,
 	.min = CNI_V_0_3_0,
+	.fields = masquerade_fields,
+	.conf_size = sizeof(struct masquerade_conf),
+	.conf_check = masquerade_conf_check,
 	.steps = steps,
 };

@@ -14,6 +14,7 @@
 #include "netlib/base/str.h"
 #include "netlib/cni/common.h"
 #include "netlib/cni/error.h"
+#include "netlib/fw/iptrule.h"
 #include "netlib/net/conntrack.h"
 #include "netlib/net/route.h"
 #include "netlib/net/sysctl.h"
@@ -36,10 +37,16 @@ struct runtime {
 struct portmap_conf {
 	bool snat, masq_all;
 	uint32_t mark_bit;
+	bool mark_bit_given;
 	const char *backend;
+	const char *set_mark_chain;
+	const char **conditions[2]; /* for IPv4, IPv6 */
+	size_t nconditions[2];
 	struct runtime runtime;
 	struct fw_dnat *dnat; /* the plan; owned */
 	size_t ndnat;
+	struct fw_ipt ipt;
+	struct port_map *asked; /* owned */
 };
 
 static const struct field mapping_fields[] = {
@@ -59,6 +66,10 @@ static const struct field portmap_fields[] = {
 	FIELD_BOOL("masqAll", struct portmap_conf, masq_all),
 	FIELD_STR("backend", struct portmap_conf, backend),
 	FIELD_U32("markMasqBit", struct portmap_conf, mark_bit, 0, 31),
+	FIELD_GIVEN("markMasqBit", struct portmap_conf, mark_bit_given),
+	FIELD_STR("externalSetMarkChain", struct portmap_conf, set_mark_chain),
+	FIELD_STRS("conditionsV4", struct portmap_conf, conditions[0], nconditions[0]),
+	FIELD_STRS("conditionsV6", struct portmap_conf, conditions[1], nconditions[1]),
 	FIELD_OBJ("runtimeConfig", struct portmap_conf, runtime, runtime_fields),
 	FIELD_END,
 };
@@ -71,7 +82,10 @@ static void portmap_conf_init(void *conf)
 
 static void portmap_conf_clear(void *conf)
 {
-	free(((struct portmap_conf *)conf)->dnat);
+	struct portmap_conf *c = conf;
+
+	free(c->dnat);
+	free(c->asked);
 }
 
 /* ---- deciding: mappings to intents */
@@ -95,16 +109,65 @@ static int mapping_check(struct mapping *m, size_t i, struct err *e)
 	return err_conf(e, path, "expected tcp, udp or sctp, got \"%.40s\"", m->protocol);
 }
 
-static int backend_check(const char *b, struct err *e)
+static const char *const condition_keys[] = { "/conditionsV4", "/conditionsV6" };
+
+/* Words of iptables; what cannot be said to it is refused before anything is changed. */
+static int conditions_check(const struct portmap_conf *c, size_t f, struct err *e)
 {
-	if (!b || !*b || !strcmp(b, "nftables"))
+	const char *const *words = (const char *const *)c->conditions[f];
+	struct err why = ERR_INIT;
+	struct ipt_rule r;
+
+	if (!c->nconditions[f])
 		return 0;
-	if (!strcmp(b, "iptables"))
-		return err_code(
-			e, -EOPNOTSUPP, CNI_E_FIELD,
-			"/backend: \"iptables\" is not supported by this version; leave the "
-			"key out or say \"nftables\"");
-	return err_conf(e, "/backend", "expected \"nftables\" or \"iptables\", got \"%.40s\"", b);
+	if (*words[0] != '-' && *words[0] != '!')
+		return err_code(e, -EOPNOTSUPP, CNI_E_FIELD,
+				"%s: conditions in nft's language (\"%.40s\") are not supported; "
+				"write them as options of iptables, such as [\"-i\", \"eth0\"]",
+				condition_keys[f], words[0]);
+	/* they stand behind a protocol and its ports */
+	if (ipt_rule_line(&r, f ? AF_INET6 : AF_INET, &why, "-p tcp -m multiport --dports 1") < 0 ||
+	    ipt_rule_more(&r, words, c->nconditions[f], &why) < 0)
+		return err_conf(e, condition_keys[f], "%s", why.text);
+	if (r.target.kind != IPT_NO_TARGET)
+		return err_conf(e, condition_keys[f], "-j and -g cannot stand in conditions");
+	return 0;
+}
+
+/* The first key that only iptables can do, or NULL. */
+static const char *iptables_key(const struct portmap_conf *c)
+{
+	for (size_t f = 0; f < ARRAY_LEN(condition_keys); f++)
+		if (c->nconditions[f])
+			return condition_keys[f];
+	if (c->set_mark_chain && *c->set_mark_chain)
+		return "/externalSetMarkChain";
+	return c->mark_bit != MARK_BIT ? "/markMasqBit" : NULL;
+}
+
+static int backend_check(const struct portmap_conf *c, struct cni_op *op, struct err *e)
+{
+	const char *key = iptables_key(c);
+	int r = common_fw_backend("/backend", c->backend, &op->fw_backend, e);
+
+	if (r < 0)
+		return r;
+	if (key && op->fw_backend == FW_NFTABLES)
+		return err_code(e, -EOPNOTSUPP, CNI_E_FIELD,
+				"%s: the nftables backend does not have it; leave /backend out or "
+				"say \"iptables\"",
+				key);
+	if (key)
+		op->fw_backend = FW_IPTABLES;
+	if (c->set_mark_chain && *c->set_mark_chain && c->mark_bit_given)
+		return err_conf(e, "/externalSetMarkChain",
+				"cannot be set together with markMasqBit; leave one out");
+	if (c->set_mark_chain && strlen(c->set_mark_chain) >= IPT_NAME_MAX)
+		return err_conf(e, "/externalSetMarkChain",
+				"expected a chain's name of at most 28 characters, got \"%.40s\"",
+				c->set_mark_chain);
+	r = conditions_check(c, 0, e);
+	return r < 0 ? r : conditions_check(c, 1, e);
 }
 
 static int by_port(const void *a, const void *b)
@@ -153,25 +216,41 @@ static size_t merge_runs(struct mapping *m, size_t n)
 	return out;
 }
 
-static const char *const not_yet[] = { "externalSetMarkChain", "conditionsV4", "conditionsV6",
-				       NULL };
+/*
+ * Elements of nftables are merged where they can be; iptables gets the rules that the reference
+ * would make, in the order asked for.
+ */
+static int merge(struct portmap_conf *c, struct err *e)
+{
+	c->asked = calloc(c->runtime.nmaps + 1, sizeof *c->asked);
+	if (!c->asked)
+		return err_set(e, -ENOMEM, "plan port mappings");
+	for (size_t i = 0; i < c->runtime.nmaps; i++)
+		c->asked[i] = c->runtime.maps[i].map;
+	c->ipt = (struct fw_ipt){
+		.mark = 1u << c->mark_bit,
+		.set_mark_chain =
+			c->set_mark_chain && *c->set_mark_chain ? c->set_mark_chain : NULL,
+		.conditions = { (const char *const *)c->conditions[0],
+				(const char *const *)c->conditions[1] },
+		.nconditions = { c->nconditions[0], c->nconditions[1] },
+		.asked = c->asked,
+		.nasked = c->runtime.nmaps,
+	};
+	if (c->runtime.nmaps)
+		c->runtime.nmaps = merge_runs(c->runtime.maps, c->runtime.nmaps);
+	return 0;
+}
 
 static int portmap_conf_check(void *conf, struct cni_op *op, struct err *e)
 {
 	struct portmap_conf *c = conf;
-	int r = backend_check(c->backend, e);
+	int r = backend_check(c, op, e);
 
-	if (r == 0)
-		r = common_refuse(op, not_yet, e);
-	if (r == 0 && c->mark_bit != MARK_BIT)
-		r = err_code(
-			e, -EOPNOTSUPP, CNI_E_FIELD,
-			"/markMasqBit: portmap supports only %d, its default; leave the key out",
-			MARK_BIT);
 	for (size_t i = 0; r == 0 && i < c->runtime.nmaps; i++)
 		r = mapping_check(&c->runtime.maps[i], i, e);
-	if (r == 0 && c->runtime.nmaps)
-		c->runtime.nmaps = merge_runs(c->runtime.maps, c->runtime.nmaps);
+	if (r == 0)
+		r = merge(c, e);
 	if (r < 0 && common_is_removal(op)) {
 		c->runtime.nmaps = 0; /* no hint: elements are found by owner */
 		return 0;
@@ -217,7 +296,9 @@ static int make_plan(struct cni_op *op, const struct cni_result *res, struct fw_
 			c->dnat[c->ndnat++] = d;
 		}
 	}
-	*p = (struct fw_plan){ .owner = common_owner(op), .dnat = c->dnat, .ndnat = c->ndnat };
+	*p = (struct fw_plan){
+		.owner = common_owner(op), .dnat = c->dnat, .ndnat = c->ndnat, .ipt = &c->ipt
+	};
 	return 0;
 }
 
@@ -236,7 +317,7 @@ static int dnat_add(struct cni_op *op, struct err *e)
 
 	if (r < 0 || !p.ndnat)
 		return r;
-	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+	if ((r = fw_open(&fw, op->fw_backend, e)) < 0)
 		return r;
 	return txn_fw_add(op->txn, fw, &p, e);
 }
@@ -250,7 +331,7 @@ static int dnat_del(struct cni_op *op, struct err *e)
 
 	if (r < 0)
 		return r;
-	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+	if ((r = fw_open(&fw, op->fw_backend, e)) < 0)
 		return r == -EOPNOTSUPP ? 0 : r;
 	return fw_del(fw, &owner, FW_DNAT, hint.ndnat ? &hint : NULL, e);
 }
@@ -263,7 +344,7 @@ static int dnat_check(struct cni_op *op, struct err *e)
 
 	if (r < 0 || !p.ndnat)
 		return r;
-	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+	if ((r = fw_open(&fw, op->fw_backend, e)) < 0)
 		return r;
 	r = fw_check(fw, &p, e);
 	if (r < 0 && e && !e->code)
@@ -279,7 +360,7 @@ static int dnat_gc(struct cni_op *op, struct err *e)
 
 	if (!valid)
 		return err_set(e, -ENOMEM, "collect port mappings");
-	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+	if ((r = fw_open(&fw, op->fw_backend, e)) < 0)
 		return r == -EOPNOTSUPP ? 0 : r;
 	return fw_gc(fw, op->cc->name, valid, op->cc->nvalid, FW_DNAT, e);
 }
@@ -287,7 +368,7 @@ static int dnat_gc(struct cni_op *op, struct err *e)
 static int dnat_status(struct cni_op *op, struct err *e)
 {
 	cleanup_fw struct fw *fw = NULL;
-	int r = fw_open(&fw, FW_AUTO, e);
+	int r = fw_open(&fw, op->fw_backend, e);
 
 	if (r < 0 && e)
 		e->code = CNI_E_UNAVAILABLE;
@@ -391,5 +472,4 @@ const struct cni_plugin cni_plugin_portmap = {
 	.conf_check = portmap_conf_check,
 	.conf_clear = portmap_conf_clear,
 	.steps = portmap_steps,
-	.refused = not_yet,
 };

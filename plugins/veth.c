@@ -48,7 +48,7 @@ static int veth_conf_check(void *conf, struct cni_op *op, struct err *e)
 	if (!common_has_ipam(op) && op->env->verb == CNI_ADD)
 		return err_conf(e, "/ipam/type",
 				"expected an IPAM plugin; a routed veth needs addresses");
-	if ((r = common_masq_backend(c->masq_backend, e)) < 0 ||
+	if ((r = common_masq_backend(op, c->masq_backend, e)) < 0 ||
 	    (r = common_mac(op, &c->mac, e)) < 0)
 		return r;
 	return common_ipam_find(op, e);

@@ -248,7 +248,7 @@ int common_masq_add(struct cni_op *op, struct err *e)
 
 	if (r < 0 || !p.nmasq)
 		return r;
-	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+	if ((r = fw_open(&fw, op->fw_backend, e)) < 0)
 		return r;
 	return txn_fw_add(op->txn, fw, &p, e);
 }
@@ -261,7 +261,7 @@ int common_masq_del(struct cni_op *op, struct err *e)
 	struct fw_plan hint = { 0 };
 	int r;
 
-	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+	if ((r = fw_open(&fw, op->fw_backend, e)) < 0)
 		/* a kernel without nf_tables holds nothing of ours */
 		return r == -EOPNOTSUPP ? 0 : r;
 	if (op->has_prev && (r = masq_plan(op, &op->prev, &hint, &owned, e)) < 0)
@@ -276,7 +276,7 @@ int common_masq_check(struct cni_op *op, struct err *e)
 	struct fw_plan p = { 0 };
 	int r = masq_plan(op, &op->prev, &p, &owned, e);
 
-	if (r < 0 || (r = fw_open(&fw, FW_AUTO, e)) < 0)
+	if (r < 0 || (r = fw_open(&fw, op->fw_backend, e)) < 0)
 		return r;
 	r = fw_check(fw, &p, e);
 	if (r < 0 && e && !e->code)
@@ -292,7 +292,7 @@ int common_masq_gc(struct cni_op *op, struct err *e)
 
 	if (!valid)
 		return err_set(e, -ENOMEM, "collect masquerade elements");
-	if ((r = fw_open(&fw, FW_AUTO, e)) < 0)
+	if ((r = fw_open(&fw, op->fw_backend, e)) < 0)
 		return r == -EOPNOTSUPP ? 0 : r;
 	return fw_gc(fw, op->cc->name, valid, op->cc->nvalid, FW_MASQ, e);
 }
@@ -358,7 +358,7 @@ static int masq_lost(struct cni_op *op, struct fw *fw, struct err *e)
 int common_masq_status(struct cni_op *op, struct err *e)
 {
 	cleanup_fw struct fw *fw = NULL;
-	int r = fw_open(&fw, FW_AUTO, e);
+	int r = fw_open(&fw, op->fw_backend, e);
 
 	if (r < 0) {
 		if (e)
@@ -370,16 +370,16 @@ int common_masq_status(struct cni_op *op, struct err *e)
 	return masq_lost(op, fw, e);
 }
 
-int common_masq_backend(const char *text, struct err *e)
+int common_fw_backend(const char *path, const char *text, enum fw_backend *out, struct err *e)
 {
-	if (!text || !*text || !strcmp(text, "nftables"))
+	if (!text || !*text || fw_backend_parse(text, out) == 0)
 		return 0;
-	if (!strcmp(text, "iptables"))
-		return err_code(e, -EOPNOTSUPP, CNI_E_FIELD,
-				"/ipMasqBackend: \"iptables\" is not supported by this version; "
-				"leave the key out or say \"nftables\"");
-	return err_conf(e, "/ipMasqBackend", "expected \"nftables\" or \"iptables\", got \"%.40s\"",
-			text);
+	return err_conf(e, path, "expected \"nftables\" or \"iptables\", got \"%.40s\"", text);
+}
+
+int common_masq_backend(struct cni_op *op, const char *text, struct err *e)
+{
+	return common_fw_backend("/ipMasqBackend", text, &op->fw_backend, e);
 }
 
 /* Does a value ask for anything? Numbers do unless 0. */

@@ -61,8 +61,10 @@ int common_fw_status(const struct cni_op *op, struct fw *fw, struct err *e);
  */
 int common_refuse(const struct cni_op *op, const char *const *keys, struct err *e);
 
-/* ipMasqBackend: 0, or an error that says what can be had. */
-int common_masq_backend(const char *text, struct err *e);
+/* A key that names a backend of the firewall; *out stays as it is without it. */
+int common_fw_backend(const char *path, const char *text, enum fw_backend *out, struct err *e);
+/* ipMasqBackend, for the masquerade rows. */
+int common_masq_backend(struct cni_op *op, const char *text, struct err *e);
 struct fw_owner common_owner(const struct cni_op *op);
 /* valid attachments of GC as firewall owners; malloc'd array of op->cc->nvalid */
 struct fw_owner *common_valid_owners(const struct cni_op *op);

@@ -10,6 +10,7 @@
 #include "netlib/cni/conf.h"
 #include "netlib/cni/env.h"
 #include "netlib/cni/result.h"
+#include "netlib/fw/fw.h"
 #include "netlib/nl/nl.h"
 #include "netlib/txn/txn.h"
 
@@ -33,6 +34,8 @@ struct cni_op {
 	/* the IPAM delegate once it is resolved, or NULL; see common.c */
 	struct cni_target *ipam;
 	uint32_t cont_index; /* ADD: the container's interface, once it exists */
+	/* of the firewall rows: what the plugin's key says, FW_AUTO without */
+	enum fw_backend fw_backend;
 };
 
 /*

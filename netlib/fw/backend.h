@@ -2,6 +2,7 @@
 #ifndef NARU_FW_BACKEND_H
 #define NARU_FW_BACKEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
  */
 struct fw_ops {
 	const char *name;
+	unsigned parts; /* what can be added: FW_MASQ ... */
 	void (*close)(struct fw *fw);
 	int (*ready)(struct fw *fw, struct err *e);
 	int (*add)(struct fw *fw, const struct fw_plan *p, struct err *e);
@@ -31,10 +33,14 @@ struct fw_ops {
 struct fw {
 	const struct fw_ops *ops;
 	enum fw_backend backend;
+	bool chosen; /* by FW_AUTO */
 };
 
 int nft_open(struct fw **out, struct err *e);
 int firewalld_open(struct fw **out, struct err *e);
+int ipt_open(struct fw **out, struct err *e);
+/* Has anybody rules in the legacy table nat? Makes no table and loads no library. */
+bool ipt_is_in_use(void);
 
 /*
  * The lock around changes that depend on what was read before: /run/naru/fw.lock, at most 5 s, then

@@ -287,6 +287,7 @@ static void fwd_close(struct fw *fw)
 
 static const struct fw_ops fwd_ops = {
 	.name = "firewalld",
+	.parts = FW_ACCEPT,
 	.close = fwd_close,
 	.ready = fwd_ready,
 	.add = fwd_add,

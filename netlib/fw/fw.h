@@ -11,8 +11,8 @@
 
 /*
  * The firewall as intent. Callers say what an attachment needs; rules.c turns that into neutral
- * rules, sets and map elements; a backend (nft.c through libnftnl; ipt.c through libiptc comes
- * beside it) puts them into the kernel in one transaction. Everything belongs to the network
+ * rules, sets and map elements; a backend (nft.c through libnftnl, ipt.c through libiptc) puts them
+ * into the kernel in one transaction. Everything belongs to the network
  * namespace of the caller (the host's).
  */
 struct err;
@@ -20,6 +20,8 @@ struct fw;
 
 /* FW_FIREWALLD knows accepted addresses only, and is never what FW_AUTO finds. */
 enum fw_backend { FW_AUTO, FW_NFTABLES, FW_IPTABLES, FW_FIREWALLD };
+/* "nftables" or "iptables"; 0 or -EINVAL. */
+int fw_backend_parse(const char *name, enum fw_backend *out);
 
 /*
  * Who an element belongs to. The three strings make the owner's key; they are kept (cut to fit)
@@ -57,6 +59,20 @@ struct fw_isolate {
 	bool alone;
 };
 
+/* What can be said to the iptables backend alone; zeros are the defaults. */
+struct fw_ipt {
+	uint32_t mark;			  /* one bit; 0 = FW_MARK */
+	const char *set_mark_chain;	  /* somebody else's chain that marks for masquerade */
+	const char *const *conditions[2]; /* words of iptables for IPv4, IPv6 */
+	size_t nconditions[2];
+	/*
+	 * the mappings in the order asked for, of both families, none merged; they lead where those
+	 * of dnat do, which are then not looked at. NULL: those of dnat
+	 */
+	const struct port_map *asked;
+	size_t nasked;
+};
+
 struct fw_plan {
 	struct fw_owner owner;
 	const struct fw_masq *masq;
@@ -68,7 +84,8 @@ struct fw_plan {
 	size_t naccept;
 	const struct fw_isolate *isolate;
 	size_t nisolate;
-	const char *zone; /* firewalld: where accepted addresses go; NULL: "trusted" */
+	const char *zone;	  /* firewalld: where accepted addresses go; NULL: "trusted" */
+	const struct fw_ipt *ipt; /* may be NULL */
 };
 
 /*
@@ -86,12 +103,16 @@ unsigned fw_plan_parts(const struct fw_plan *p);
 
 /*
  * Opens the firewall of the calling thread's network namespace. FW_AUTO follows the environment
- * variable NARU_FW_BACKEND, else nftables. -EOPNOTSUPP when this build has no such backend; what
- * the kernel lacks is said by the first verb that needs it, so that deleting works without.
+ * variable NARU_FW_BACKEND; else it is iptables where table nat of the legacy iptables has rules,
+ * and nftables everywhere else. What the kernel lacks is said by the first verb that needs it, so
+ * that deleting works without. Removing, collecting, checking and listing look into the other backend
+ * as well: what an attachment has may have been made with it, or by another suite.
  * fw_close never waits for the kernel's grace period (after a deletion the socket is handed to a
  * short-lived process, nobody's child, that closes it).
  */
 int fw_open(struct fw **out, enum fw_backend backend, struct err *e);
+/* What FW_AUTO is on this host; others stay. -EINVAL for a bad NARU_FW_BACKEND. */
+int fw_choose(enum fw_backend *backend, struct err *e);
 void fw_close(struct fw *fw);
 enum fw_backend fw_backend_of(const struct fw *fw);
 static inline void fw_close_p(struct fw **fw)

@@ -8,6 +8,10 @@
 #include <linux/netfilter_ipv6/ip6_tables.h>
 #include <string.h>
 
+/* old names for programs of others; ours are structs of their own */
+#undef ipt_match
+#undef ipt_target
+
 #include "netlib/base/cleanup.h"
 #include "netlib/base/str.h"
 #include "netlib/fw/iptmatch.h"

@@ -3,13 +3,18 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+/* after libc's netinet/in.h, with which it shares names */
+#include <linux/netfilter_ipv4/ip_tables.h>
+
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/str.h"
 
 #define FN(name) { #name, offsetof(struct ipt_lib, name) }
 
@@ -70,4 +75,17 @@ int ipt_lib_load(const struct ipt_lib **out, uint8_t family, struct err *e)
 	if (r == 0)
 		*out = &f->lib;
 	return r;
+}
+
+bool ipt_lib_has_rules(const char *table)
+{
+	cleanup_fd int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	struct ipt_getinfo info = { .name = "" };
+	socklen_t len = sizeof info;
+
+	(void)str_copyf(info.name, sizeof info.name, "%s", table);
+	if (fd < 0 || getsockopt(fd, IPPROTO_IP, IPT_SO_GET_INFO, &info, &len) < 0)
+		return false;
+	/* an empty table: one policy for each hook, and the end */
+	return info.num_entries > (unsigned)__builtin_popcount(info.valid_hooks) + 1;
 }

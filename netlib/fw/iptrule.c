@@ -148,21 +148,27 @@ static char *next_word(char **at)
 	return word;
 }
 
-int ipt_rule_line(struct ipt_rule *r, uint8_t family, struct err *e, const char *fmt, ...)
+int ipt_rule_vline(struct ipt_rule *r, uint8_t family, struct err *e, const char *fmt, va_list ap)
 {
 	const char *words[WORDS_MAX];
 	cleanup_free char *line = NULL;
 	size_t n = 0;
-	va_list ap;
 
-	va_start(ap, fmt);
-	int len = vasprintf(&line, fmt, ap);
-	va_end(ap);
-	if (len < 0) {
+	if (vasprintf(&line, fmt, ap) < 0) {
 		line = NULL;
 		return err_set(e, -ENOMEM, "read a rule");
 	}
 	for (char *at = line; n < WORDS_MAX && (words[n] = next_word(&at));)
 		n++;
 	return ipt_rule_words(r, family, words, n, e);
+}
+
+int ipt_rule_line(struct ipt_rule *r, uint8_t family, struct err *e, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	int rc = ipt_rule_vline(r, family, e, fmt, ap);
+	va_end(ap);
+	return rc;
 }

@@ -2,6 +2,7 @@
 #ifndef NARU_FW_IPTRULE_H
 #define NARU_FW_IPTRULE_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -112,6 +113,8 @@ int ipt_rule_more(struct ipt_rule *r, const char *const *words, size_t n, struct
 /* The same from one line, as in a file of iptables-save: "-p tcp -m comment --comment \"a b\"". */
 int ipt_rule_line(struct ipt_rule *r, uint8_t family, struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+int ipt_rule_vline(struct ipt_rule *r, uint8_t family, struct err *e, const char *fmt, va_list ap)
+	__attribute__((format(printf, 4, 0)));
 
 /* A jump or verdict for a rule that was read without; target as after -j, without options. */
 void ipt_rule_jump(struct ipt_rule *r, const char *target);

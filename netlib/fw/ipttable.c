@@ -10,7 +10,9 @@
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
+#include "netlib/base/trace.h"
 #include "netlib/base/vec.h"
 #include "netlib/fw/backend.h"
 #include "netlib/fw/iptlib.h"
@@ -100,7 +102,7 @@ static int edit_once(uint8_t family, const char *name, ipt_edit_fn *fn, void *ar
 	int r = open_table(&t, e);
 
 	*moved = false;
-	if (r < 0 || (r = fn(&t, arg, e)) != 0 || !t.changed)
+	if (r < 0 || (r = fn(&t, arg, e)) != 0 || !t.changed || plan_on())
 		return r;
 	errno = 0;
 	if (t.lib->commit(t.h))
@@ -111,9 +113,9 @@ static int edit_once(uint8_t family, const char *name, ipt_edit_fn *fn, void *ar
 
 int ipt_edit(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struct err *e)
 {
-	cleanup_fd int lock = ipt_lock(e);
+	cleanup_fd int lock = plan_on() ? -1 : ipt_lock(e);
 	struct fw_retry pause = FW_RETRY_INIT;
-	bool moved = lock >= 0;
+	bool moved = plan_on() || lock >= 0;
 	int r = lock;
 
 	for (unsigned i = 0; moved && i < ATTEMPTS; i++) {
@@ -138,6 +140,25 @@ int ipt_read(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struc
 }
 
 /* ---- chains */
+
+/* In the words of iptables, for who asked what is done. */
+static void changed(struct ipt_table *t, const char *option, const char *chain,
+		    const struct ipt_rule *r)
+{
+	cleanup_str struct str s = STR_INIT;
+
+	t->changed = true;
+	if (!plan_on() && !trace_on())
+		return;
+	if (r)
+		ipt_rule_text(&s, NULL, r);
+	const char *words = s.p ? s.p : "";
+	if (plan_on())
+		plan_note("iptables", "host", "%s -t %s %s %s%s", program(t->family), t->name,
+			  option, chain, words);
+	trace_event("iptables", chain, -1, "%s -t %s %s %s%s", program(t->family), t->name, option,
+		    chain, words);
+}
 
 static int failed(const struct ipt_table *t, const char *act, const char *chain, struct err *e)
 {
@@ -168,7 +189,7 @@ int ipt_chain_add(struct ipt_table *t, const char *chain, struct err *e)
 		return 1;
 	if (!t->lib->create_chain(label_of(chain).name, t->h))
 		return failed(t, "create", chain, e);
-	t->changed = true;
+	changed(t, "-N", chain, NULL);
 	return 0;
 }
 
@@ -178,7 +199,7 @@ int ipt_chain_flush(struct ipt_table *t, const char *chain, struct err *e)
 		return 1;
 	if (!t->lib->flush_entries(label_of(chain).name, t->h))
 		return failed(t, "empty", chain, e);
-	t->changed = true;
+	changed(t, "-F", chain, NULL);
 	return 0;
 }
 
@@ -194,7 +215,7 @@ int ipt_chain_del(struct ipt_table *t, const char *chain, struct err *e)
 			       program(t->family), chain, t->name);
 	if (!t->lib->delete_chain(label_of(chain).name, t->h))
 		return failed(t, "remove", chain, e);
-	t->changed = true;
+	changed(t, "-X", chain, NULL);
 	return 0;
 }
 
@@ -227,17 +248,13 @@ static void decode(const struct ipt_table *t, const void *entry, struct ipt_rule
  * The entries of a chain; malloc'd. The library has one place for "where was I" only, so that a
  * walk within a walk, or a deletion, would lose it.
  */
-struct entries {
-	const void **v;
-	size_t n;
-};
-static void entries_clear(struct entries *l)
+void ipt_entries_clear(struct ipt_entries *l)
 {
 	free(l->v);
+	*l = (struct ipt_entries){ 0 };
 }
-#define cleanup_entries __attribute__((cleanup(entries_clear)))
 
-static int entries_of(const struct ipt_table *t, const char *chain, struct entries *out)
+int ipt_entries_of(const struct ipt_table *t, const char *chain, struct ipt_entries *out)
 {
 	if (!ipt_has_chain(t, chain))
 		return 0;
@@ -251,11 +268,22 @@ static int entries_of(const struct ipt_table *t, const char *chain, struct entri
 	return 0;
 }
 
+bool ipt_entry_is(const struct ipt_table *t, const void *entry, const struct ipt_rule *r)
+{
+	struct ipt_rule x;
+
+	/* most differ in this already */
+	if (strcmp(t->lib->get_target(entry, t->h) ?: "", r->target.name) != 0)
+		return false;
+	decode(t, entry, &x);
+	return ipt_rule_eq(&x, r);
+}
+
 int ipt_each(const struct ipt_table *t, const char *chain, ipt_rule_fn *fn, void *arg)
 {
-	cleanup_entries struct entries l = { 0 };
+	cleanup_ipt_entries struct ipt_entries l = { 0 };
 	struct ipt_rule r;
-	int rc = entries_of(t, chain, &l);
+	int rc = ipt_entries_of(t, chain, &l);
 
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		decode(t, l.v[i], &r);
@@ -274,24 +302,18 @@ int ipt_insert(struct ipt_table *t, const char *chain, const struct ipt_rule *r,
 	if (!(at == IPT_LAST ? t->lib->append_entry(l.name, entry, t->h) :
 			       t->lib->insert_entry(l.name, entry, at, t->h)))
 		return failed(t, "add a rule to", chain, e);
-	t->changed = true;
+	changed(t, at == IPT_LAST ? "-A" : "-I", chain, r);
 	return 0;
 }
 
 int ipt_find(const struct ipt_table *t, const char *chain, const struct ipt_rule *r)
 {
-	cleanup_entries struct entries l = { 0 };
-	struct ipt_rule x;
-	int rc = entries_of(t, chain, &l);
+	cleanup_ipt_entries struct ipt_entries l = { 0 };
+	int rc = ipt_entries_of(t, chain, &l);
 
-	for (size_t i = 0; i < l.n && rc == 0; i++) {
-		/* most differ in this already */
-		if (strcmp(t->lib->get_target(l.v[i], t->h) ?: "", r->target.name) != 0)
-			continue;
-		decode(t, l.v[i], &x);
-		if (ipt_rule_eq(&x, r))
+	for (size_t i = 0; i < l.n && rc == 0; i++)
+		if (ipt_entry_is(t, l.v[i], r))
 			return (int)i;
-	}
 	return rc < 0 ? rc : -ENOENT;
 }
 
@@ -301,11 +323,12 @@ int ipt_ensure(struct ipt_table *t, const char *chain, const struct ipt_rule *r,
 	return ipt_find(t, chain, r) >= 0 ? 1 : ipt_insert(t, chain, r, at, e);
 }
 
-static int delete_at(struct ipt_table *t, const char *chain, unsigned at, struct err *e)
+static int delete_at(struct ipt_table *t, const char *chain, unsigned at, const struct ipt_rule *r,
+		     struct err *e)
 {
 	if (!t->lib->delete_num_entry(label_of(chain).name, at, t->h))
 		return failed(t, "delete a rule of", chain, e);
-	t->changed = true;
+	changed(t, "-D", chain, r);
 	return 0;
 }
 
@@ -313,22 +336,22 @@ int ipt_delete(struct ipt_table *t, const char *chain, const struct ipt_rule *r,
 {
 	int at = ipt_find(t, chain, r);
 
-	return at < 0 ? 1 : delete_at(t, chain, (unsigned)at, e);
+	return at < 0 ? 1 : delete_at(t, chain, (unsigned)at, r, e);
 }
 
 int ipt_delete_if(struct ipt_table *t, const char *chain, ipt_rule_fn *fn, void *arg, struct err *e)
 {
-	cleanup_entries struct entries l = { 0 };
+	cleanup_ipt_entries struct ipt_entries l = { 0 };
 	struct ipt_rule r;
 	unsigned at = 0;
-	int rc = entries_of(t, chain, &l);
+	int rc = ipt_entries_of(t, chain, &l);
 
 	for (size_t i = 0; i < l.n && rc >= 0; i++) {
 		decode(t, l.v[i], &r);
 		if ((rc = fn(&r, arg)) == 0)
 			at++;
 		else if (rc > 0)
-			rc = delete_at(t, chain, at, e);
+			rc = delete_at(t, chain, at, &r, e);
 	}
 	return rc < 0 ? rc : (int)(l.n - at);
 }

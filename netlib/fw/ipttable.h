@@ -38,7 +38,8 @@ struct ipt_table {
 
 /*
  * Runs fn on a copy of the table and writes the copy when fn returned 0 and changed something;
- * another outcome of fn is returned and nothing is written. -EOPNOTSUPP when the library or the
+ * another outcome of fn is returned and nothing is written. In a dry run (base/plan.h) the changes
+ * are noted, and neither lock nor table is touched. -EOPNOTSUPP when the library or the
  * kernel's part of it is missing; -EAGAIN, code 11, when the lock is held too long or the table
  * kept changing.
  */
@@ -77,6 +78,19 @@ int ipt_delete(struct ipt_table *t, const char *chain, const struct ipt_rule *r,
 /* Rules of a chain in order; a value other than 0 from fn ends it and is returned. */
 typedef int ipt_rule_fn(const struct ipt_rule *r, void *arg);
 int ipt_each(const struct ipt_table *t, const char *chain, ipt_rule_fn *fn, void *arg);
+
+/*
+ * A chain's rules as they are now, for comparing one after the other; valid until the next change.
+ */
+struct ipt_entries {
+	const void **v;
+	size_t n;
+};
+void ipt_entries_clear(struct ipt_entries *l);
+#define cleanup_ipt_entries __attribute__((cleanup(ipt_entries_clear)))
+int ipt_entries_of(const struct ipt_table *t, const char *chain, struct ipt_entries *out);
+bool ipt_entry_is(const struct ipt_table *t, const void *entry, const struct ipt_rule *r);
+
 /* Deletes the rules of a chain for which fn says 1; returns how many, or negative. */
 int ipt_delete_if(struct ipt_table *t, const char *chain, ipt_rule_fn *fn, void *arg,
 		  struct err *e);

@@ -298,6 +298,7 @@ static int nft_intact(struct fw *fw, struct err *e)
 
 static const struct fw_ops nft_ops = {
 	.name = "nftables",
+	.parts = FW_ALL,
 	.close = nft_close,
 	.ready = nft_ready,
 	.add = nft_add,

@@ -155,7 +155,7 @@ int bridge_conf_check(void *conf, struct cni_op *op, struct err *e)
 	c->is_gateway |= c->is_default_gateway;
 	if ((r = check_vlans(c, e)) < 0 || (r = check_together(c, op, e)) < 0 ||
 	    (bridge_has_gateway(op) && (r = name_gateway(c, e)) < 0) ||
-	    (r = common_masq_backend(c->masq_backend, e)) < 0 ||
+	    (r = common_masq_backend(op, c->masq_backend, e)) < 0 ||
 	    (r = common_mac(op, &c->mac, e)) < 0)
 		return r;
 	return common_ipam_find(op, e);

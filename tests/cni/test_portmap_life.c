@@ -282,7 +282,7 @@ static void what_cannot_be_is_refused_before_the_first_change(void **state)
 		{ 7, "ends beyond port 65535",
 		  RC("{'hostPort':65000,'containerPort':1,'range':1000}") },
 		{ 999, "", RC(BOX_WEB "," BOX_WEB ",{'hostPort':8080,'containerPort':81}") },
-		{ 2, "/backend", "'backend':'iptables'," RC(BOX_WEB) },
+		{ 2, "/markMasqBit", "'backend':'nftables','markMasqBit':5," RC(BOX_WEB) },
 		{ 7, "/backend", "'backend':'pf'," RC(BOX_WEB) },
 	};
 	struct box a;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* iptables' words, text and bytes without a kernel; tests/netns/test_ipt.c compares with iptables. */
+/* iptables' words, text and bytes without a kernel; netns/test_ipt.c compares with iptables. */
 #include "tests/unit/unit.h"
 
 #include <errno.h>
