@@ -2,6 +2,7 @@
 #
 # Naru: make            builds everything into build/
 #       make check      builds and runs all tests (root)    make check SAN=1: under ASan and UBSan
+#       make check-vm   what this kernel lacks, on Debian's stock kernel in a virtual machine (root)
 #       make soak       SECONDS of many containers at once (root)
 #       make lint       format, layers, headers, warnings, analysers, man pages
 #       make bench      measures against the peers, writes doc/BENCHMARKS.md (root)
@@ -114,7 +115,7 @@ $(BUILD)/lib%.a: Makefile
 # One id for all programs of one build: a plugin runs another one in process only when both carry the same (cni/exec.c).
 BUILD_INPUTS := $(NETLIB_SRC) $(wildcard netlib/*/*.h plugins/*.c plugins/*/*.[ch] ipam/*.[ch] ipam/*/*.[ch]) Makefile
 # Everything compiled waits for this header, and the header for the packages: so `make -j` on a bare machine is safe.
-DEPS_FIRST := $(if $(filter check,$(MAKECMDGOALS)),deps-check,deps-build)
+DEPS_FIRST := $(if $(filter check,$(MAKECMDGOALS)),deps-check,$(if $(filter check-vm,$(MAKECMDGOALS)),deps-vm,deps-build))
 $(BUILD)/build-id.h: $(BUILD_INPUTS) | $(DEPS_FIRST)
 	@mkdir -p $(@D)
 	$(Q)printf '#define NARU_BUILD_ID "%s"\n' "$$(cat $(BUILD_INPUTS) | sha256sum | cut -c1-32)" > $@
@@ -213,6 +214,20 @@ fuzz: $(FUZZ_REPLAY)
 check: deps-check all tests
 	$(Q)NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) tests/run -j 3 -t 900 $(TESTS) $(FUZZ_REPLAY) $(TEST_SH)
 
+# Programs that say what they need of the kernel (tests/lib/lab_needs.h), and those about control groups, run on Debian's kernel.
+# VM_KERNEL is its package, VM_APPEND goes to its command line (module_blacklist=ip_tables,ip6_tables: a kernel without legacy
+# tables), VM_GROUPS=v1 mounts control groups of version 1, VM_TESTS names other programs.
+VM_KERNEL ?= linux-image-amd64
+VM_APPEND ?=
+VM_GROUPS ?= v2
+VM_TESTS  ?= $(shell grep -lE 'lab_(needs|has)\(' tests/*/test_*.c) tests/runner/test_limits.c
+.PHONY: check-vm
+check-vm: deps-vm all tests
+	$(Q)tests/vm/kernel $(abspath $(BUILD))/vm/$(VM_KERNEL) $(VM_KERNEL)
+	$(Q)tests/vm/boot -a '$(VM_APPEND)' -g $(VM_GROUPS) -d $(abspath $(BUILD)) $(abspath $(BUILD))/vm/$(VM_KERNEL) \
+		env LAB_VM=1 NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) \
+		tests/run -j $$(nproc) -t 600 $(VM_TESTS:%.c=$(abspath $(BUILD))/%)
+
 # Many containers at once, killed and collected, for ten minutes: `make soak SECONDS=600`.
 .PHONY: soak
 soak: deps-check all $(SOAK)
@@ -248,14 +263,16 @@ demo: deps-demo all
 PKG_BUILD := gcc make libc6-dev libmnl-dev libnftnl-dev libiptc-dev libjson-c-dev libarchive-dev libssl-dev
 PKG_CHECK := $(PKG_BUILD) libcmocka-dev libseccomp-dev iproute2 nftables busybox-static containernetworking-plugins conntrack podman crun \
 	socat zstd iptables strace dnsmasq-base
+PKG_VM    := $(PKG_CHECK) qemu-system-x86 cpio kmod xz-utils
 PKG_LINT  := $(PKG_BUILD) libcmocka-dev libseccomp-dev clang clang-format-19 clang-tidy cppcheck shellcheck \
 	mandoc git
 PKG_BENCH := $(PKG_BUILD) containernetworking-plugins crun podman netavark iptables nftables iproute2 busybox-static
 PKG_DEB   := $(PKG_BUILD) debhelper dpkg-dev git
 PKG_DEMO  := $(PKG_BUILD) busybox-static iproute2 nftables
-.PHONY: deps-build deps-check deps-lint deps-bench deps-demo deps-deb
+.PHONY: deps-build deps-check deps-vm deps-lint deps-bench deps-demo deps-deb
 deps-build: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_BUILD)
 deps-check: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_CHECK)
+deps-vm:    ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_VM)
 deps-lint:  ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_LINT)
 deps-bench: ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_BENCH)
 deps-deb:   ; $(Q)DEPS=$(DEPS) tests/deps $(PKG_DEB)

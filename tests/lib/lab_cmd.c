@@ -2,6 +2,7 @@
 #include "tests/lib/lab_cmd.h"
 
 #include "tests/lib/lab.h"
+#include "tests/lib/lab_needs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -178,6 +179,12 @@ static void finish(struct tap *t, char **text, size_t *len)
 	*len = t->len;
 }
 
+/* A program in the virtual machine takes longer, but not for ever. */
+static long timeout_us(const struct lab_cmd *c)
+{
+	return (c->timeout_ms ? c->timeout_ms : 30000) * 1000L * (lab_in_vm() ? 10 : 1);
+}
+
 void lab_run(const struct lab_cmd *c, struct lab_result *out)
 {
 	char *env[ENV_MAX];
@@ -211,7 +218,7 @@ void lab_run(const struct lab_cmd *c, struct lab_result *out)
 
 	if (pidfd < 0)
 		lab_fail("cannot watch %s: pidfd_open: %s", c->path, strerror(errno));
-	collect(pid, pidfd, taps, start + (c->timeout_ms ? c->timeout_ms : 30000) * 1000L, out);
+	collect(pid, pidfd, taps, start + timeout_us(c), out);
 	close(pidfd);
 	while (wait4(pid, &status, 0, &ru) < 0 && errno == EINTR)
 		;
