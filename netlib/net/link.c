@@ -15,6 +15,7 @@
 #include "netlib/base/aside.h"
 #include "netlib/base/err.h"
 #include "netlib/base/plan.h"
+#include "netlib/net/link_kinds.h"
 #include "netlib/net/overlay.h"
 #include "netlib/nl/attr.h"
 #include "netlib/nl/nl.h"
@@ -44,8 +45,15 @@ static int take_alias(const void *data, size_t len, void *obj)
 	return 0;
 }
 
+/* the kernel writes the kind before it */
+static int take_info_data(const void *data, size_t len, void *obj)
+{
+	return link_kind_decode(data, len, obj);
+}
+
 static const struct attr_spec link_info[] = {
 	[IFLA_INFO_KIND] = ATTR_STR(struct link, kind),
+	[IFLA_INFO_DATA] = ATTR_FN(take_info_data),
 };
 static const struct attr_spec link_attrs[] = {
 	[IFLA_IFNAME] = ATTR_STR(struct link, name),
@@ -365,6 +373,12 @@ void link_put_txqlen(struct nlmsg *m, uint32_t index, uint32_t txqlen)
 	nlmsg_u32(m, IFLA_TXQLEN, txqlen);
 }
 
+void link_put_alias(struct nlmsg *m, uint32_t index, const char *alias)
+{
+	begin_set(m, index, NULL, 0, 0);
+	nlmsg_str(m, IFLA_IFALIAS, alias);
+}
+
 int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask, struct err *e)
 {
 	struct nlmsg m;
@@ -396,6 +410,16 @@ int link_set_mac(struct nl *nl, uint32_t index, const struct mac *mac, struct er
 	nlmsg_init(&m);
 	link_put_mac(&m, index, mac);
 	return set(nl, &m, "set the MAC", index, e);
+}
+
+int link_set_master(struct nl *nl, uint32_t index, uint32_t master, struct err *e)
+{
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	begin_set(&m, index, NULL, 0, 0);
+	nlmsg_u32(&m, IFLA_MASTER, master);
+	return set(nl, &m, "set the master", index, e);
 }
 
 void link_put_inet_conf(struct nlmsg *m, uint32_t index, unsigned devconf, uint32_t value)

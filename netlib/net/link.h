@@ -28,6 +28,9 @@ struct link {
 	uint32_t promiscuity;
 	uint32_t txqlen;
 	uint8_t operstate; /* IF_OPER_* */
+	/* of its kind: the mode of a macvlan or ipvlan, the id of a vlan, the table of a vrf */
+	uint32_t value;
+	uint32_t bcqueuelen; /* macvlan */
 	char name[IFNAME_MAX];
 	char kind[16]; /* "veth", "bridge", ...; "" for physical ones and lo */
 	char alias[LINK_ALIAS_MAX];
@@ -64,8 +67,8 @@ struct veth_spec {
 	char name[IFNAME_MAX]; /* host end */
 	const char *peer;      /* container end, born in peer_netns */
 	int peer_netns;	       /* -1: the same as the host end's */
-	uint32_t master; /* bridge to join, or 0 */
-	uint32_t mtu;	 /* both ends; 0 = default */
+	uint32_t master;       /* bridge to join, or 0 */
+	uint32_t mtu;	       /* both ends; 0 = default */
 	struct mac peer_mac;
 	const char *alias;	/* of the host end: the owner */
 	bool hairpin, isolated; /* port flags; only with master */
@@ -90,11 +93,14 @@ void link_put_up(struct nlmsg *m, uint32_t index); /* the message alone, for a b
 int link_down(struct nl *nl, uint32_t index, struct err *e);
 int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask, struct err *e);
 int link_set_mac(struct nl *nl, uint32_t index, const struct mac *mac, struct err *e);
+/* Joins a bridge or VRF; 0 leaves it. */
+int link_set_master(struct nl *nl, uint32_t index, uint32_t master, struct err *e);
 /* Single settings as messages, for a batch. */
 void link_put_flags(struct nlmsg *m, uint32_t index, uint32_t flags, uint32_t mask);
 void link_put_mac(struct nlmsg *m, uint32_t index, const struct mac *mac);
 void link_put_mtu(struct nlmsg *m, uint32_t index, uint32_t mtu);
 void link_put_txqlen(struct nlmsg *m, uint32_t index, uint32_t txqlen);
+void link_put_alias(struct nlmsg *m, uint32_t index, const char *alias);
 int link_del(struct nl *nl, uint32_t index, struct err *e); /* absence is success */
 /*
  * The same by a process of its own, named naru-link-del (base/aside.h): the kernel takes tens of

@@ -24,7 +24,7 @@ struct route {
 	/* RT_SCOPE_*; used when has_scope, else universe with a gateway, link without */
 	uint8_t scope;
 	bool has_scope;
-	bool onlink; /* adding: the gateway is a neighbour although no route says so */
+	bool onlink; /* the gateway is a neighbour although no route says so */
 	/* RTPROT_*; 0 = RTPROT_BOOT when adding, as ip(8) and the reference have it */
 	uint8_t protocol;
 	uint8_t type; /* RTN_*; 0 = RTN_UNICAST when adding */

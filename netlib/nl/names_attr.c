@@ -163,6 +163,15 @@ static const struct attr_name bridge[] = {
 TABLE(bridge);
 static const struct attr_name veth[] = { [VETH_INFO_PEER] = { "VETH_INFO_PEER", AS_LINK, NULL } };
 TABLE(veth);
+static const struct attr_name macvlan[] = { NUMBER(IFLA_MACVLAN_MODE),
+					    NUMBER(IFLA_MACVLAN_BC_QUEUE_LEN) };
+TABLE(macvlan);
+static const struct attr_name ipvlan[] = { NUMBER(IFLA_IPVLAN_MODE), NUMBER(IFLA_IPVLAN_FLAGS) };
+TABLE(ipvlan);
+static const struct attr_name vlan[] = { NUMBER(IFLA_VLAN_ID), NUMBER(IFLA_VLAN_PROTOCOL) };
+TABLE(vlan);
+static const struct attr_name vrf[] = { NUMBER(IFLA_VRF_TABLE) };
+TABLE(vrf);
 static const struct attr_name link_info[] = {
 	TEXT(IFLA_INFO_KIND),
 	[IFLA_INFO_DATA] = { "IFLA_INFO_DATA", AS_KIND_DATA, NULL },
@@ -245,8 +254,8 @@ static const struct {
 	const char *kind;
 	const struct attr_table *data;
 } kinds[] = {
-	{ "veth", &veth_table },
-	{ "bridge", &bridge_table },
+	{ "veth", &veth_table },     { "bridge", &bridge_table }, { "macvlan", &macvlan_table },
+	{ "ipvlan", &ipvlan_table }, { "vlan", &vlan_table },	  { "vrf", &vrf_table },
 };
 
 const struct attr_table *nl_kind_data(const char *kind)

@@ -122,6 +122,19 @@ int txn_ifb_add(struct txn *t, const struct ifb_spec *i, struct err *e)
 	return r;
 }
 
+int txn_child_add(struct txn *t, enum undo_ns from, const struct link_child *c, struct err *e)
+{
+	/* nobody else makes an interface of that name there while it does not exist: no alias */
+	struct undo *u = txn_reserve(t, &op_link_del, UNDO_CONT, c->name, NULL, NULL, e);
+
+	if (!u)
+		return -EIO;
+	int r = link_add_child(socket_of(t, from), t->cont, c, e);
+	if (r)
+		txn_drop(t);
+	return r;
+}
+
 static int undo_qdisc(const struct undo *u, struct txn *t, struct err *e)
 {
 	uint64_t parent;

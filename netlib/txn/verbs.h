@@ -9,6 +9,7 @@
 #include "netlib/fw/fw.h"
 #include "netlib/net/addr.h"
 #include "netlib/net/link.h"
+#include "netlib/net/link_kinds.h"
 #include "netlib/net/route.h"
 #include "netlib/net/rule.h"
 #include "netlib/txn/txn.h"
@@ -31,6 +32,11 @@ int txn_ifb_add(struct txn *t, const struct ifb_spec *i, struct err *e);
  */
 int txn_qdisc_add(struct txn *t, const struct link *l, uint32_t parent, struct nlmsg *m,
 		  const char *what, struct err *e);
+/*
+ * A link on top of another, born in ns UNDO_CONT (c->netns is its descriptor) or made there by the
+ * socket of that namespace (c->netns is -1); from is the namespace that c->lower belongs to.
+ */
+int txn_child_add(struct txn *t, enum undo_ns from, const struct link_child *c, struct err *e);
 /* Shared addresses and routes: in ns UNDO_HOST or UNDO_CONT. */
 int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
 		 uint32_t flags, struct err *e);

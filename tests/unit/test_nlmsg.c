@@ -12,6 +12,7 @@
 #include "netlib/base/str.h"
 #include "netlib/net/addr.h"
 #include "netlib/net/link.h"
+#include "netlib/net/link_kinds.h"
 #include "netlib/net/port.h"
 #include "netlib/net/portvlan.h"
 #include "netlib/net/route.h"
@@ -188,6 +189,42 @@ static void a_veth_pair_is_born_whole(void **state)
 	will_be_free_then_accept(k, 3);
 	assert_int_equal(link_add_veth(&k->nl, &v, NULL), 0);
 	assert_sent(k, "veth-isolated");
+}
+
+static void a_link_on_another_is_born_where_it_belongs(void **state)
+{
+	static const struct {
+		struct link_child link;
+		const char *golden;
+	} t[] = {
+		{ { .name = "eth0", .kind = "macvlan", .lower = 3, .netns = 7, .value = 4 },
+		  "macvlan" },
+		{ { .name = "eth0",
+		    .kind = "macvlan",
+		    .lower = 3,
+		    .netns = -1,
+		    .mtu = 1400,
+		    .mac = { .set = true, .b = { 2, 0x11, 0x22, 0x33, 0x44, 0x55 } },
+		    .value = 1,
+		    .bcqueuelen = 2000 },
+		  "macvlan-all" },
+		{ { .name = "eth0", .kind = "ipvlan", .lower = 3, .netns = 7, .value = 2 },
+		  "ipvlan" },
+		{ { .name = "eth0", .kind = "vlan", .lower = 3, .netns = 7, .value = 100 },
+		  "vlan" },
+		{ { .name = "eth0", .kind = "dummy", .netns = -1 }, "dummy" },
+		{ { .name = "blue", .kind = "vrf", .netns = -1, .value = 10 }, "vrf" },
+	};
+	struct kernel *k = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		will_accept(k, 1);
+		assert_int_equal(link_add_child(&k->nl, &k->nl, &t[i].link, NULL), 0);
+		assert_sent(k, t[i].golden);
+	}
+	will_accept(k, 1);
+	assert_int_equal(link_set_master(&k->nl, 5, 9, NULL), 0);
+	assert_sent(k, "link-master");
 }
 
 static void a_bridge_is_born_up(void **state)
@@ -448,6 +485,7 @@ int main(void)
 		cmocka_unit_test(an_unset_mac_writes_nothing),
 		cmocka_unit_test(a_full_buffer_is_remembered_and_nothing_is_sent),
 		WITH_KERNEL(a_veth_pair_is_born_whole),
+		WITH_KERNEL(a_link_on_another_is_born_where_it_belongs),
 		WITH_KERNEL(a_bridge_is_born_up),
 		WITH_KERNEL(a_port_gets_its_vlans_in_one_batch),
 		WITH_KERNEL(a_long_trunk_is_told_in_parts),
