@@ -88,8 +88,8 @@ static void check_knows_whether_a_port_is_isolated(void **state)
 	fails(102, textf("host interface %s: expected isolation on, found off", veth), "bridge",
 	      "CHECK", check);
 	lab_sh("echo 1 > /sys/class/net/%s/brport/isolated", veth);
-	fails(102, textf("host interface %s: expected isolation off, found on", veth), "bridge",
-	      "CHECK", text_keep(json_with(conf(GATEWAY), "prevResult", result)));
+	/* the plugin firewall behind us in the chain isolates ports as well */
+	ok("bridge", "CHECK", text_keep(json_with(conf(GATEWAY), "prevResult", result)));
 }
 
 static void a_disabled_interface_stays_down_and_is_not_waited_for(void **state)
