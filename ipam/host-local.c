@@ -13,9 +13,11 @@
 
 #include "ipam/collect.h"
 #include "ipam/host-local-conf.h"
+#include "ipam/pool.h"
 #include "ipam/resolv.h"
 #include "ipam/store.h"
 #include "netlib/base/cleanup.h"
+#include "netlib/base/encode.h"
 #include "netlib/base/err.h"
 #include "netlib/base/plan.h"
 #include "netlib/base/str.h"
@@ -533,6 +535,17 @@ static int lease_status(struct cni_op *op, struct err *e)
 	return 0;
 }
 
+static void tell_pools(struct cni_op *op, struct json_object *out)
+{
+	const struct host_local_conf *c = op->conf;
+	cleanup_store struct store s = STORE_INIT;
+	struct json_object *pools = NULL;
+
+	if (store_look(&s, c->ipam.data_dir, op->cc->name, NULL) >= 0 &&
+	    pool_report(&s, c->sets.v, c->sets.n, &pools, NULL) == 0)
+		json_set(out, "pools", pools);
+}
+
 static const struct cni_step host_local_steps[] = {
 	{ "resolvConf", has_resolv, resolv_add, NULL, NULL, NULL, NULL },
 	{ "lease", NULL, lease_add, lease_del, lease_check, lease_gc, lease_status },
@@ -547,5 +560,6 @@ const struct cni_plugin cni_plugin_host_local = {
 	.fields = host_local_fields,
 	.conf_size = sizeof(struct host_local_conf),
 	.conf_check = host_local_conf_check,
+	.tell = tell_pools,
 	.steps = host_local_steps,
 };

@@ -103,9 +103,8 @@ static struct json_object *rows_of(const struct cni_plugin *p)
 	return rows;
 }
 
-/* What ADD would say before its first change. */
-static void set_problem(struct json_object *o, const struct cni_plugin *p, const char *conf,
-			size_t len)
+/* What ADD would say before its first change; what there is to tell of a good one. */
+static void judge(struct json_object *o, const struct cni_plugin *p, const char *conf, size_t len)
 {
 	const char *path = getenv("CNI_PATH");
 	const struct cni_env env = { .verb = CNI_ADD,
@@ -116,7 +115,7 @@ static void set_problem(struct json_object *o, const struct cni_plugin *p, const
 				     .path = path ? path : "" };
 	struct err e = ERR_INIT;
 
-	if (cni_examine(p, &env, conf, len, &e) == 0)
+	if (cni_examine(p, &env, conf, len, o, &e) == 0)
 		return;
 	struct json_object *problem = json_obj();
 	json_set_int(problem, "code", cni_error_code(&e));
@@ -150,7 +149,7 @@ int describe_print(const struct cni_plugin *p, const char *conf, size_t len, str
 	json_set(naru, "keys", all_keys(p, p->conf_size ? defaults : NULL));
 	json_set(naru, "rows", rows_of(p));
 	if (conf)
-		set_problem(naru, p, conf, len);
+		judge(naru, p, conf, len);
 	if (p->conf_clear)
 		p->conf_clear(defaults);
 	json_print(out, o, 0, false);

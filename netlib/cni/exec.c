@@ -22,6 +22,7 @@
 #include "netlib/base/vec.h"
 #include "netlib/cni/error.h"
 #include "netlib/cni/ids.h"
+#include "netlib/cni/metrics.h"
 #include "netlib/cni/plugin.h"
 
 extern char **environ;
@@ -295,6 +296,22 @@ static int take_result(const char *path, const char *text, enum cni_version vers
 	return r < 0 ? err_wrap(e, "result of %s", path), r : 0;
 }
 
+static int run_carried(const struct cni_plugin *p, const struct cni_env *env, const char *text,
+		       size_t len, struct txn *txn, struct cni_result *out, struct err *e)
+{
+	const char *verb = cni_verb_names[env->verb];
+	struct err one = ERR_INIT;
+	int64_t start = clock_us();
+
+	if (trace_on())
+		trace_event("carry", p->name, -1, "%s", verb);
+	int r = cni_run(p, env, text, len, txn, env->verb == CNI_ADD ? out : NULL, &one);
+	metrics_count(p->name, verb, r < 0 ? cni_error_code(&one) : 0, clock_us() - start);
+	if (r < 0 && e)
+		*e = one;
+	return r;
+}
+
 int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct cni_env *env,
 		 const char *text, size_t len, enum cni_version version, struct txn *txn,
 		 struct cni_result *out, struct err *e)
@@ -304,11 +321,8 @@ int cni_delegate(const struct cni_target *to, enum cni_verb verb, const struct c
 	int r;
 
 	inner.verb = verb;
-	if (to->builtin && trace_on())
-		trace_event("carry", to->builtin->name, -1, "%s", cni_verb_names[verb]);
 	if (to->builtin)
-		return cni_run(to->builtin, &inner, text, len, txn, verb == CNI_ADD ? out : NULL,
-			       e);
+		return run_carried(to->builtin, &inner, text, len, txn, out, e);
 	r = cni_exec(to->path, verb, &inner, text, len, &answer, e);
 	if (r < 0 || verb != CNI_ADD)
 		return r;

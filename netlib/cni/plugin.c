@@ -22,6 +22,7 @@
 #include "netlib/cni/error.h"
 #include "netlib/cni/exec.h"
 #include "netlib/cni/furniture.h"
+#include "netlib/cni/metrics.h"
 #include "netlib/cni/step.h"
 #include "netlib/net/netns.h"
 
@@ -306,7 +307,7 @@ static int parse_copy(struct cni_conf *cc, const char *text, size_t len, struct 
 }
 
 int cni_examine(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len,
-		struct err *e)
+		struct json_object *told, struct err *e)
 {
 	cleanup_conf struct cni_conf cc = { 0 };
 	struct cni_op op = { .plugin = p, .env = env, .cc = &cc, .netns = -1 };
@@ -314,6 +315,8 @@ int cni_examine(const struct cni_plugin *p, const struct cni_env *env, const cha
 
 	if (r == 0)
 		r = prepare(&op, e);
+	if (r == 0 && p->tell)
+		p->tell(&op, told);
 	op_clear(&op);
 	return r;
 }
@@ -432,6 +435,18 @@ static int run_main(const struct cni_plugin *p, struct cni_conf *cc, struct err 
 	return run_conf(p, &env, cc, NULL, NULL, print_result, e);
 }
 
+/* For traces and metrics, when there are any. */
+static void account(const struct cni_plugin *p, const char *command, int64_t start_us, int r,
+		    const struct err *e)
+{
+	if (trace_on())
+		trace_event("done", command, clock_us() - start_us, "%s", r < 0 ? e->text : "ok");
+	for (int v = 0; v < CNI_VERBS; v++)
+		if (v != CNI_VERSION && !strcmp(command, cni_verb_names[v]))
+			metrics_count(p->name, command, r < 0 ? cni_error_code(e) : 0,
+				      clock_us() - start_us);
+}
+
 int cni_main(const struct cni_plugin *p)
 {
 	cleanup_conf struct cni_conf cc = { 0 };
@@ -446,12 +461,11 @@ int cni_main(const struct cni_plugin *p)
 	if (!command || !*command)
 		return print_about(p);
 	trace_open(getenv("CNI_TRACE"), p->name);
-	int64_t start = trace_on() ? clock_us() : 0;
+	int64_t start = clock_us();
 	int r = plan_open(getenv(PLAN_VAR), p->name, &e);
 	if (r == 0 && (r = plan_seal(&e)) == 0)
 		r = run_main(p, &cc, &e);
-	if (trace_on())
-		trace_event("done", command, clock_us() - start, "%s", r < 0 ? e.text : "ok");
+	account(p, command, start, r, &e);
 	if (r == 0)
 		return 0;
 	cleanup_str struct str s = STR_INIT;

@@ -90,6 +90,8 @@ struct cni_plugin {
 	const struct cni_step *steps; /* ends with { 0 } */
 	/* keys of the reference that conf_check refuses by name; NULL-terminated, may be NULL */
 	const char *const *refused;
+	/* adds to a description what there is to tell of a good configuration; only looks */
+	void (*tell)(struct cni_op *op, struct json_object *out);
 	/* what `PLUGIN daemon` is, argv[0] being "daemon"; NULL: there is no such thing */
 	int (*daemon)(int argc, char **argv);
 };
@@ -113,10 +115,10 @@ int cni_run(const struct cni_plugin *p, const struct cni_env *env, const char *t
 
 /*
  * Decides only: what the operation would refuse in a document before its first change. text is
- * copied; a prevResult is not asked for.
+ * copied; a prevResult is not asked for. told gets what the plugin has to tell.
  */
 int cni_examine(const struct cni_plugin *p, const struct cni_env *env, const char *text, size_t len,
-		struct err *e);
+		struct json_object *told, struct err *e);
 
 /* Helpers for CHECK rows: an error with code CNI_E_CHECK. Returns -EBADMSG. */
 int cni_check_fail(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

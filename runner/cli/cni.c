@@ -250,18 +250,23 @@ static const struct action {
 	int (*run)(struct cni_call *c, struct err *e);
 	int (*own)(const struct cni_opts *o, const struct operands *args, struct err *e);
 } actions[] = {
-	{ "add", true, true, do_add },	       { "del", true, true, do_del },
-	{ "check", true, true, do_check },     { "gc", false, true, do_gc },
-	{ "status", false, false, do_status }, { "version", false, false, do_version },
-	{ "plan", true, true, cni_plan },      { "reload", .root = true, .own = cni_reload },
+	{ "add", true, true, do_add },
+	{ "del", true, true, do_del },
+	{ "check", true, true, do_check },
+	{ "gc", false, true, do_gc },
+	{ "status", false, false, do_status },
+	{ "version", false, false, do_version },
+	{ "plan", true, true, cni_plan },
+	{ "reload", .root = true, .own = cni_reload },
+	{ "metrics", .root = true, .own = cni_metrics },
 	{ "lint", .own = cni_lint },
 };
 
 static const char *const action_names[] = {
-	"add", "del", "check", "gc", "status", "version", "plan", "reload", "lint", NULL,
+	"add", "del", "check", "gc", "status", "version", "plan", "reload", "metrics", "lint", NULL,
 };
 _Static_assert(ARRAY_LEN(action_names) == ARRAY_LEN(actions) + 1, "each action has its name");
-#define ACTIONS "add, del, check, gc, status, version, plan, reload or lint"
+#define ACTIONS "add, del, check, gc, status, version, plan, reload, metrics or lint"
 
 static int check_call(const struct action *a, const struct operands *args, struct err *e)
 {

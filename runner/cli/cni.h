@@ -38,6 +38,7 @@ const char *cni_plugin_path(void); /* CNI_PATH */
 int cni_result_text(struct cni_call *c, const struct cni_result *res, struct str *s, struct err *e);
 
 int cni_reload(const struct cni_opts *o, const struct operands *args, struct err *e);
+int cni_metrics(const struct cni_opts *o, const struct operands *args, struct err *e);
 int cni_plan(struct cni_call *c, struct err *e);
 /* args->v[0] is the action. The exit status, or negative. */
 int cni_lint(const struct cni_opts *o, const struct operands *args, struct err *e);
