@@ -37,16 +37,18 @@ void index_key(const struct lease_owner *o, char key[INDEX_KEY_MAX])
 
 static int entry_parse(char *text, struct index_entry *out)
 {
-	char *mark = strstr(text, BOOT_MARK), *save = NULL;
+	char *mark = strchr(text, ' '); /* no address has one */
 
-	if (mark) {
+	if (mark && str_starts(mark, BOOT_MARK)) {
 		*mark = 0;
 		(void)snprintf(out->boot, sizeof out->boot, "%s", mark + strlen(BOOT_MARK));
 	}
 	out->many = !strcmp(text, MANY);
-	for (char *p = strtok_r(text, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
+	for (char *p = text, *next; p; p = next) {
 		struct ip_addr *a = vec_add(&out->v, &out->n);
 
+		if ((next = strchr(p, ',')))
+			*next++ = 0;
 		if (!a)
 			return -ENOMEM;
 		if (ip_parse(p, a) < 0)
