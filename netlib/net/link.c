@@ -431,16 +431,6 @@ void link_put_inet_conf(struct nlmsg *m, uint32_t index, unsigned devconf, uint3
 				nlmsg_u32(m, (uint16_t)devconf, value);
 }
 
-int link_set_inet_conf(struct nl *nl, uint32_t index, unsigned devconf, uint32_t value,
-		       struct err *e)
-{
-	struct nlmsg m;
-
-	nlmsg_init(&m);
-	link_put_inet_conf(&m, index, devconf, value);
-	return set(nl, &m, "set IPv4 options", index, e);
-}
-
 static void begin_del(struct nlmsg *m, uint32_t index)
 {
 	const struct ifinfomsg i = { .ifi_index = (int)index };

@@ -110,7 +110,5 @@ int link_del_aside(struct nl *nl, uint32_t index, struct err *e);
 
 /* IPv4 devconf by netlink (IFLA_INET_CONF), e.g. IPV4_DEVCONF_ARP_NOTIFY. */
 void link_put_inet_conf(struct nlmsg *m, uint32_t index, unsigned devconf, uint32_t value);
-int link_set_inet_conf(struct nl *nl, uint32_t index, unsigned devconf, uint32_t value,
-		       struct err *e);
 
 #endif

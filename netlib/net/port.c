@@ -77,25 +77,6 @@ int port_get(struct nl *nl, uint32_t index, struct port_state *out, struct err *
 	return 0;
 }
 
-int port_join(struct nl *nl, uint32_t index, uint32_t bridge, bool hairpin, struct err *e)
-{
-	const struct ifinfomsg one = { .ifi_index = (int)index };
-	struct nlmsg m;
-
-	nlmsg_init(&m);
-	nlmsg_begin(&m, RTM_NEWLINK, 0, &one, sizeof one);
-	nlmsg_u32(&m, IFLA_MASTER, bridge);
-	/* the port's own settings need the port to exist: a second message */
-	nlmsg_begin(&m, RTM_NEWLINK, 0, &one, sizeof one);
-	nlmsg_nest(&m, IFLA_LINKINFO) {
-		nlmsg_str(&m, IFLA_INFO_SLAVE_KIND, "bridge");
-		nlmsg_nest(&m, IFLA_INFO_SLAVE_DATA)
-			nlmsg_u8(&m, IFLA_BRPORT_MODE, hairpin);
-	}
-	int r = nl_talk(nl, &m, e);
-	return r < 0 ? err_wrap(e, "join interface %u to bridge %u", index, bridge), r : 0;
-}
-
 int port_isolate(struct nl *nl, uint32_t index, bool isolated, struct err *e)
 {
 	const struct ifinfomsg one = { .ifi_index = (int)index };

@@ -16,7 +16,6 @@ struct port_state {
 };
 
 int port_get(struct nl *nl, uint32_t index, struct port_state *out, struct err *e);
-int port_join(struct nl *nl, uint32_t index, uint32_t bridge, bool hairpin, struct err *e);
 
 /* Isolated ports of a bridge do not see each other, on whatever layer. */
 int port_isolate(struct nl *nl, uint32_t index, bool isolated, struct err *e);

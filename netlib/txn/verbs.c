@@ -490,12 +490,6 @@ static int undo_unlink(const struct undo *u, struct txn *t, struct err *e)
 	return 0;
 }
 
-static int undo_tree(const struct undo *u, struct txn *t, struct err *e)
-{
-	(void)t;
-	return file_remove_tree(AT_FDCWD, u->a, e);
-}
-
 static int undo_netns(const struct undo *u, struct txn *t, struct err *e)
 {
 	(void)t;
@@ -503,7 +497,6 @@ static int undo_netns(const struct undo *u, struct txn *t, struct err *e)
 }
 
 static const struct undo_op op_unlink = { "file unlink", undo_unlink, UNDO_A };
-static const struct undo_op op_tree = { "directory remove", undo_tree, UNDO_A };
 static const struct undo_op op_netns = { "netns unpin", undo_netns, UNDO_A };
 
 /*
@@ -542,21 +535,6 @@ int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *bu
 	return r;
 }
 
-int txn_mkdir(struct txn *t, const char *path, mode_t mode, struct err *e)
-{
-	if (is_there(path))
-		return 1;
-	if (file_noted("create directory", path))
-		return 0;
-	if (!txn_reserve(t, &op_tree, UNDO_HOST, NULL, path, NULL, e))
-		return -EIO;
-	if (mkdir(path, mode) == 0)
-		return 0;
-	int r = -errno;
-	txn_drop(t);
-	return r == -EEXIST ? 1 : err_set(e, r, "create directory %s", path);
-}
-
 int txn_netns_create(struct txn *t, const char *path, struct err *e)
 {
 	if (is_there(path))
@@ -570,7 +548,7 @@ int txn_netns_create(struct txn *t, const char *path, struct err *e)
 }
 
 const struct undo_op *const txn_undo_ops[] = {
-	&op_link_del, &op_bridge_del, &op_link_down, &op_addr_del, &op_addr_add, &op_route_del,
-	&op_sysctl,   &op_fw,	      &op_spoof,     &op_unlink,   &op_tree,	 &op_netns,
-	&op_qdisc,    &op_route_add,  &op_rule_del,  NULL,
+	&op_link_del,  &op_bridge_del, &op_link_down, &op_addr_del, &op_addr_add,
+	&op_route_del, &op_sysctl,     &op_fw,	      &op_spoof,    &op_unlink,
+	&op_netns,     &op_qdisc,      &op_route_add, &op_rule_del, NULL,
 };

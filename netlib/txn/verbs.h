@@ -57,11 +57,9 @@ int txn_fw_add(struct txn *t, struct fw *fw, const struct fw_plan *p, struct err
 /* One MAC address for a bridge's port; undone by removing the owner's elements. */
 struct fw_spoof;
 int txn_spoof_add(struct txn *t, const struct fw_spoof *s, struct err *e);
-/* Files and directories by absolute path. */
+/* A file by its absolute path. */
 int txn_file_create(struct txn *t, const char *path, mode_t mode, const void *buf, size_t len,
 		    struct err *e);
-/* 1 = was there; undo removes the whole tree */
-int txn_mkdir(struct txn *t, const char *path, mode_t mode, struct err *e);
 /* Every kind of undo above, for reading journals. NULL-terminated. */
 extern const struct undo_op *const txn_undo_ops[];
 

@@ -110,8 +110,7 @@ static int the_rest(struct txn *t, struct err *e)
 	if ((r = txn_sysctl(t, UNDO_HOST, "net/ipv4/ip_forward", "1", e)) < 0 ||
 	    (r = txn_sysctl(t, UNDO_CONT, "net/ipv4/ip_default_ttl", "33", e)) < 0 ||
 	    (r = fw_open(&fw, FW_AUTO, e)) < 0 || (r = txn_fw_add(t, fw, &p, e)) < 0 ||
-	    (r = txn_mkdir(t, WORK "/dir", 0700, e)) != 0 ||
-	    (r = txn_file_create(t, WORK "/dir/file", 0600, "x", 1, e)) < 0 ||
+	    (r = txn_file_create(t, WORK "/file", 0600, "x", 1, e)) < 0 ||
 	    (r = txn_netns_create(t, WORK "/ns", e)) < 0)
 		return r;
 	return txn_point(t, "deliver", e);

@@ -310,14 +310,8 @@ static void links_are_asked_for_changed_and_deleted(void **state)
 	assert_sent(k, "link-down");
 	assert_int_equal(link_set_mac(&k->nl, 5, &some_mac, NULL), 0);
 	assert_sent(k, "link-mac");
-	assert_int_equal(link_set_inet_conf(&k->nl, 5, 22, 1, NULL), 0);
-	assert_sent(k, "link-arp-notify");
 	assert_int_equal(link_del(&k->nl, 5, NULL), 0);
 	assert_sent(k, "link-del");
-	will_accept(k, 2);
-	assert_int_equal(port_join(&k->nl, 5, 12, true, NULL), 0);
-	assert_sent(k, "port-join");
-	will_accept(k, 1);
 	assert_int_equal(port_isolate(&k->nl, 5, true, NULL), 0);
 	assert_sent(k, "port-isolate");
 }
