@@ -41,6 +41,8 @@ int firewalld_open(struct fw **out, struct err *e);
 int ipt_open(struct fw **out, struct err *e);
 /* Has anybody rules in the legacy table nat? Makes no table and loads no library. */
 bool ipt_is_in_use(void);
+/* Does the host's iptables write nf_tables (iptables-nft)? By its table nat. */
+bool nft_holds_iptables(void);
 
 /*
  * The lock around changes that depend on what was read before: /run/naru/fw.lock, at most 5 s, then

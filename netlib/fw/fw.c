@@ -86,13 +86,16 @@ static int elsewhere(const struct fw *fw, each_fn *fn, void *arg, struct err *e)
 	int first = 0;
 
 	/* firewalld has no owners: it is asked only where it is configured */
-	for (size_t i = FW_NFTABLES; i <= FW_IPTABLES && fw->backend != FW_FIREWALLD; i++) {
+	for (enum fw_backend i = FW_NFTABLES; i <= FW_IPTABLES; i++) {
 		cleanup_fw struct fw *other = NULL;
 		struct err one = ERR_INIT;
-		int r = openers[i](&other, &one);
+		int r;
 
+		if (i == fw->backend || fw->backend == FW_FIREWALLD)
+			continue;
+		r = openers[i](&other, &one);
 		if (r == 0)
-			r = other->ops == fw->ops ? 0 : fn(other, arg, &one);
+			r = fn(other, arg, &one);
 		if (!other && r == -EOPNOTSUPP)
 			r = 0;
 		if (r < 0)

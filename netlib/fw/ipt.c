@@ -16,6 +16,12 @@
 
 static const uint8_t families[] = { AF_INET, AF_INET6 };
 
+/* Without the library, and without making the table. A chain is an entry, too. */
+static bool has_rules(uint8_t family)
+{
+	return ipt_table_exists(family, IPT_TABLE) && ipt_lib_has_rules(family, IPT_TABLE);
+}
+
 static void ipt_close(struct fw *fw)
 {
 	free(fw);
@@ -132,7 +138,7 @@ static int in_tables(ipt_edit_fn *look, ipt_edit_fn *edit, void *arg, struct err
 		struct err one = ERR_INIT;
 		int r = 0;
 
-		if (!ipt_table_exists(families[i], IPT_TABLE))
+		if (!has_rules(families[i]))
 			continue;
 		r = ipt_read(families[i], IPT_TABLE, look, arg, &one);
 		if (r > 0)
@@ -352,7 +358,7 @@ static int ipt_each_element(struct fw *fw,
 
 	(void)fw;
 	for (size_t i = 0; i < ARRAY_LEN(families) && r == 0; i++)
-		if (ipt_table_exists(families[i], IPT_TABLE))
+		if (has_rules(families[i]))
 			r = ipt_read(families[i], IPT_TABLE, list_table, &l, e);
 	return r;
 }
@@ -361,7 +367,7 @@ static int ipt_each_element(struct fw *fw,
 
 bool ipt_is_in_use(void)
 {
-	return ipt_table_exists(AF_INET, IPT_TABLE) && ipt_lib_has_rules(IPT_TABLE);
+	return has_rules(AF_INET);
 }
 
 /* Opening a table would make it: what can be seen from outside has to do. */
@@ -370,14 +376,21 @@ static int ipt_ready(struct fw *fw, struct err *e)
 	const struct ipt_lib *lib;
 	int r = 0;
 
-	(void)fw;
 	for (size_t i = 0; i < ARRAY_LEN(families) && r == 0; i++)
 		r = ipt_lib_load(&lib, families[i], e);
-	if (r == 0 && access("/proc/thread-self/net/ip_tables_names", R_OK) < 0)
-		r = err_say(e, -EOPNOTSUPP,
-			    "this kernel has no legacy iptables; load the module ip_tables or use "
-			    "the nftables backend");
-	return r;
+	if (r < 0)
+		return r;
+	if (access("/proc/thread-self/net/ip_tables_names", R_OK) < 0)
+		return err_say(e, -EOPNOTSUPP,
+			       "this kernel has no legacy iptables; load the module ip_tables or "
+			       "use the nftables backend");
+	if (!fw->chosen && !ipt_is_in_use() && nft_holds_iptables())
+		return err_say(
+			e, -EOPNOTSUPP,
+			"the iptables backend is configured, but this host's iptables keeps "
+			"its rules in nf_tables (iptables-nft, table ip nat), apart from the "
+			"legacy tables that the backend writes; use the nftables backend");
+	return 0;
 }
 
 static const struct fw_ops ipt_ops = {

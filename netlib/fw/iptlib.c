@@ -77,14 +77,15 @@ int ipt_lib_load(const struct ipt_lib **out, uint8_t family, struct err *e)
 	return r;
 }
 
-bool ipt_lib_has_rules(const char *table)
+bool ipt_lib_has_rules(uint8_t family, const char *table)
 {
-	cleanup_fd int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	struct ipt_getinfo info = { .name = "" };
+	cleanup_fd int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+	struct ipt_getinfo info = { .name = "" }; /* the same in both families, as the option */
 	socklen_t len = sizeof info;
 
 	(void)str_copyf(info.name, sizeof info.name, "%s", table);
-	if (fd < 0 || getsockopt(fd, IPPROTO_IP, IPT_SO_GET_INFO, &info, &len) < 0)
+	if (fd < 0 || getsockopt(fd, level, IPT_SO_GET_INFO, &info, &len) < 0)
 		return false;
 	/* an empty table: one policy for each hook, and the end */
 	return info.num_entries > (unsigned)__builtin_popcount(info.valid_hooks) + 1;

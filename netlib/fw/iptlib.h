@@ -38,7 +38,7 @@ struct ipt_lib {
 /* The functions for AF_INET or AF_INET6. -EOPNOTSUPP naming the package that has them. */
 int ipt_lib_load(const struct ipt_lib **out, uint8_t family, struct err *e);
 
-/* Has a table of IPv4 any rule? Asks the kernel alone: no reading of it, no library. */
-bool ipt_lib_has_rules(const char *table);
+/* Has a table any rule? Asks the kernel alone: no reading of it, no library. */
+bool ipt_lib_has_rules(uint8_t family, const char *table);
 
 #endif

@@ -12,6 +12,7 @@
 #include "netlib/base/vec.h"
 #include "netlib/fw/holder.h"
 #include "netlib/fw/nftmsg.h"
+#include "netlib/fw/nftother.h"
 #include "netlib/fw/nftstate.h"
 
 static void nft_close(struct fw *fw)
@@ -169,6 +170,36 @@ static int remove_once(struct nft *nft, void *arg, int *lock, struct err *e)
 	return r == 0 && listed && found.n && !plan_on() ? MORE : r;
 }
 
+/* ---- what other suites left in nf_tables */
+
+static int remove_others_once(struct nft *nft, void *arg, int *lock, struct err *e)
+{
+	cleanup_batch struct nft_batch b = NFT_BATCH_INIT;
+	uint32_t gen = 0;
+	int r;
+
+	if ((r = nft_generation(&nft->nl, &gen, e)) < 0 ||
+	    (r = nft_other_find(&nft->nl, arg, &b, e)) < 0)
+		return r == -EAGAIN ? NFT_MOVED : r;
+	r = nft_commit(nft, &b, &gen, lock, e);
+	return r == -ENOENT ? NFT_MOVED : r;
+}
+
+static int remove_others(struct nft *nft, struct nft_other *who, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = who->parts & (FW_MASQ | FW_DNAT) ? nft_other_tables(&nft->nl, &why) : 0;
+
+	if (r > 0)
+		return settle(nft, remove_others_once, who,
+			      "remove what other plugins left in nf_tables", e);
+	if (r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0)
+		err_keep_first(e, &why);
+	return r;
+}
+
 static int nft_del(struct fw *fw, const struct fw_owner *owner, unsigned parts,
 		   const struct fw_plan *hint, struct err *e)
 {
@@ -180,7 +211,10 @@ static int nft_del(struct fw *fw, const struct fw_owner *owner, unsigned parts,
 	int r = settle((struct nft *)fw, remove_once, &s,
 		       "remove an attachment's firewall elements", e);
 	fw_elems_clear(&s.hint);
-	return r;
+	int r2 = remove_others((struct nft *)fw,
+			       &(struct nft_other){ .owner = owner, .parts = parts },
+			       r < 0 ? NULL : e);
+	return r < 0 ? r : r2;
 }
 
 static bool set_in_use(const struct nft_founds *l, const struct fw_set *set)
@@ -228,9 +262,13 @@ static int nft_gc(struct fw *fw, const char *network, const struct fw_owner *val
 		fw_owner_text(texts[i], &valid[i]);
 	s.valid = texts;
 	int r = settle(nft, remove_once, &s, "collect a network's firewall elements", e);
-	return r < 0 ? r :
-		       settle(nft, trim_once, NULL, "remove unused sets of table inet " NFT_TABLE,
-			      e);
+	if (r == 0)
+		r = settle(nft, trim_once, NULL, "remove unused sets of table inet " NFT_TABLE, e);
+	struct nft_other others = {
+		.network = network, .valid = valid, .nvalid = nvalid, .parts = parts
+	};
+	int r2 = remove_others(nft, &others, r < 0 ? NULL : e);
+	return r < 0 ? r : r2;
 }
 
 static int sweep_once(struct nft *nft, void *arg, int *lock, struct err *e)
@@ -275,6 +313,14 @@ static int nft_each(struct fw *fw,
 		r = fn(fw_owner_names(all.f[i].owner), fw_elem_what(&all.f[i].x),
 		       fw_elem_words(&all.f[i].x, words), arg);
 	return r;
+}
+
+bool nft_holds_iptables(void)
+{
+	cleanup_nl struct nl nl = NL_INIT;
+
+	return nl_open(&nl, NETLINK_NETFILTER, -1, "host", NULL) == 0 &&
+	       nft_other_has_iptables(&nl, NULL) > 0;
 }
 
 static int nft_ready(struct fw *fw, struct err *e)
