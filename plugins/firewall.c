@@ -201,7 +201,8 @@ static int make_plan(struct cni_op *op, const struct cni_result *res, struct fw_
 			       .naccept = res->nips,
 			       .isolate = c->isolate,
 			       .nisolate = bridge ? res->nips : 0,
-			       .zone = c->zone };
+			       .zone = c->zone,
+			       .admin_chain = c->admin_chain };
 	return 0;
 }
 

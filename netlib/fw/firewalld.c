@@ -7,6 +7,7 @@
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/fw/backend.h"
 #include "netlib/fw/dbus.h"
@@ -15,6 +16,7 @@
 
 #define SERVICE "org.fedoraproject.FirewallD1"
 #define OBJECT "/org/fedoraproject/FirewallD1"
+#define QUERY "querySource"
 #define NOTES FIREWALLD_NOTES
 /* CNI 1.1.0 "Error": an invalid configuration, not available; and our own, something is taken */
 #define CODE_CONFIG 7
@@ -43,6 +45,11 @@ static int ask(struct firewalld *f, const char *method, const char *zone, const 
 	const struct dbus_call c = { SERVICE, OBJECT, SERVICE ".zone", method, { zone, source } };
 	int r = reach(f, e);
 
+	if (plan_on() && strcmp(method, QUERY) != 0) { /* a dry run */
+		*out = (struct dbus_reply){ 0 };
+		plan_note("firewalld", "host", "%s %s %s", method, zone, source);
+		return 0;
+	}
 	if (r != 0)
 		return r;
 	if ((r = dbus_call(&f->bus, &c, out, e)) < 0) {
@@ -233,8 +240,8 @@ static int fwd_check(struct fw *fw, const struct fw_plan *p, struct err *e)
 	for (size_t i = 0; i < p->naccept && r == 0; i++) {
 		if ((r = fw_note_of(p, i, zone_of(p), &n, e)) < 0)
 			return r;
-		r = ask((struct firewalld *)fw, "querySource", n.extra,
-			source_text(n.address, source), &reply, e);
+		r = ask((struct firewalld *)fw, QUERY, n.extra, source_text(n.address, source),
+			&reply, e);
 		if (r != 0)
 			return r < 0 ? r : not_running(e);
 		if (reply.error)

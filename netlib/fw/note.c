@@ -87,7 +87,7 @@ static int create_at(int dir, const struct fw_note *n, struct err *e)
 		if (read_at(dir, n->address, &old) == 0 && !strcmp(old.owner, n->owner) &&
 		    !strcmp(old.extra, n->extra))
 			return 0;
-		(void)unlinkat(dir, n->address, 0);
+		(void)file_remove_at(dir, n->address);
 	}
 	return r;
 }
@@ -106,14 +106,21 @@ int fw_note_write(const char *dir, const struct fw_note *n, struct err *e)
 	return r < 0 ? err_set(e, r, "note %s in %s", n->address, dir) : 0;
 }
 
+/* When it is empty: by its last note, or by a crash before its first. */
+static void drop_dir(const char *dir)
+{
+	if (!file_noted("remove directory", dir))
+		(void)rmdir(dir);
+}
+
 void fw_note_drop(const char *dir, const char *address)
 {
 	cleanup_fd int fd = file_open_dir(AT_FDCWD, dir, NULL);
 
 	if (fd < 0)
 		return;
-	(void)unlinkat(fd, address, 0);
-	(void)rmdir(dir); /* when it was the last one */
+	(void)file_remove_at(fd, address);
+	drop_dir(dir);
 }
 
 /* Whose notes are listed: one owner's; or those of a network that are not valid; or all. */
@@ -145,18 +152,22 @@ static int list(const char *dir, const struct search *s, struct fw_notes *out, s
 	int fd = file_open_dir(AT_FDCWD, dir, NULL);
 	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *ent;
+	bool empty = true;
 
 	if (!d)
 		return fd < 0 && fd != -ENOENT ? err_set(e, fd, "open %s", dir) : 0;
 	while ((ent = readdir(d))) {
 		struct fw_note n = { 0 }, *slot;
 
+		empty &= ent->d_name[0] == '.';
 		if (read_at(fd, ent->d_name, &n) < 0 || !wanted(s, &n))
 			continue;
 		if (!(slot = vec_add(&out->note, &out->n)))
 			return err_set(e, -ENOMEM, "list the notes in %s", dir);
 		*slot = n;
 	}
+	if (empty)
+		drop_dir(dir);
 	return 0;
 }
 
