@@ -45,13 +45,13 @@ static int ask(struct firewalld *f, const char *method, const char *zone, const 
 	const struct dbus_call c = { SERVICE, OBJECT, SERVICE ".zone", method, { zone, source } };
 	int r = reach(f, e);
 
+	if (r != 0)
+		return r;
 	if (plan_on() && strcmp(method, QUERY) != 0) { /* a dry run */
 		*out = (struct dbus_reply){ 0 };
 		plan_note("firewalld", "host", "%s %s %s", method, zone, source);
 		return 0;
 	}
-	if (r != 0)
-		return r;
 	if ((r = dbus_call(&f->bus, &c, out, e)) < 0) {
 		dbus_close(&f->bus); /* a late answer must not be taken for another's */
 		return r;
