@@ -277,14 +277,16 @@ static int everywhere(struct cni_op *op, backend_fn *fn, const void *arg, struct
 {
 	static const enum fw_backend all[] = { FW_NFTABLES, FW_IPTABLES, FW_FIREWALLD };
 	struct err first = ERR_INIT;
+	bool filters = false; /* one packet filter looks into the other */
 
 	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 		cleanup_fw struct fw *fw = NULL;
 		struct err one = ERR_INIT;
-		int r = fw_open(&fw, all[i], &one);
+		int r = all[i] == FW_IPTABLES && filters ? 0 : fw_open(&fw, all[i], &one);
 
-		if (r == 0)
+		if (fw)
 			r = fn(op, fw, arg, &one);
+		filters |= fw != NULL;
 		if (r < 0 && r != -EOPNOTSUPP) /* what is not there holds nothing */
 			err_keep_first(&first, &one);
 	}

@@ -86,7 +86,7 @@ struct fw_plan {
 	size_t nisolate;
 	const char *zone;	  /* firewalld: where accepted addresses go; NULL: "trusted" */
 	const struct fw_ipt *ipt; /* may be NULL */
-	const char *admin_chain; /* iptables: the operator's own; NULL: "CNI-ADMIN" */
+	const char *admin_chain;  /* iptables: the operator's own; NULL: "CNI-ADMIN" */
 };
 
 /*

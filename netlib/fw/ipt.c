@@ -11,6 +11,7 @@
 #include "netlib/base/err.h"
 #include "netlib/base/str.h"
 #include "netlib/base/vec.h"
+#include "netlib/fw/iptforward.h"
 #include "netlib/fw/iptlib.h"
 #include "netlib/fw/rules.h"
 
@@ -393,17 +394,81 @@ static int ipt_ready(struct fw *fw, struct err *e)
 	return 0;
 }
 
+/* ---- both tables: nat, and filter for forwarding */
+
+/* What fails in the second is taken back from the first. */
+static int both_add(struct fw *fw, const struct fw_plan *p, struct err *e)
+{
+	unsigned nat = fw_plan_parts(p) & (FW_MASQ | FW_DNAT);
+	int r = nat ? ipt_add(fw, p, e) : 0;
+
+	if (r < 0 || nat == fw_plan_parts(p))
+		return r;
+	r = ipt_forward_add(p, e);
+	if (r < 0 && nat)
+		(void)ipt_del(fw, &p->owner, nat, NULL, NULL);
+	return r;
+}
+
+static int both_check(struct fw *fw, const struct fw_plan *p, struct err *e)
+{
+	int r = ipt_check(fw, p, e);
+
+	return r < 0 ? r : ipt_forward_check(p, e);
+}
+
+/* The second is done whatever the first says; the first error is told. */
+static int both(int first, int second, const struct err *why, struct err *e)
+{
+	if (first >= 0 && second < 0 && e)
+		*e = *why;
+	return first < 0 ? first : second < 0 ? second : first | second;
+}
+
+static int both_del(struct fw *fw, const struct fw_owner *owner, unsigned parts,
+		    const struct fw_plan *hint, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = ipt_del(fw, owner, parts, hint, e);
+
+	return both(r, ipt_forward_del(owner, parts, hint, &why), &why, e);
+}
+
+static int both_gc(struct fw *fw, const char *network, const struct fw_owner *valid, size_t nvalid,
+		   unsigned parts, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = ipt_gc(fw, network, valid, nvalid, parts, e);
+
+	return both(r, ipt_forward_gc(network, valid, nvalid, parts, &why), &why, e);
+}
+
+static int both_sweep(struct fw *fw, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = ipt_sweep(fw, e);
+
+	return both(r, ipt_forward_sweep(&why), &why, e);
+}
+
+static int both_each(struct fw *fw,
+		     int (*fn)(const char *owner, const char *what, const char *text, void *arg),
+		     void *arg, struct err *e)
+{
+	return ipt_each_element(fw, fn, arg, e) ?: ipt_forward_each(fn, arg, e);
+}
+
 static const struct fw_ops ipt_ops = {
 	.name = "iptables",
-	.parts = FW_MASQ | FW_DNAT,
+	.parts = FW_ALL,
 	.close = ipt_close,
 	.ready = ipt_ready,
-	.add = ipt_add,
-	.del = ipt_del,
-	.check = ipt_check,
-	.gc = ipt_gc,
-	.sweep = ipt_sweep,
-	.each = ipt_each_element,
+	.add = both_add,
+	.del = both_del,
+	.check = both_check,
+	.gc = both_gc,
+	.sweep = both_sweep,
+	.each = both_each,
 };
 
 int ipt_open(struct fw **out, struct err *e)

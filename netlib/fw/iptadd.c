@@ -321,10 +321,6 @@ static int job_init(struct job *j, const struct fw_plan *p, struct err *e)
 {
 	struct fw_plan ports = { .owner = p->owner, .dnat = p->dnat, .ndnat = p->ndnat };
 
-	if (p->naccept || p->nisolate)
-		return err_say(e, -EOPNOTSUPP,
-			       "the iptables backend has no rules for forwarded packets; use the "
-			       "nftables backend");
 	j->p = p;
 	ipt_names(&j->names, p->owner.network, p->owner.container);
 	return fw_plan_elements(&ports, &j->elems, e);

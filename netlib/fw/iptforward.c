@@ -3,15 +3,13 @@
 
 #include <errno.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
 #include "netlib/base/str.h"
-#include "netlib/fw/backend.h"
-#include "netlib/fw/iptlib.h"
+#include "netlib/fw/fw.h"
 #include "netlib/fw/ipttable.h"
 #include "netlib/fw/note.h"
 
@@ -448,97 +446,4 @@ int ipt_forward_each(int (*fn)(const char *owner, const char *what, const char *
 		r = fn(fw_owner_names(l.note[i].owner), "accept", text ?: "", arg);
 	}
 	return r;
-}
-
-/* ---- as a backend of its own, until the one for table nat stands beside it */
-
-static int only_forwarding(const struct fw_plan *p, struct err *e)
-{
-	if (!p->nmasq && !p->ndnat)
-		return 0;
-	return err_say(e, -EOPNOTSUPP,
-		       "this build has no iptables backend yet for masquerade and ports; unset "
-		       "NARU_FW_BACKEND or set it to nftables");
-}
-
-static int forward_add(struct fw *fw, const struct fw_plan *p, struct err *e)
-{
-	int r = only_forwarding(p, e);
-
-	(void)fw;
-	return r < 0 ? r : ipt_forward_add(p, e);
-}
-
-static int forward_check(struct fw *fw, const struct fw_plan *p, struct err *e)
-{
-	int r = only_forwarding(p, e);
-
-	(void)fw;
-	return r < 0 ? r : ipt_forward_check(p, e);
-}
-
-static int forward_del(struct fw *fw, const struct fw_owner *owner, unsigned parts,
-		       const struct fw_plan *hint, struct err *e)
-{
-	(void)fw;
-	return ipt_forward_del(owner, parts, hint, e);
-}
-
-static int forward_gc(struct fw *fw, const char *network, const struct fw_owner *valid,
-		      size_t nvalid, unsigned parts, struct err *e)
-{
-	(void)fw;
-	return ipt_forward_gc(network, valid, nvalid, parts, e);
-}
-
-static int forward_sweep(struct fw *fw, struct err *e)
-{
-	(void)fw;
-	return ipt_forward_sweep(e);
-}
-
-static int forward_each(struct fw *fw,
-			int (*fn)(const char *owner, const char *what, const char *text, void *arg),
-			void *arg, struct err *e)
-{
-	(void)fw;
-	return ipt_forward_each(fn, arg, e);
-}
-
-static int forward_ready(struct fw *fw, struct err *e)
-{
-	const struct ipt_lib *lib;
-	int r = 0;
-
-	(void)fw;
-	for (size_t i = 0; i < ARRAY_LEN(families) && r == 0; i++)
-		r = ipt_lib_load(&lib, families[i], e);
-	return r;
-}
-
-static void forward_close(struct fw *fw)
-{
-	free(fw);
-}
-
-int ipt_forward_open(struct fw **out, struct err *e)
-{
-	static const struct fw_ops ops = {
-		.name = "iptables",
-		.close = forward_close,
-		.ready = forward_ready,
-		.add = forward_add,
-		.del = forward_del,
-		.check = forward_check,
-		.gc = forward_gc,
-		.sweep = forward_sweep,
-		.each = forward_each,
-	};
-	struct fw *fw = calloc(1, sizeof *fw);
-
-	if (!fw)
-		return err_set(e, -ENOMEM, "open iptables");
-	fw->ops = &ops;
-	*out = fw;
-	return 0;
 }

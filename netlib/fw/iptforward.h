@@ -18,7 +18,6 @@
 #define IPT_FORWARD_NOTES "/run/naru/forward"
 
 struct err;
-struct fw;
 struct fw_owner;
 struct fw_plan;
 
@@ -32,7 +31,5 @@ int ipt_forward_gc(const char *network, const struct fw_owner *valid, size_t nva
 int ipt_forward_sweep(struct err *e);
 int ipt_forward_each(int (*fn)(const char *owner, const char *what, const char *text, void *arg),
 		     void *arg, struct err *e);
-/* A backend that has these two parts only. */
-int ipt_forward_open(struct fw **out, struct err *e);
 
 #endif
