@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ipam/dhcp/machine4.h"
+#include "ipam/dhcp/machine6.h"
 #include "ipam/dhcp/options.h"
 #include "ipam/dhcp/record.h"
 #include "ipam/dhcp/wire.h"
@@ -26,7 +27,9 @@ struct dhcp_client {
 	char *container, *network, *ifname, *netns; /* owned */
 	struct dhcp_choice choice;		    /* owned */
 	struct wire wire;
-	struct dhcp4_machine m4;
+	struct dhcp4_machine m4; /* idle when choice.ipv4 is not set */
+	struct dhcp6_machine m6; /* the same with ipv6 */
+	bool got4, got6;
 	bool bound;    /* the runtime has, or will get, the result */
 	unsigned sent; /* packets so far */
 };

@@ -180,14 +180,14 @@ static void set_times(struct dhcp4_lease *l, const struct dhcp4_options *o, int6
 	l->t2 = pace_after(now, t2);
 }
 
-static enum dhcp4_event take_offer(struct dhcp4_machine *m, const struct dhcp4_packet *in,
-				   const struct mac *from, int64_t now)
+static enum dhcp_event take_offer(struct dhcp4_machine *m, const struct dhcp4_packet *in,
+				  const struct mac *from, int64_t now)
 {
 	struct ip_addr server;
 
 	if (in->type != DHCP4_OFFER || !ip_is_set(&in->yiaddr) ||
 	    dhcp4_option_addr(&in->opts, DHCP4_SERVER_ID, 0, &server) < 0)
-		return DHCP4_NOTHING;
+		return DHCP_NOTHING;
 	m->lease.address = (struct ip_prefix){ in->yiaddr, mask_len(&in->opts) };
 	m->lease.server = server;
 	m->lease.server_mac = *from;
@@ -195,18 +195,18 @@ static enum dhcp4_event take_offer(struct dhcp4_machine *m, const struct dhcp4_p
 	m->request_until = now + m->pace.c.answer_ms;
 	pace_reset(&m->pace);
 	request(m, now);
-	return DHCP4_OFFERED;
+	return DHCP_OFFERED;
 }
 
-static enum dhcp4_event take_ack(struct dhcp4_machine *m, const struct dhcp4_packet *in,
-				 const struct mac *from, int64_t now)
+static enum dhcp_event take_ack(struct dhcp4_machine *m, const struct dhcp4_packet *in,
+				const struct mac *from, int64_t now)
 {
 	struct ip_addr server;
 
 	if (!ip_is_set(&in->yiaddr))
-		return DHCP4_NOTHING;
+		return DHCP_NOTHING;
 	if (m->state != DHCP4_REQUESTING && !ip_eq(&in->yiaddr, &m->lease.address.addr))
-		return DHCP4_NOTHING; /* not the one that is in use */
+		return DHCP_NOTHING; /* not the one that is in use */
 	m->lease.address.addr = in->yiaddr;
 	if (mask_len(&in->opts))
 		m->lease.address.len = mask_len(&in->opts);
@@ -217,61 +217,61 @@ static enum dhcp4_event take_ack(struct dhcp4_machine *m, const struct dhcp4_pac
 	set_times(&m->lease, &in->opts, now);
 	m->state = DHCP4_BOUND;
 	m->next = m->lease.t1;
-	return DHCP4_GOT;
+	return DHCP_GOT;
 }
 
-static enum dhcp4_event lose(struct dhcp4_machine *m)
+static enum dhcp_event lose(struct dhcp4_machine *m)
 {
 	m->state = DHCP4_LOST;
 	m->next = DHCP_FOREVER;
 	m->lease = (struct dhcp4_lease){ 0 };
-	return DHCP4_ENDED;
+	return DHCP_ENDED;
 }
 
 /* Refused: what was only offered is looked for anew, after a pause; what was in use is lost. */
-static enum dhcp4_event take_nak(struct dhcp4_machine *m, int64_t now)
+static enum dhcp_event take_nak(struct dhcp4_machine *m, int64_t now)
 {
 	if (m->state != DHCP4_REQUESTING)
 		return lose(m);
 	m->state = DHCP4_SELECTING;
 	m->lease = (struct dhcp4_lease){ 0 };
 	m->next = now + pace_next(&m->pace);
-	return DHCP4_NOTHING;
+	return DHCP_NOTHING;
 }
 
-enum dhcp4_event dhcp4_receive(struct dhcp4_machine *m, const struct dhcp4_packet *in,
-			       const struct mac *from, int64_t now)
+enum dhcp_event dhcp4_receive(struct dhcp4_machine *m, const struct dhcp4_packet *in,
+			      const struct mac *from, int64_t now)
 {
 	m->out_len = 0;
 	if (!is_answer(m, in))
-		return DHCP4_NOTHING;
+		return DHCP_NOTHING;
 	if (m->state == DHCP4_SELECTING)
 		return take_offer(m, in, from, now);
 	if (m->state != DHCP4_REQUESTING && m->state != DHCP4_RENEWING &&
 	    m->state != DHCP4_REBINDING)
-		return DHCP4_NOTHING;
+		return DHCP_NOTHING;
 	if (in->type == DHCP4_ACK)
 		return take_ack(m, in, from, now);
-	return in->type == DHCP4_NAK ? take_nak(m, now) : DHCP4_NOTHING;
+	return in->type == DHCP4_NAK ? take_nak(m, now) : DHCP_NOTHING;
 }
 
 /* ---- time */
 
-enum dhcp4_event dhcp4_tick(struct dhcp4_machine *m, int64_t now)
+enum dhcp_event dhcp4_tick(struct dhcp4_machine *m, int64_t now)
 {
 	m->out_len = 0;
 	if (now < m->next)
-		return DHCP4_NOTHING;
+		return DHCP_NOTHING;
 	switch (m->state) {
 	case DHCP4_SELECTING:
 		discover(m, now);
-		return DHCP4_NOTHING;
+		return DHCP_NOTHING;
 	case DHCP4_REQUESTING:
 		if (now < m->request_until)
 			request(m, now);
 		else
 			select_again(m, now);
-		return DHCP4_NOTHING;
+		return DHCP_NOTHING;
 	case DHCP4_BOUND:
 	case DHCP4_RENEWING:
 	case DHCP4_REBINDING:
@@ -284,13 +284,13 @@ enum dhcp4_event dhcp4_tick(struct dhcp4_machine *m, int64_t now)
 		}
 		m->state = now >= m->lease.t2 ? DHCP4_REBINDING : DHCP4_RENEWING;
 		renew(m, now);
-		return DHCP4_NOTHING;
+		return DHCP_NOTHING;
 	case DHCP4_IDLE:
 	case DHCP4_LOST:
 		break;
 	}
 	m->next = DHCP_FOREVER;
-	return DHCP4_NOTHING;
+	return DHCP_NOTHING;
 }
 
 void dhcp4_start(struct dhcp4_machine *m, const struct dhcp4_params *p, const struct pace_conf *c,

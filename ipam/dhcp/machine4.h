@@ -59,22 +59,14 @@ struct dhcp4_machine {
 	struct mac out_mac;
 };
 
-enum dhcp4_event {
-	DHCP4_NOTHING,
-	/* an address was chosen: note it before out, which asks for it, is sent */
-	DHCP4_OFFERED,
-	DHCP4_GOT,   /* bound, or bound for longer */
-	DHCP4_ENDED, /* now DHCP4_LOST */
-};
-
 void dhcp4_start(struct dhcp4_machine *m, const struct dhcp4_params *p, const struct pace_conf *c,
 		 uint32_t seed, int64_t now);
 /* Goes on with a lease that an earlier process had. */
 void dhcp4_resume(struct dhcp4_machine *m, const struct dhcp4_params *p, const struct pace_conf *c,
 		  uint32_t seed, const struct dhcp4_lease *l, int64_t now);
-enum dhcp4_event dhcp4_tick(struct dhcp4_machine *m, int64_t now);
-enum dhcp4_event dhcp4_receive(struct dhcp4_machine *m, const struct dhcp4_packet *in,
-			       const struct mac *from, int64_t now);
+enum dhcp_event dhcp4_tick(struct dhcp4_machine *m, int64_t now);
+enum dhcp_event dhcp4_receive(struct dhcp4_machine *m, const struct dhcp4_packet *in,
+			      const struct mac *from, int64_t now);
 /* Gives the address back, if there is one: out is what tells the server. */
 void dhcp4_release(struct dhcp4_machine *m);
 

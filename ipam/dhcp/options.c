@@ -31,6 +31,8 @@ static const struct field request_fields[] = {
 static const struct field ipam_fields[] = {
 	FIELD_STR("daemonSocketPath", CONF, socket),
 	FIELD_STR("dataDir", CONF, data_dir),
+	FIELD_BOOL("ipv4", CONF, ipv4),
+	FIELD_BOOL("ipv6", CONF, ipv6),
 	FIELD_INT("priority", CONF, priority, 0, UINT32_MAX),
 	FIELD_ARRAY("provide", CONF, provide, nprovide, provide_fields),
 	FIELD_ARRAY("request", CONF, request, nrequest, request_fields),
@@ -50,6 +52,7 @@ void dhcp_conf_init(void *conf)
 
 	c->socket = DHCP_SOCKET;
 	c->data_dir = DHCP_DATA_DIR;
+	c->ipv4 = true;
 }
 
 void dhcp_choice_clear(struct dhcp_choice *c)
@@ -203,10 +206,12 @@ static bool told(const struct dhcp_choice *c, uint8_t code)
 int dhcp_choose(const struct dhcp_conf *conf, const char *args, const char *id,
 		struct dhcp_choice *out, struct err *e)
 {
-	cleanup_choice struct dhcp_choice c = { 0 };
+	cleanup_choice struct dhcp_choice c = { .ipv4 = conf->ipv4, .ipv6 = conf->ipv6 };
 	char path[PATH_BYTES], client_id[VALUE_MAX + 1] = { 0 };
 	int r = choose_requests(conf, &c, e);
 
+	if (r == 0 && !conf->ipv4 && !conf->ipv6)
+		r = err_conf(e, "/ipam/ipv4", "expected true when \"ipv6\" is not");
 	if (r == 0 && conf->nprovide > PROVIDE_MAX)
 		r = err_conf(e, "/ipam/provide", "expected at most %d options, got %zu",
 			     PROVIDE_MAX, conf->nprovide);

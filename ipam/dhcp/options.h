@@ -23,6 +23,7 @@ struct dhcp_request {
 struct dhcp_conf {
 	bool given; /* there is an "ipam" */
 	const char *socket, *data_dir;
+	bool ipv4, ipv6;   /* what is asked for; all of it is needed */
 	uint32_t priority; /* of every route; 0 = the kernel's */
 	struct dhcp_provide *provide;
 	size_t nprovide;
@@ -38,6 +39,7 @@ void dhcp_conf_init(void *conf);
 
 /* The same as what goes into packets. Owned. */
 struct dhcp_choice {
+	bool ipv4, ipv6;
 	uint8_t request[255];
 	size_t nrequest;
 	struct dhcp4_option *provide;

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "ipam/dhcp/machine4.h"
+#include "ipam/dhcp/packet6.h"
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
 #include "netlib/base/vec.h"
@@ -163,4 +164,19 @@ int outcome4(const struct dhcp4_lease *l, const struct dhcp4_options *o, struct 
 		return no_memory(e);
 	r = add_routes(o, res, e);
 	return r < 0 ? r : add_dns(o, &res->dns, e);
+}
+
+int outcome6(const struct dhcp6_packet *reply, struct cni_result *res, struct err *e)
+{
+	const struct ip_prefix address = { reply->address, 128 };
+	const struct ip_addr none = { 0 };
+	char text[IP_TEXT_MAX], name[DHCP_NAME_MAX];
+	int r = cni_result_add_ip(res, &address, &none, -1) ? 0 : no_memory(e);
+
+	for (size_t i = 0; r == 0 && i < reply->ndns; i++)
+		r = add_text(&res->dns.nameservers, &res->dns.nnameservers,
+			     ip_text(&reply->dns[i], text), e);
+	for (size_t i = 0; r == 0 && dhcp_name_at(reply->names, reply->nnames, i, name) == 0; i++)
+		r = add_text(&res->dns.search, &res->dns.nsearch, name, e);
+	return r;
 }

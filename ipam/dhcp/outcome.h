@@ -5,6 +5,7 @@
 struct cni_result;
 struct dhcp4_lease;
 struct dhcp4_options;
+struct dhcp6_packet;
 struct err;
 
 /*
@@ -14,5 +15,7 @@ struct err;
  */
 int outcome4(const struct dhcp4_lease *l, const struct dhcp4_options *o, struct cni_result *res,
 	     struct err *e);
+/* The address with its full length, and DNS; routers of IPv6 announce themselves. */
+int outcome6(const struct dhcp6_packet *reply, struct cni_result *res, struct err *e);
 
 #endif

@@ -7,6 +7,15 @@
 /* When to send again: what both clients have in common. Pure; times are milliseconds. */
 #define DHCP_FOREVER INT64_MAX
 
+/* What a client's caller has to know about. */
+enum dhcp_event {
+	DHCP_NOTHING,
+	/* an address was chosen: note it before out, which asks for it, is sent */
+	DHCP_OFFERED,
+	DHCP_GOT,   /* bound, or bound for longer */
+	DHCP_ENDED, /* the address must not be used any more */
+};
+
 struct pace_conf {
 	int64_t answer_ms;     /* the longest wait for the answer to a request */
 	int64_t resend_max_ms; /* the longest pause between two packets */

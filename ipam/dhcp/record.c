@@ -91,6 +91,19 @@ static struct json_object *encode_lease4(const struct dhcp4_lease *l)
 	return o;
 }
 
+static struct json_object *encode_lease6(const struct dhcp6_lease *l)
+{
+	struct json_object *o = json_obj();
+	char text[IP_TEXT_MAX];
+
+	json_set_str(o, "address", ip_text(&l->address, text));
+	set_hex(o, "server", l->server.b, l->server.len);
+	set_time(o, "t1", l->t1);
+	set_time(o, "t2", l->t2);
+	set_time(o, "expire", l->expire);
+	return o;
+}
+
 static struct json_object *encode(const struct dhcp_record *r)
 {
 	struct json_object *o = json_obj(), *provide = json_arr();
@@ -110,9 +123,13 @@ static struct json_object *encode(const struct dhcp_record *r)
 		json_append(provide, json_new_str(s.p ? s.p : ""));
 	}
 	json_set(o, "provide", provide);
+	json_set_bool(o, "wantIPv4", r->choice.ipv4);
+	json_set_bool(o, "wantIPv6", r->choice.ipv6);
 	json_set_bool(o, "bound", r->bound);
 	if (ip_is_set(&r->lease4.address.addr))
 		json_set(o, "ipv4", encode_lease4(&r->lease4));
+	if (ip_is_set(&r->lease6.address))
+		json_set(o, "ipv6", encode_lease6(&r->lease6));
 	return o;
 }
 
@@ -186,8 +203,9 @@ struct view {
 	const char *container, *network, *ifname, *netns, *request;
 	const char **provide;
 	size_t nprovide;
-	bool bound;
+	bool bound, ipv4, ipv6;
 	struct dhcp4_lease lease4;
+	struct dhcp6_lease lease6;
 };
 
 static const struct field lease4_fields[] = {
@@ -199,6 +217,26 @@ static const struct field lease4_fields[] = {
 	FIELD_INT("expire", struct dhcp4_lease, expire, 0, TIME_MAX),
 	FIELD_END,
 };
+static int parse_duid(const char *text, void *member)
+{
+	struct duid d = { 0 };
+	size_t n;
+
+	if (parse_hex(text, d.b, sizeof d.b, &n) < 0)
+		return -EINVAL;
+	d.len = (uint16_t)n;
+	memcpy(member, &d, sizeof d);
+	return 0;
+}
+
+static const struct field lease6_fields[] = {
+	FIELD_TEXT("address", struct dhcp6_lease, address, ip_parse_field, "an address"),
+	FIELD_TEXT("server", struct dhcp6_lease, server, parse_duid, "hexadecimal digits"),
+	FIELD_INT("t1", struct dhcp6_lease, t1, 0, TIME_MAX),
+	FIELD_INT("t2", struct dhcp6_lease, t2, 0, TIME_MAX),
+	FIELD_INT("expire", struct dhcp6_lease, expire, 0, TIME_MAX),
+	FIELD_END,
+};
 static const struct field view_fields[] = {
 	FIELD_STR("container", struct view, container),
 	FIELD_STR("network", struct view, network),
@@ -207,7 +245,10 @@ static const struct field view_fields[] = {
 	FIELD_STR("request", struct view, request),
 	FIELD_STRS("provide", struct view, provide, nprovide),
 	FIELD_BOOL("bound", struct view, bound),
+	FIELD_BOOL("wantIPv4", struct view, ipv4),
+	FIELD_BOOL("wantIPv6", struct view, ipv6),
 	FIELD_OBJ("ipv4", struct view, lease4, lease4_fields),
+	FIELD_OBJ("ipv6", struct view, lease6, lease6_fields),
 	FIELD_END,
 };
 
@@ -234,7 +275,9 @@ static int take_choice(const struct view *v, struct dhcp_choice *out)
 static int parse(struct doc *d, const char *text, size_t len, struct dhcp_record *out)
 {
 	struct view v = {
-		.lease4 = { .t1 = DHCP_FOREVER, .t2 = DHCP_FOREVER, .expire = DHCP_FOREVER }
+		.ipv4 = true,
+		.lease4 = { .t1 = DHCP_FOREVER, .t2 = DHCP_FOREVER, .expire = DHCP_FOREVER },
+		.lease6 = { .t1 = DHCP_FOREVER, .t2 = DHCP_FOREVER, .expire = DHCP_FOREVER },
 	};
 
 	if (doc_parse(d, text, len, NULL) < 0 ||
@@ -246,7 +289,9 @@ static int parse(struct doc *d, const char *text, size_t len, struct dhcp_record
 				     .ifname = v.ifname,
 				     .netns = v.netns,
 				     .bound = v.bound,
-				     .lease4 = v.lease4 };
+				     .choice = { .ipv4 = v.ipv4, .ipv6 = v.ipv6 },
+				     .lease4 = v.lease4,
+				     .lease6 = v.lease6 };
 	return take_choice(&v, &out->choice);
 }
 

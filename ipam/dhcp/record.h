@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "ipam/dhcp/machine4.h"
+#include "ipam/dhcp/machine6.h"
 #include "ipam/dhcp/options.h"
 
 struct doc;
@@ -20,6 +21,7 @@ struct dhcp_record {
 	struct dhcp_choice choice;
 	/* its times are milliseconds since 1970; address of family 0: none */
 	struct dhcp4_lease lease4;
+	struct dhcp6_lease lease6;
 	bool bound; /* false: only asked for, nobody was told */
 };
 

@@ -75,7 +75,7 @@ void server_drop(struct server *s, struct held *h)
 int server_hold(struct server *s, struct dhcp_client *c, struct held **out, struct err *e)
 {
 	struct held *h = calloc(1, sizeof *h);
-	int r;
+	int r = 0;
 
 	if (!h) {
 		client_free(c);
@@ -85,7 +85,8 @@ int server_hold(struct server *s, struct dhcp_client *c, struct held **out, stru
 	h->src = (struct source){ K_LEASE, h };
 	h->next = s->all;
 	s->all = h;
-	if ((r = watch(s, c->wire.fd4, &h->src, e)) < 0) {
+	if ((c->wire.fd4 >= 0 && (r = watch(s, c->wire.fd4, &h->src, e)) < 0) ||
+	    (c->wire.fd6 >= 0 && (r = watch(s, c->wire.fd6, &h->src, e)) < 0)) {
 		(void)client_release(c, NULL);
 		server_drop(s, h);
 		return r;
@@ -133,15 +134,14 @@ static void bound(struct server *s, struct held *h)
 {
 	cleanup_result struct cni_result res = { 0 };
 	struct err e = ERR_INIT;
-	char address[IP_TEXT_MAX], server[IP_TEXT_MAX];
-	const struct dhcp4_lease *l = &h->c->m4.lease;
+	char text[IP_TEXT_MAX];
 
 	if (client_result(h->c, &res, &e) < 0) {
 		give_up(s, h, &e);
 		return;
 	}
-	server_note(s, h->c, "got %s from %s", ip_prefix_text(&l->address, address),
-		    ip_text(&l->server, server));
+	for (size_t i = 0; i < res.nips; i++)
+		server_note(s, h->c, "got %s", ip_prefix_text(&res.ips[i].address, text));
 	struct conn *waiter = h->waiter;
 	h->waiter = NULL;
 	if (!waiter)

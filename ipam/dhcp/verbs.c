@@ -117,11 +117,17 @@ static int check(struct server *s, const struct rpc_request *q, struct err *e)
 				"dhcp: expected a lease for interface %s of container %.64s, found "
 				"none",
 				q->ifname, q->container);
-	if (prev && !has_address(prev, &h->c->m4.lease.address))
+	const struct ip_prefix six = { h->c->m6.lease.address, 128 };
+	const struct ip_prefix *lost = NULL;
+	if (prev && h->c->choice.ipv4 && !has_address(prev, &h->c->m4.lease.address))
+		lost = &h->c->m4.lease.address;
+	if (prev && h->c->choice.ipv6 && !has_address(prev, &six))
+		lost = &six;
+	if (lost)
 		return err_code(e, -EBADMSG, CNI_E_CHECK,
 				"dhcp: expected the leased address %s in prevResult of interface "
 				"%s, found it missing",
-				ip_prefix_text(&h->c->m4.lease.address, text), q->ifname);
+				ip_prefix_text(lost, text), q->ifname);
 	return 0;
 }
 

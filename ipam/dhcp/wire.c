@@ -7,22 +7,28 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "ipam/dhcp/packet4.h"
+#include "ipam/dhcp/packet6.h"
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
 #include "netlib/cni/error.h"
+#include "netlib/net/addr.h"
 #include "netlib/net/link.h"
+#include "netlib/net/sysctl.h"
 #include "netlib/nl/nl.h"
 
 void wire_close(struct wire *w)
 {
 	if (w->fd4 >= 0)
 		(void)close(w->fd4);
-	w->fd4 = -1;
+	if (w->fd6 >= 0)
+		(void)close(w->fd6);
+	w->fd4 = w->fd6 = -1;
 }
 
 /*
@@ -68,6 +74,37 @@ static int open_packet(void *arg)
 	return 0;
 }
 
+/* To the group of all servers from the address that the interface gave itself. */
+static int open_udp6(void *arg)
+{
+	struct wire *w = arg;
+	const struct sockaddr_in6 here = { .sin6_family = AF_INET6,
+					   .sin6_port = htons(DHCP6_CLIENT_PORT) };
+	cleanup_fd int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1, index = (int)w->index;
+
+	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof index) < 0 ||
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index) < 0 ||
+	    bind(fd, (const struct sockaddr *)(const void *)&here, sizeof here) < 0)
+		return -errno;
+	w->fd6 = take_fd(fd);
+	return 0;
+}
+
+static int open_in(int ns, int (*fn)(void *arg), struct wire *w, const char *ifname, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = netns_run(ns, fn, w, &why);
+
+	if (r < 0 && why.no) {
+		*e = why;
+		return r;
+	}
+	return r < 0 ? err_set(e, r, "open a socket on %s", ifname) : 0;
+}
+
 static int open_netns(const char *netns, int *fd, struct err *e)
 {
 	int r = netns_open(netns, fd, e);
@@ -78,7 +115,17 @@ static int open_netns(const char *netns, int *fd, struct err *e)
 	return r;
 }
 
-int wire_open(const char *netns, const char *ifname, struct wire *out, struct err *e)
+/* Where the runtime switched IPv6 off there would be no address to ask from. */
+static int allow_ipv6(int ns, const char *ifname, struct err *e)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof name, "net/ipv6/conf/%s/disable_ipv6", ifname);
+	return sysctl_write_in(ns, name, "0", e);
+}
+
+int wire_open(const char *netns, const char *ifname, bool ipv4, bool ipv6, struct wire *out,
+	      struct err *e)
 {
 	cleanup_nl struct nl nl = NL_INIT;
 	cleanup_fd int ns = -1;
@@ -89,6 +136,8 @@ int wire_open(const char *netns, const char *ifname, struct wire *out, struct er
 	if ((r = open_netns(netns, &ns, e)) < 0 || (r = netns_identify(ns, &w.ns, e)) < 0 ||
 	    (r = nl_open(&nl, 0, ns, "container", e)) < 0 || (r = link_get(&nl, ifname, &l, e)) < 0)
 		return r;
+	if (ipv6 && (r = allow_ipv6(ns, ifname, e)) < 0)
+		return r;
 	if (!(l.flags & IFF_UP) && (r = link_up(&nl, l.index, e)) < 0)
 		return r;
 	if (!l.mac.set || mac_is_zero(&l.mac))
@@ -96,11 +145,10 @@ int wire_open(const char *netns, const char *ifname, struct wire *out, struct er
 			       "interface %s has no Ethernet address; dhcp needs one", ifname);
 	w.index = l.index;
 	w.mac = l.mac;
-	struct err why = ERR_INIT;
-	if ((r = netns_run(ns, open_packet, &w, &why)) < 0) {
-		if (why.no)
-			*e = why;
-		return why.no ? r : err_set(e, r, "open a packet socket on %s", ifname);
+	if ((ipv4 && (r = open_in(ns, open_packet, &w, ifname, e)) < 0) ||
+	    (ipv6 && (r = open_in(ns, open_udp6, &w, ifname, e)) < 0)) {
+		wire_close(&w);
+		return r;
 	}
 	*out = w;
 	return 0;
@@ -127,6 +175,20 @@ int wire_down(const struct wire *w, const char *netns, struct err *e)
 		return r;
 	r = link_down(&nl, w->index, e);
 	return r == -ENODEV ? 0 : r;
+}
+
+int wire_without6(const struct wire *w, const char *netns, const struct ip_addr *a, struct err *e)
+{
+	const struct ip_prefix p = { *a, 128 };
+	cleanup_nl struct nl nl = NL_INIT;
+	cleanup_fd int ns = -1;
+	int r;
+
+	if (!wire_is_there(w, netns))
+		return 0;
+	if ((r = open_netns(netns, &ns, e)) < 0 || (r = nl_open(&nl, 0, ns, "container", e)) < 0)
+		return r;
+	return addr_del(&nl, w->index, &p, e);
 }
 
 int wire_send4(const struct wire *w, const uint8_t *packet, size_t len, const struct mac *to)
@@ -182,4 +244,29 @@ int wire_receive4(const struct wire *w, struct dhcp4_packet *out, struct mac *fr
 	memcpy(from->b, sender.sll_addr, sizeof from->b);
 	from->set = true;
 	return 1;
+}
+
+int wire_send6(const struct wire *w, const uint8_t *payload, size_t len)
+{
+	const struct sockaddr_in6 servers = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(DHCP6_SERVER_PORT),
+		.sin6_addr = { { { 0xff, 2, [13] = 1, [15] = 2 } } }, /* ff02::1:2 */
+		.sin6_scope_id = w->index,
+	};
+
+	return sendto(w->fd6, payload, len, MSG_DONTWAIT,
+		      (const struct sockaddr *)(const void *)&servers, sizeof servers) < 0 ?
+		       -errno :
+		       0;
+}
+
+int wire_receive6(const struct wire *w, struct dhcp6_packet *out)
+{
+	uint8_t buf[DHCP6_BYTES_MAX];
+	ssize_t n = recv(w->fd6, buf, sizeof buf, MSG_DONTWAIT);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	return dhcp6_parse(buf, (size_t)n, out) < 0 ? -EBADMSG : 1;
 }

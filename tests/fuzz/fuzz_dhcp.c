@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ipam/dhcp/machine4.h"
+#include "ipam/dhcp/machine6.h"
 #include "ipam/dhcp/outcome.h"
 #include "ipam/dhcp/packet4.h"
 #include "netlib/base/err.h"
@@ -62,8 +63,8 @@ static void as_life(const struct dhcp4_packet *p)
 		in.xid = m.xid;
 		in.chaddr = mac;
 		in.type = m.state == DHCP4_SELECTING ? DHCP4_OFFER : p->type;
-		enum dhcp4_event event = dhcp4_receive(&m, &in, &mac, now);
-		if (event == DHCP4_GOT)
+		enum dhcp_event event = dhcp4_receive(&m, &in, &mac, now);
+		if (event == DHCP_GOT)
 			PROMISE(m.state == DHCP4_BOUND && m.lease.t1 <= m.lease.t2 &&
 				m.lease.t2 <= m.lease.expire && m.lease.expire > now);
 		PROMISE(m.out_len <= sizeof m.out);
@@ -72,6 +73,34 @@ static void as_life(const struct dhcp4_packet *p)
 		now = m.next;
 	}
 	dhcp4_release(&m);
+}
+
+/* The same for IPv6. */
+static void as_six(const uint8_t *data, size_t size)
+{
+	static struct dhcp6_packet p;
+	static struct dhcp6_machine m;
+	const struct pace_conf pace = { .answer_ms = 10000, .resend_max_ms = 62000 };
+	cleanup_result struct cni_result res = { 0 };
+	int64_t now = 0;
+
+	if (dhcp6_parse(data, size, &p) < 0)
+		return;
+	PROMISE(p.ndns <= DHCP6_DNS_MAX && p.nnames <= sizeof p.names);
+	(void)outcome6(&p, &res, NULL);
+	dhcp6_start(&m, "c1/net/eth0", &pace, 1, now);
+	for (int i = 0; i < STEPS && m.next != DHCP_FOREVER; i++) {
+		now = m.next;
+		(void)dhcp6_tick(&m, now);
+		p.xid = m.xid;
+		p.client = m.client;
+		p.iaid = m.iaid;
+		p.type = m.state == DHCP6_SOLICITING ? DHCP6_ADVERTISE : DHCP6_REPLY;
+		if (dhcp6_receive(&m, &p, now) == DHCP_GOT)
+			PROMISE(m.lease.t1 <= m.lease.t2 && m.lease.t2 <= m.lease.expire &&
+				m.lease.expire > now);
+	}
+	dhcp6_release(&m);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -84,6 +113,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		as_datagram(data + 1, size - 1);
 	} else if (data[0] % 4 == 1) {
 		as_names(data + 1, size - 1);
+	} else if (data[0] % 4 == 3) {
+		as_six(data + 1, size - 1);
 	} else if (dhcp4_parse(data + 1, size - 1, &p) == 0) {
 		as_result(&p);
 		as_life(&p);

@@ -19,7 +19,7 @@ enum what { TICK, OFFER, ACK, NAK, OTHER_XID, OTHER_MAC, OTHER_ADDRESS };
 struct step {
 	int64_t at;
 	enum what what;
-	enum dhcp4_event event;
+	enum dhcp_event event;
 	enum dhcp4_state state;
 	int sent;     /* type of the packet to send, 0 = none */
 	int64_t next; /* due after this step; -1 = for ever, -2 = do not look */
@@ -64,7 +64,7 @@ static void play(struct dhcp4_machine *m, const struct step *steps, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct step *s = &steps[i];
-		enum dhcp4_event event;
+		enum dhcp_event event;
 
 		if (s->what == TICK) {
 			event = dhcp4_tick(m, s->at);
@@ -98,25 +98,25 @@ static void start(struct dhcp4_machine *m)
 static void an_address_is_got_kept_and_lost(void **state)
 {
 	static const struct step steps[] = {
-		{ 0, TICK, DHCP4_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, 2 * S, false },
-		{ 10, OTHER_XID, DHCP4_NOTHING, DHCP4_SELECTING, 0, 2 * S, false },
-		{ 10, OTHER_MAC, DHCP4_NOTHING, DHCP4_SELECTING, 0, 2 * S, false },
-		{ 10, ACK, DHCP4_NOTHING, DHCP4_SELECTING, 0, 2 * S, false },
-		{ 20, OFFER, DHCP4_OFFERED, DHCP4_REQUESTING, DHCP4_REQUEST, 2 * S, false },
-		{ 30, OFFER, DHCP4_NOTHING, DHCP4_REQUESTING, 0, 2 * S, false },
-		{ 40, ACK, DHCP4_GOT, DHCP4_BOUND, 0, 50 * S, false },
-		{ 41, TICK, DHCP4_NOTHING, DHCP4_BOUND, 0, 50 * S, false },
+		{ 0, TICK, DHCP_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, 2 * S, false },
+		{ 10, OTHER_XID, DHCP_NOTHING, DHCP4_SELECTING, 0, 2 * S, false },
+		{ 10, OTHER_MAC, DHCP_NOTHING, DHCP4_SELECTING, 0, 2 * S, false },
+		{ 10, ACK, DHCP_NOTHING, DHCP4_SELECTING, 0, 2 * S, false },
+		{ 20, OFFER, DHCP_OFFERED, DHCP4_REQUESTING, DHCP4_REQUEST, 2 * S, false },
+		{ 30, OFFER, DHCP_NOTHING, DHCP4_REQUESTING, 0, 2 * S, false },
+		{ 40, ACK, DHCP_GOT, DHCP4_BOUND, 0, 50 * S, false },
+		{ 41, TICK, DHCP_NOTHING, DHCP4_BOUND, 0, 50 * S, false },
 		/* renewed: to the server; if it is silent, to its address but any link */
-		{ 50 * S + 40, TICK, DHCP4_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, 67540, true },
-		{ 50 * S + 60, OTHER_ADDRESS, DHCP4_NOTHING, DHCP4_RENEWING, 0, 67540, false },
-		{ 50 * S + 70, ACK, DHCP4_GOT, DHCP4_BOUND, 0, 100 * S, false },
-		{ 101 * S, TICK, DHCP4_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, 118 * S, true },
-		{ 119 * S, TICK, DHCP4_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, 129 * S, false },
-		{ 135 * S + 80, TICK, DHCP4_NOTHING, DHCP4_REBINDING, DHCP4_REQUEST, 145 * S,
+		{ 50 * S + 40, TICK, DHCP_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, 67540, true },
+		{ 50 * S + 60, OTHER_ADDRESS, DHCP_NOTHING, DHCP4_RENEWING, 0, 67540, false },
+		{ 50 * S + 70, ACK, DHCP_GOT, DHCP4_BOUND, 0, 100 * S, false },
+		{ 101 * S, TICK, DHCP_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, 118 * S, true },
+		{ 119 * S, TICK, DHCP_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, 129 * S, false },
+		{ 135 * S + 80, TICK, DHCP_NOTHING, DHCP4_REBINDING, DHCP4_REQUEST, 145 * S,
 		  false },
-		{ 146 * S, TICK, DHCP4_NOTHING, DHCP4_REBINDING, DHCP4_REQUEST, 150 * S, false },
-		{ 150 * S + 70, TICK, DHCP4_ENDED, DHCP4_LOST, 0, -1, false },
-		{ 151 * S, ACK, DHCP4_NOTHING, DHCP4_LOST, 0, -1, false },
+		{ 146 * S, TICK, DHCP_NOTHING, DHCP4_REBINDING, DHCP4_REQUEST, 150 * S, false },
+		{ 150 * S + 70, TICK, DHCP_ENDED, DHCP4_LOST, 0, -1, false },
+		{ 151 * S, ACK, DHCP_NOTHING, DHCP4_LOST, 0, -1, false },
 	};
 	struct dhcp4_machine m;
 
@@ -134,7 +134,7 @@ static void a_silent_server_is_asked_ever_less_often(void **state)
 	(void)state;
 	start(&m);
 	for (size_t i = 0; i < ARRAY_LEN(pauses); i++) {
-		assert_int_equal(dhcp4_tick(&m, now), DHCP4_NOTHING);
+		assert_int_equal(dhcp4_tick(&m, now), DHCP_NOTHING);
 		row_int(i, "sent", sent_type(&m), DHCP4_DISCOVER);
 		if (m.next - now < (pauses[i] - 1) * S || m.next - now > (pauses[i] + 1) * S)
 			row_int(i, "pause", m.next - now, pauses[i] * S);
@@ -145,16 +145,16 @@ static void a_silent_server_is_asked_ever_less_often(void **state)
 static void an_offer_that_comes_to_nothing_is_given_up(void **state)
 {
 	static const struct step silent[] = {
-		{ 0, TICK, DHCP4_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, 2 * S, false },
-		{ 10, OFFER, DHCP4_OFFERED, DHCP4_REQUESTING, DHCP4_REQUEST, 2 * S, false },
-		{ 3 * S, TICK, DHCP4_NOTHING, DHCP4_REQUESTING, DHCP4_REQUEST, 5 * S, false },
-		{ 9 * S, TICK, DHCP4_NOTHING, DHCP4_REQUESTING, DHCP4_REQUEST, 10 * S, false },
-		{ 10 * S + 10, TICK, DHCP4_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, -2, false },
-		{ 11 * S, ACK, DHCP4_NOTHING, DHCP4_SELECTING, 0, -2, false },
-		{ 12 * S, OFFER, DHCP4_OFFERED, DHCP4_REQUESTING, DHCP4_REQUEST, -2, false },
+		{ 0, TICK, DHCP_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, 2 * S, false },
+		{ 10, OFFER, DHCP_OFFERED, DHCP4_REQUESTING, DHCP4_REQUEST, 2 * S, false },
+		{ 3 * S, TICK, DHCP_NOTHING, DHCP4_REQUESTING, DHCP4_REQUEST, 5 * S, false },
+		{ 9 * S, TICK, DHCP_NOTHING, DHCP4_REQUESTING, DHCP4_REQUEST, 10 * S, false },
+		{ 10 * S + 10, TICK, DHCP_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, -2, false },
+		{ 11 * S, ACK, DHCP_NOTHING, DHCP4_SELECTING, 0, -2, false },
+		{ 12 * S, OFFER, DHCP_OFFERED, DHCP4_REQUESTING, DHCP4_REQUEST, -2, false },
 		/* refused: looked for anew after a pause */
-		{ 12 * S, NAK, DHCP4_NOTHING, DHCP4_SELECTING, 0, 14 * S, false },
-		{ 16 * S, TICK, DHCP4_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, -2, false },
+		{ 12 * S, NAK, DHCP_NOTHING, DHCP4_SELECTING, 0, 14 * S, false },
+		{ 16 * S, TICK, DHCP_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, -2, false },
 	};
 	struct dhcp4_machine m;
 
@@ -167,12 +167,12 @@ static void an_offer_that_comes_to_nothing_is_given_up(void **state)
 static void a_refusal_of_what_is_in_use_ends_it(void **state)
 {
 	static const struct step steps[] = {
-		{ 0, TICK, DHCP4_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, -2, false },
-		{ 10, OFFER, DHCP4_OFFERED, DHCP4_REQUESTING, DHCP4_REQUEST, -2, false },
-		{ 20, ACK, DHCP4_GOT, DHCP4_BOUND, 0, 50 * S, false },
-		{ 30, NAK, DHCP4_NOTHING, DHCP4_BOUND, 0, 50 * S, false },
-		{ 51 * S, TICK, DHCP4_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, -2, true },
-		{ 51 * S + 5, NAK, DHCP4_ENDED, DHCP4_LOST, 0, -1, false },
+		{ 0, TICK, DHCP_NOTHING, DHCP4_SELECTING, DHCP4_DISCOVER, -2, false },
+		{ 10, OFFER, DHCP_OFFERED, DHCP4_REQUESTING, DHCP4_REQUEST, -2, false },
+		{ 20, ACK, DHCP_GOT, DHCP4_BOUND, 0, 50 * S, false },
+		{ 30, NAK, DHCP_NOTHING, DHCP4_BOUND, 0, 50 * S, false },
+		{ 51 * S, TICK, DHCP_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, -2, true },
+		{ 51 * S + 5, NAK, DHCP_ENDED, DHCP4_LOST, 0, -1, false },
 	};
 	struct dhcp4_machine m;
 
@@ -195,15 +195,15 @@ static void a_lease_goes_on_after_a_restart(void **state)
 {
 	static const struct {
 		int64_t at, next;
-		enum dhcp4_event event;
+		enum dhcp_event event;
 		enum dhcp4_state state;
 		int sent;
 		bool unicast;
 	} cases[] = {
-		{ 10 * S, 50 * S, DHCP4_NOTHING, DHCP4_BOUND, 0, false },
-		{ 60 * S, 72500, DHCP4_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, true },
-		{ 90 * S, 100 * S, DHCP4_NOTHING, DHCP4_REBINDING, DHCP4_REQUEST, false },
-		{ 101 * S, DHCP_FOREVER, DHCP4_ENDED, DHCP4_LOST, 0, false },
+		{ 10 * S, 50 * S, DHCP_NOTHING, DHCP4_BOUND, 0, false },
+		{ 60 * S, 72500, DHCP_NOTHING, DHCP4_RENEWING, DHCP4_REQUEST, true },
+		{ 90 * S, 100 * S, DHCP_NOTHING, DHCP4_REBINDING, DHCP4_REQUEST, false },
+		{ 101 * S, DHCP_FOREVER, DHCP_ENDED, DHCP4_LOST, 0, false },
 	};
 
 	(void)state;
@@ -296,7 +296,7 @@ static void odd_times_are_put_in_order(void **state)
 		buf[0] = 2;
 		memcpy(buf + 16, "\xc0\0\2\x32", 4);
 		assert_int_equal(dhcp4_parse(buf, (size_t)n, &in), 0);
-		row_int(i, "event", dhcp4_receive(&m, &in, &server_mac, 0), DHCP4_GOT);
+		row_int(i, "event", dhcp4_receive(&m, &in, &server_mac, 0), DHCP_GOT);
 		row_int(i, "t1", m.lease.t1, cases[i].t1);
 		row_int(i, "t2", m.lease.t2, cases[i].t2);
 		row_int(i, "expire", m.lease.expire, cases[i].expire);
