@@ -33,12 +33,15 @@ static struct {
 #define DENY(call) \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 1), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
-/* what opens for writing, unless only to append: the plan itself, a trace */
+/*
+ * What creates, empties or opens for writing alone, unless only to append, as a trace does. Opened
+ * for both are locks, /dev/null and the plan.
+ */
 #define DENY_OPEN(call, arg) \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 5), \
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[arg])), \
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_APPEND, 2, 0), \
-		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC, 0, 1), \
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_WRONLY | O_CREAT | O_TRUNC, 0, 1), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define TUN_SET_IFF 0x400454ca /* TUNSETIFF: a device that is made by ioctl */

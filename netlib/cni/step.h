@@ -18,7 +18,7 @@ struct str;
 int steps_run(struct cni_op *op, enum cni_verb verb, struct err *e);
 
 /*
- * CHECK that repairs: a row that finds a difference and knows how to put it back does so, and checks
+ * CHECK that repairs: a row that misses something and knows how to put it back does so, and checks
  * again. Names of such rows are added to repaired, separated by blanks.
  */
 int steps_reload(struct cni_op *op, struct str *repaired, struct err *e);

@@ -3,7 +3,9 @@
 
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -133,6 +135,12 @@ static void say_link(struct message *m)
 	const struct ifinfomsg *i = mnl_nlmsg_get_payload(m->h);
 	const char *name = text_of(m->a[IFLA_IFNAME]);
 
+	if (i->ifi_family == AF_BRIDGE) { /* about its VLANs, not about the link */
+		say_name(m, "bridge port ", (uint32_t)i->ifi_index);
+		str_add(m->s, ": ");
+		nl_print(m->s, m->h, false);
+		return;
+	}
 	if (m->h->nlmsg_type == RTM_NEWLINK && m->h->nlmsg_flags & NLM_F_CREATE) {
 		say_made(m);
 		return;
@@ -187,6 +195,42 @@ static void say_route(struct message *m)
 		str_addf(m->s, " table %u", mnl_attr_get_u32(m->a[RTA_TABLE]));
 }
 
+/* ---- rules and queues */
+
+static void say_rule(struct message *m)
+{
+	const struct fib_rule_hdr *f = mnl_nlmsg_get_payload(m->h);
+
+	str_addf(m->s, "rule %s", m->h->nlmsg_type == RTM_NEWRULE ? "add" : "del");
+	if (m->a[FRA_PRIORITY])
+		str_addf(m->s, " priority %u", mnl_attr_get_u32(m->a[FRA_PRIORITY]));
+	if (m->a[FRA_SRC])
+		say_ip(m, " from ", m->a[FRA_SRC], f->src_len);
+	if (m->a[FRA_DST])
+		say_ip(m, " to ", m->a[FRA_DST], f->dst_len);
+	if (text_of(m->a[FRA_IIFNAME]))
+		str_addf(m->s, " iif %s", text_of(m->a[FRA_IIFNAME]));
+	if (text_of(m->a[FRA_OIFNAME]))
+		str_addf(m->s, " oif %s", text_of(m->a[FRA_OIFNAME]));
+	str_addf(m->s, " table %u", m->a[FRA_TABLE] ? mnl_attr_get_u32(m->a[FRA_TABLE]) : f->table);
+}
+
+static void say_queue(struct message *m)
+{
+	const struct tcmsg *t = mnl_nlmsg_get_payload(m->h);
+	uint16_t type = m->h->nlmsg_type;
+	const char *kind = text_of(m->a[TCA_KIND]);
+
+	str_addf(m->s, "%s %s",
+		 type == RTM_NEWTFILTER || type == RTM_DELTFILTER ? "filter" : "qdisc",
+		 type == RTM_NEWQDISC || type == RTM_NEWTFILTER ? "add" : "del");
+	say_name(m, " dev ", (uint32_t)t->tcm_ifindex);
+	if (t->tcm_parent == TC_H_ROOT)
+		str_add(m->s, " root");
+	if (kind)
+		str_addf(m->s, " %s", kind);
+}
+
 static const struct {
 	uint16_t type;
 	size_t header;
@@ -199,6 +243,12 @@ static const struct {
 	{ RTM_DELADDR, sizeof(struct ifaddrmsg), say_addr },
 	{ RTM_NEWROUTE, sizeof(struct rtmsg), say_route },
 	{ RTM_DELROUTE, sizeof(struct rtmsg), say_route },
+	{ RTM_NEWRULE, sizeof(struct fib_rule_hdr), say_rule },
+	{ RTM_DELRULE, sizeof(struct fib_rule_hdr), say_rule },
+	{ RTM_NEWQDISC, sizeof(struct tcmsg), say_queue },
+	{ RTM_DELQDISC, sizeof(struct tcmsg), say_queue },
+	{ RTM_NEWTFILTER, sizeof(struct tcmsg), say_queue },
+	{ RTM_DELTFILTER, sizeof(struct tcmsg), say_queue },
 };
 
 void words_print(struct str *s, const struct nlmsghdr *h, words_name_fn *name, void *arg)

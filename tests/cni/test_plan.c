@@ -5,7 +5,10 @@
 #include "tests/lib/lab.h"
 #include "tests/lib/naru.h"
 #include "tests/lib/snapshot.h"
+#include "netlib/base/str.h"
 #include "tests/unit/unit.h"
+
+#include <unistd.h>
 
 #define DIR "/var/lib/plans"
 #define NARU "NETCONFPATH=" DIR " CNI_PATH=%s CAP_ARGS='" CAPS "' naru cni "
@@ -48,10 +51,28 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* The machine, once what came before has come to rest (carrier, link-local addresses). */
+static char *at_rest(void)
+{
+	char *last = snapshot_take(KINDS, "c1", "c2");
+
+	for (int i = 0; i < 40; i++) {
+		(void)usleep(25000);
+		char *now = snapshot_take(KINDS, "c1", "c2");
+		bool same = !strcmp(last, now);
+
+		free(last);
+		last = now;
+		if (same)
+			break;
+	}
+	return last;
+}
+
 /* What a command says; the machine is as before. */
 static char *planned(const char *line)
 {
-	char *before = snapshot_take(KINDS, "c1", "c2");
+	char *before = at_rest();
 	char *out = naru_out(NARU "%s", lab_bin(), line);
 	char *after = snapshot_take(KINDS, "c1", "c2");
 
@@ -155,7 +176,7 @@ static void what_add_would_refuse_the_plan_refuses(void **state)
 
 	(void)state;
 	naru_ok(NARU "add both /run/netns/c1", lab_bin());
-	before = snapshot_take(KINDS, "c1", "c2");
+	before = at_rest();
 	struct lab_result r;
 	naru_call(&r, NARU "plan both /run/netns/c2", lab_bin());
 	assert_int_equal(r.status, 1);
@@ -202,6 +223,51 @@ static void a_plan_that_cannot_be_written_is_refused(void **state)
 	free(after);
 }
 
+/* Whoever wrote it, and whether this kernel could do it or not. */
+static void no_plugin_changes_anything(void **state)
+{
+#define IPAM(n) "\"ipam\":{\"type\":\"host-local\",\"subnet\":\"10." #n ".0.0/24\"}"
+#define VETH(n) "{\"type\":\"veth\"," IPAM(n) "},"
+	static const struct {
+		const char *plugin, *list, *word;
+	} cases[] = {
+		{ "loopback", "{\"type\":\"loopback\"}", "link set lo up\n" },
+		{ "macvlan", "{\"type\":\"macvlan\",\"master\":\"up0\"," IPAM(21) "}",
+		  "link add eth0 type macvlan link up0" },
+		{ "ipvlan", "{\"type\":\"ipvlan\",\"master\":\"up0\"," IPAM(22) "}",
+		  "link add eth0 type ipvlan link up0" },
+		{ "vlan", "{\"type\":\"vlan\",\"master\":\"up0\",\"vlanId\":5," IPAM(23) "}",
+		  "link add eth0 type vlan link up0" },
+		{ "dummy", "{\"type\":\"dummy\"," IPAM(24) "}", "link add eth0 type dummy" },
+		{ "vrf", VETH(25) "{\"type\":\"vrf\",\"vrfname\":\"blue\"}", "master blue\n" },
+		{ "sbr", VETH(26) "{\"type\":\"sbr\"}", "from 10.26.0.2/32 table " },
+		{ "bandwidth",
+		  VETH(27) "{\"type\":\"bandwidth\",\"egressRate\":8000,\"egressBurst\":80000}",
+		  " type ifb " },
+		{ "firewall", VETH(28) "{\"type\":\"firewall\",\"backend\":\"nftables\"}",
+		  "10.28.0.2 forwarded\n" },
+		{ "static",
+		  "{\"type\":\"bridge\",\"bridge\":\"b29\",\"ipam\":{\"type\":\"static\","
+		  "\"addresses\":[{\"address\":\"10.29.0.2/24\"}]}}",
+		  "addr add 10.29.0.2/24 dev eth0\n" },
+	};
+
+	(void)state;
+	lab_sh("ip link add up0 type veth peer up1 && ip link set up0 up && ip link set up1 up");
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		cleanup_free char *line = str_fmt("plan %s /run/netns/c1", cases[i].plugin);
+		char path[4096];
+
+		snprintf(path, sizeof path, "%s/%s", lab_bin(), cases[i].plugin);
+		if (access(path, X_OK) < 0)
+			continue;
+		put(cases[i].plugin, cases[i].list);
+		cleanup_free char *out = planned(line);
+		has(out, cases[i].word);
+	}
+	lab_sh("ip link del up0");
+}
+
 #define LAB(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -213,6 +279,7 @@ int main(void)
 		LAB(the_document_has_each_change_and_the_result),
 		LAB(what_add_would_refuse_the_plan_refuses),
 		LAB(plugins_that_would_act_are_not_run),
+		LAB(no_plugin_changes_anything),
 		LAB(a_plan_that_cannot_be_written_is_refused),
 	};
 

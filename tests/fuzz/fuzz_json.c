@@ -8,6 +8,7 @@
 #include "netlib/base/decode.h"
 #include "netlib/base/encode.h"
 #include "netlib/base/err.h"
+#include "netlib/base/jsonpos.h"
 #include "netlib/base/str.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -58,11 +59,18 @@ static void reads_back(struct json_object *root)
 		}
 }
 
+static void is_found(const char *pointer, struct json_pos at, void *size)
+{
+	PROMISE(*pointer == '/' && at.line >= 1 && at.column >= 1);
+	PROMISE(at.line <= (uintptr_t)size && at.column <= (uintptr_t)size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct doc d = DOC_INIT;
 	struct thing t = { 0 };
 	struct err e = ERR_INIT;
+	struct json_pos pos;
 	int r = doc_parse(&d, (const char *)data, size, &e);
 
 	PROMISE(r == 0 ? !e.no : e.code == 6 && *e.text && !d.root);
@@ -72,7 +80,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		PROMISE(r == 0 ? !e.no : e.code == 7 && *e.text);
 		PROMISE(r < 0 || t.u32 == 0 || t.u32 <= 65535);
 		(void)json_get(d.root, "s");
+		json_each_twice((const char *)data, size, is_found, (void *)(uintptr_t)size);
 	}
+	(void)json_locate((const char *)data, size, "/list/0/s", true, &pos);
 	doc_free(&d);
 	return 0;
 }

@@ -2,6 +2,8 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/mman.h>
@@ -162,6 +164,29 @@ static void messages_read_like_commands(void **state)
 				       "link del eth7;");
 }
 
+static void rules_and_queues_read_like_commands(void **state)
+{
+	const struct fib_rule_hdr f = { .family = AF_INET, .src_len = 32, .table = 7 };
+	const struct tcmsg t = { .tcm_ifindex = 7, .tcm_parent = TC_H_ROOT };
+	const struct ifinfomsg port = { .ifi_family = AF_BRIDGE, .ifi_index = 7 };
+	struct ip_prefix from = prefix("10.1.0.2/32");
+	struct nlmsg m;
+
+	(void)state;
+	nlmsg_init(&m);
+	nlmsg_begin(&m, RTM_NEWRULE, NLM_F_CREATE, &f, sizeof f);
+	nlmsg_ip(&m, FRA_SRC, &from.addr);
+	nlmsg_u32(&m, FRA_PRIORITY, 100);
+	nlmsg_begin(&m, RTM_NEWQDISC, NLM_F_CREATE, &t, sizeof t);
+	nlmsg_str(&m, TCA_KIND, "tbf");
+	nlmsg_begin(&m, RTM_DELTFILTER, 0, &t, sizeof t);
+	nlmsg_begin(&m, RTM_DELLINK, 0, &port, sizeof port);
+	assert_string_equal(words(&m),
+			    "rule add priority 100 from 10.1.0.2/32 table 7;"
+			    "qdisc add dev eth7 root tbf;filter del dev eth7 root;"
+			    "bridge port eth7: RTM_DELLINK request family bridge index 7;");
+}
+
 static void other_messages_are_told_by_their_names(void **state)
 {
 	const struct ifinfomsg i = { .ifi_index = 7 };
@@ -179,6 +204,7 @@ int main(void)
 		cmocka_unit_test(what_is_noted_is_read_back_in_order),
 		cmocka_unit_test(a_sealed_process_changes_no_file),
 		cmocka_unit_test(messages_read_like_commands),
+		cmocka_unit_test(rules_and_queues_read_like_commands),
 		cmocka_unit_test(other_messages_are_told_by_their_names),
 	};
 
