@@ -5,6 +5,7 @@
 #include "tests/lib/call.h"
 #include "tests/lib/json.h"
 #include "tests/lib/lab.h"
+#include "tests/lib/lab_needs.h"
 #include "tests/lib/snapshot.h"
 #include "tests/lib/text.h"
 #include "tests/lib/traffic.h"
@@ -41,17 +42,6 @@ static int teardown(void **state)
 	lab_netns_del("c3");
 	call_reset_host();
 	return 0;
-}
-
-static bool kernel_has_vlans(void)
-{
-	return lab_try("ip link add probe type bridge vlan_filtering 1 && ip link del probe") == 0;
-}
-
-static void need_vlans(void)
-{
-	if (!kernel_has_vlans())
-		lab_skip("this kernel's bridges know no VLANs (CONFIG_BRIDGE_VLAN_FILTERING)");
 }
 
 static const char *conf(const char *keys)
@@ -112,7 +102,7 @@ static void a_kernel_without_vlans_is_named_and_left_as_it_was(void **state)
 	char *before = snapshot_take(SNAPSHOT_ALL, "c1");
 
 	(void)state;
-	if (kernel_has_vlans()) {
+	if (lab_has("bridge-vlan")) {
 		free(before);
 		lab_skip("this kernel's bridges know VLANs");
 	}
@@ -164,7 +154,7 @@ static void a_port_belongs_to_the_vlans_that_the_keys_say(void **state)
 	};
 
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		const char *c = conf(t[i].keys), *result = ok("bridge", "ADD", c);
 
@@ -181,7 +171,7 @@ static void a_trunk_may_be_as_long_as_the_numbers_reach(void **state)
 	char *list = strdup("");
 
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	for (unsigned id = 2; id <= 4094; id += 2) {
 		char *more = NULL;
 
@@ -224,7 +214,7 @@ static bool reaches(const char *from, const char *to, const char *address)
 static void frames_stay_in_their_vlan(void **state)
 {
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	attach("c1", "'vlan':100", "10.5.0.1/24");
 	attach("c2", "'vlan':100", "10.5.0.2/24");
 	attach("c3", "'vlan':200", "10.5.0.3/24");
@@ -241,7 +231,7 @@ static void frames_stay_in_their_vlan(void **state)
 static void a_trunk_carries_tagged_frames_to_access_ports_which_get_them_bare(void **state)
 {
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	attach("c1", "'vlan':100,'vlanTrunk':[{'id':101},{'minID':200,'maxID':210}]",
 	       "10.5.0.1/24");
 	attach("c2", "'vlan':205", "10.5.5.2/24");
@@ -267,7 +257,7 @@ static void a_trunk_carries_tagged_frames_to_access_ports_which_get_them_bare(vo
 static void the_gateway_of_a_vlan_is_an_interface_of_its_own(void **state)
 {
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	const char *c = conf(GATEWAY), *one = ok("bridge", "ADD", c);
 	char *mac = lab_out("cat /sys/class/net/br0.100/address");
 
@@ -310,7 +300,7 @@ static unsigned sweep(void)
 static void the_gateway_stays_for_the_others_and_goes_with_the_last(void **state)
 {
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	const char *c = conf(GATEWAY);
 
 	ok("bridge", "ADD", c);
@@ -327,7 +317,7 @@ static void the_gateway_stays_for_the_others_and_goes_with_the_last(void **state
 static void on_a_bridge_of_others_the_gateway_goes_and_the_bridge_stays(void **state)
 {
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	lab_sh("ip link add br0 type bridge vlan_filtering 1 && ip link set br0 up &&"
 	       "ip link add vbup type veth peer vbdown && ip link set vbup master br0 up");
 	const char *c = conf(GATEWAY);
@@ -341,7 +331,7 @@ static void on_a_bridge_of_others_the_gateway_goes_and_the_bridge_stays(void **s
 static void a_gateway_that_was_not_finished_is_finished_by_the_next(void **state)
 {
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	const char *c = conf(GATEWAY);
 
 	ok("bridge", "ADD", c);
@@ -357,7 +347,7 @@ static void a_gateway_that_was_not_finished_is_finished_by_the_next(void **state
 static void an_interface_of_that_name_that_is_up_is_used_as_it_is(void **state)
 {
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	lab_sh("ip link add br0 type bridge vlan_filtering 1 && ip link set br0 up &&"
 	       "bridge vlan add dev br0 vid 100 self &&"
 	       "ip link add link br0 name br0.100 type vlan id 100 && ip link set br0.100 up");
@@ -373,7 +363,7 @@ static void an_interface_of_that_name_that_is_up_is_used_as_it_is(void **state)
 static void a_bridge_of_others_that_filters_nothing_is_refused(void **state)
 {
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	lab_sh("ip link add br0 type bridge && ip link set br0 up");
 	char *before = snapshot_take(SNAPSHOT_ALL, "c1");
 
@@ -390,7 +380,7 @@ static void a_bridge_of_others_that_filters_nothing_is_refused(void **state)
 static void a_bridge_of_ours_begins_to_filter_and_its_ports_go_on(void **state)
 {
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	attach("c1", "'mtu':0", "10.5.0.1/24");
 	attach("c2", "'mtu':0", "10.5.0.2/24");
 	lab_sh("grep -q 0 /sys/class/net/br0/bridge/vlan_filtering");
@@ -428,7 +418,7 @@ static void check_notices_other_vlans(void **state)
 	};
 
 	(void)state;
-	need_vlans();
+	lab_needs("bridge-vlan");
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
 		const char *c = conf("'vlanTrunk':[{'minID':101,'maxID':102}]," GATEWAY);
 		const char *result = ok("bridge", "ADD", c);
