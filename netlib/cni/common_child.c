@@ -2,6 +2,7 @@
 #include "netlib/cni/common_child.h"
 
 #include <errno.h>
+#include <linux/if.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -266,4 +267,12 @@ int child_address_check(struct cni_op *op, struct err *e)
 	const struct child *c = op->conf;
 
 	return common_address_check(op, c->kind, (uint32_t)c->mtu, e);
+}
+
+int child_settle(struct cni_op *op, struct err *e)
+{
+	struct link l;
+	int r = link_get(op->cont, op->env->ifname, &l, e);
+
+	return r < 0 || !(l.flags & IFF_LOWER_UP) ? r : common_addresses_await(op, e);
 }

@@ -42,8 +42,13 @@ int child_status(struct cni_op *op, struct err *e);
 /* Addresses and routes; without addresses the interface is only set up. */
 int child_address_add(struct cni_op *op, struct err *e);
 int child_address_check(struct cni_op *op, struct err *e);
+/*
+ * Waits until IPv6 addresses can be used; not on a master without carrier, where nobody can be
+ * asked whether he has them.
+ */
+int child_settle(struct cni_op *op, struct err *e);
 
-/* The rows around the plugin's own; settle waits for duplicate address detection. */
+/* The rows around the plugin's own. */
 #define CHILD_ROWS(name, add) \
 	{ "ipam",	  common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check, \
 	  common_ipam_gc, common_ipam_status }, \
@@ -57,7 +62,7 @@ int child_address_check(struct cni_op *op, struct err *e);
 		  common_ipam_status }, \
 		{ "address", NULL, child_address_add, NULL, child_address_check, NULL, NULL }, \
 	{ \
-		"settle", common_has_v6, common_addresses_await, NULL, NULL, NULL, NULL \
+		"settle", common_has_v6, child_settle, NULL, NULL, NULL, NULL \
 	}
 
 #endif

@@ -132,6 +132,19 @@ static void bytes_pass_to_the_masters_network_and_between_containers(void **stat
 		traffic_stop(&s[i]);
 }
 
+/* Without carrier nobody can be asked for duplicates: ADD does not wait for that. */
+static void a_master_without_carrier_is_no_reason_to_wait(void **state)
+{
+	const char *c = conf_of("1.1.0", "", "[{'subnet':'fd09::/64'}]");
+
+	(void)state;
+	lab_needs("macvlan");
+	lab_sh_in("lan", "ip link set lan0 down");
+	ok("macvlan", "ADD", c);
+	lab_sh_in("c1", "ip -6 addr show eth0 | grep -q 'fd09::2/64.*tentative'");
+	ok("macvlan", "DEL", c);
+}
+
 static void private_containers_do_not_reach_each_other(void **state)
 {
 	struct traffic_server s[2];
@@ -224,6 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_key_does_what_the_reference_documents),
 		TEST(bytes_pass_to_the_masters_network_and_between_containers),
+		TEST(a_master_without_carrier_is_no_reason_to_wait),
 		TEST(private_containers_do_not_reach_each_other),
 		TEST(the_master_may_be_an_interface_of_the_container),
 		TEST(without_ipam_it_is_only_set_up),

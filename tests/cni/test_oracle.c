@@ -296,6 +296,36 @@ static void ptp_answers_and_does_as_the_reference(void **state)
 	ask("ptp", q, LEN(q));
 }
 
+static void master(void)
+{
+	(void)lab_try("ip link del host0");
+	lab_sh("ip link add host0 type veth peer host1 && ip link set host0 up");
+}
+
+static void macvlan_answers_and_does_as_the_reference(void **state)
+{
+	static const struct question q[] = {
+		{ ",'master':'host0'," IPAM, NULL },
+		{ ",'master':'host0','mode':'private'," IPAM4, NULL },
+		{ "," IPAM4, NULL },
+		{ ",'master':'nope'," IPAM4, NULL },
+		{ ",'master':'host0','mode':'x'," IPAM4, NULL },
+		{ ",'master':'host0','mtu':1300," IPAM4, NULL },
+		{ ",'master':'host0','mtu':9000," IPAM4, NULL },
+		{ ",'master':'host0','mtu':-1," IPAM4, NULL },
+		{ ",'master':'host0','runtimeConfig':{'mac':'02:00:00:00:00:01'}," IPAM4, NULL },
+		{ ",'master':'host0','dns':{'nameservers':['192.0.2.1']}," IPAM4, NULL },
+		{ ",'master':'host0'", NULL },
+	};
+
+	(void)state;
+	master();
+	if (lab_try("ip link add probe link host0 type macvlan && ip link del probe"))
+		lab_skip("this kernel has no macvlan");
+	ask("macvlan", q, LEN(q));
+	lab_sh("ip link del host0");
+}
+
 static void loopback_answers_and_does_as_the_reference(void **state)
 {
 	(void)state;
@@ -323,14 +353,16 @@ static void host_local_answers_as_the_reference(void **state)
 /* What one suite has attached, the other can check and take away: upgrade and downgrade. */
 static void either_suite_ends_what_the_other_began(void **state)
 {
-	static const char *const plugins[] = { "bridge", "ptp" };
+	static const char *const plugins[] = { "bridge", "ptp", "macvlan" };
 	const char *dirs[] = { REFERENCE, lab_bin() };
 
 	(void)state;
+	master();
 	for (size_t p = 0; p < LEN(plugins); p++)
 		for (int first = 0; first < 2; first++) {
 			const char *conf = jsonf("{'cniVersion':'1.0.0','name':'net1','type':'%s',"
-						 "'bridge':'br0','isGateway':true," IPAM4 "}",
+						 "'bridge':'br0','isGateway':true,"
+						 "'master':'host0'," IPAM4 "}",
 						 plugins[p]);
 			const struct lab_call add = {
 				.plugin = textf("%s/%s", dirs[first], plugins[p]),
@@ -354,11 +386,12 @@ static void either_suite_ends_what_the_other_began(void **state)
 			lab_result_clear(&r);
 			(void)run(dirs[!first], plugins[p], "DEL", prev, "", &status);
 			assert_int_equal(status, 0);
-			lab_sh("! ls /sys/class/net | grep -q veth &&"
+			lab_sh("! ls /sys/class/net | grep -q veth && ! ip -n c1 link show eth0 &&"
 			       "! ls /var/lib/cni/networks/net1 | grep -q ^10");
 			lab_netns_del("c1");
 			call_reset_host();
 		}
+	lab_sh("ip link del host0");
 }
 
 int main(void)
@@ -367,6 +400,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(bridge_answers_and_does_as_the_reference),
 		T(ptp_answers_and_does_as_the_reference),
+		T(macvlan_answers_and_does_as_the_reference),
 		T(loopback_answers_and_does_as_the_reference),
 		T(host_local_answers_as_the_reference),
 		T(either_suite_ends_what_the_other_began),
