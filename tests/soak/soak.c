@@ -364,6 +364,9 @@ static void prepare(int workers)
 {
 	lab_sh("echo 0 > /proc/sys/net/ipv6/conf/default/dad_transmits");
 	lab_sh("mkdir -p /run/naru && touch /run/naru/fw.lock && chmod 600 /run/naru/fw.lock");
+	/* what is there from the first use on, with nobody to say when the last was */
+	lab_sh("mkdir -m 700 -p /run/cni/tuning; for t in nat filter mangle; do for i in iptables "
+	       "ip6tables; do $i-legacy -t $t -S >/dev/null; done; done");
 	foreign_rules();
 	(void)snprintf(bin, sizeof bin, "%s", lab_bin());
 	lock_fd = open("/run/soak.table", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
