@@ -37,6 +37,7 @@
 #include "netlib/base/clock.h"
 #include "netlib/base/decode.h"
 #include "netlib/base/err.h"
+#include "netlib/cni/error.h"
 #include "netlib/cni/netlist.h"
 #include "netlib/cni/result.h"
 #include "netlib/ip/addr.h"
@@ -45,6 +46,7 @@
 #define PORT_BASE 20000
 #define CONTESTED_PORT 19999 /* many ask for it, one has it */
 #define KILL_AFTER_US_MAX 12000
+#define AGAIN_MAX 10
 #define IFNAME "eth0"
 
 /* The networks. Two share a bridge and its subnet; one goes by iptables. */
@@ -84,9 +86,10 @@ struct slot {
 	size_t nips;
 };
 
-enum { ADDS, REFUSED, CHECKS, DELS, KILLS, VANISHED, GCS, COUNTS };
-static const char *const count_names[COUNTS] = { "ADD",	   "refused",	  "CHECK", "DEL",
-						 "killed", "ns vanished", "GC" };
+enum { ADDS, AGAIN, REFUSED, CHECKS, DELS, KILLS, VANISHED, GCS, COUNTS };
+static const char *const count_names[COUNTS] = {
+	"ADD", "told to try again", "refused", "CHECK", "DEL", "killed", "ns vanished", "GC"
+};
 
 /* What all processes share. */
 static struct shared {
@@ -197,7 +200,9 @@ static bool add(struct ctr *c, int net)
 		enter_table(c, net, &res);
 		return true;
 	}
-	if (contested(c) && strstr(e.text, "host port"))
+	if (e.code == CNI_E_RETRY) /* a lock that many want: a runtime comes again */
+		all->count[AGAIN]++;
+	else if (contested(c) && strstr(e.text, "host port"))
 		all->count[REFUSED]++;
 	else
 		failed("ADD of %s to %s: %s; %s", c->cid, kinds[net].name, e.text, e.details);
@@ -233,7 +238,7 @@ static void check(struct ctr *c, int net, const char *when)
 	struct err e = ERR_INIT;
 
 	all->count[CHECKS]++;
-	if (netlist_check(&lists[net], &rt, &e) < 0)
+	if (netlist_check(&lists[net], &rt, &e) < 0 && e.code != CNI_E_RETRY)
 		failed("CHECK of %s in %s, %s: %s; %s", c->cid, kinds[net].name, when, e.text,
 		       e.details);
 }
@@ -242,10 +247,17 @@ static void del(struct ctr *c, int net)
 {
 	struct netlist_rt rt = rt_of(c);
 	struct err e = ERR_INIT;
+	int r;
 
 	all->slots[c->id].state = BUSY;
 	all->count[DELS]++;
-	if (netlist_del(&lists[net], &rt, &e) < 0)
+	for (int i = 0;
+	     (r = netlist_del(&lists[net], &rt, &e)) < 0 && e.code == CNI_E_RETRY && i < AGAIN_MAX;
+	     i++) {
+		all->count[AGAIN]++;
+		e = (struct err)ERR_INIT;
+	}
+	if (r < 0)
 		failed("DEL of %s from %s: %s; %s", c->cid, kinds[net].name, e.text, e.details);
 	all->slots[c->id].state = FREE;
 }
