@@ -22,7 +22,6 @@
 struct work {
 	struct nl nl;
 	int lock;
-	bool deleted; /* closing the socket would wait for the kernel's grace period */
 };
 
 /* One attempt at a change that rests on what it reads: 0, MORE, NFT_MOVED, or negative. */
@@ -35,9 +34,13 @@ static int open_work(struct work *w, struct err *e)
 	return r == -EPROTONOSUPPORT ? err_say(e, -EOPNOTSUPP, "this kernel has no nfnetlink") : r;
 }
 
+/*
+ * Closing waits for the kernel's work on any deletion, and there mostly was one just before: of
+ * this port, of its masquerade, or by the plugin of the chain that ran before us.
+ */
 static void close_work(struct work *w)
 {
-	if (w->deleted)
+	if (w->nl.fd >= 0)
 		fw_hold_socket(w->nl.fd);
 	nl_close(&w->nl);
 	cleanup_fd_p(&w->lock);
@@ -50,9 +53,7 @@ static int commit(struct work *w, struct nft_batch *b, const uint32_t *gen, stru
 
 	if (r < 0)
 		return r;
-	r = nft_batch_send(&w->nl, b, gen, e);
-	w->deleted |= b->deletions && r == 0 && !plan_on();
-	return r;
+	return nft_batch_send(&w->nl, b, gen, e);
 }
 
 static int settle(attempt_fn *once, void *arg, const char *what, struct err *e)
