@@ -78,8 +78,8 @@ const char *call_fails(const struct call *c, int code, const char *words)
 	return object;
 }
 
-/* A child of a plugin that closes a socket after it: gone within a grace period of the kernel. */
-#define CLOSER "machine process naru-fw-close"
+/* What ends after a plugin, closing a socket or deleting a link: gone within a grace period. */
+#define CLOSER "machine process naru-"
 #define SETTLE_MS 3000
 
 /* Is there a line of interest: none of the excepted words in it, and no news of a closer's end? */

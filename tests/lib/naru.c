@@ -112,7 +112,8 @@ void naru_image(void)
 
 char *naru_snapshot(void)
 {
-	static const char *const passing[] = { "/last_reserved_ip.", " process naru-fw-close" };
+	static const char *const passing[] = { "/last_reserved_ip.", " process naru-fw-close",
+					       " process naru-link-del" };
 	char *text = snapshot_take(SNAPSHOT_ALL), *to = text;
 
 	for (char *line = text; *line;) {
