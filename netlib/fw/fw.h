@@ -106,8 +106,8 @@ unsigned fw_plan_parts(const struct fw_plan *p);
  * Opens the firewall of the calling thread's network namespace. FW_AUTO follows the environment
  * variable NARU_FW_BACKEND; else it is iptables where table nat of the legacy iptables has rules,
  * and nftables everywhere else. What the kernel lacks is said by the first verb that needs it, so
- * that deleting works without. Removing, collecting, checking and listing look into the other backend
- * as well: what an attachment has may have been made with it, or by another suite.
+ * that deleting works without. Removing, collecting, checking and listing look into the
+ * other backend as well: what an attachment has may have been made with it, or by another suite.
  * fw_close never waits for the kernel's grace period (after a deletion the socket is handed to a
  * short-lived process, nobody's child, that closes it).
  */

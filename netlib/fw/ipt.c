@@ -345,8 +345,8 @@ static int list_table(struct ipt_table *t, void *arg, struct err *e)
 
 	(void)e;
 	l->t = t;
-	return ipt_each(t, "POSTROUTING", list_entry, l) ?:
-							   ipt_each(t, IPT_DNAT_CHAIN, list_entry, l);
+	int r = ipt_each(t, "POSTROUTING", list_entry, l);
+	return r ? r : ipt_each(t, IPT_DNAT_CHAIN, list_entry, l);
 }
 
 static int ipt_each_element(struct fw *fw,

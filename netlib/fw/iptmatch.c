@@ -10,6 +10,7 @@
 #include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_sctp.h>
 #include <linux/netfilter/xt_tcpudp.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "netlib/base/cleanup.h"
@@ -38,6 +39,21 @@ const struct ipt_bit ipt_addrtypes[] = {
 	{ "THROW", XT_ADDRTYPE_THROW },
 	{ "NAT", XT_ADDRTYPE_NAT },
 	{ "XRESOLVE", XT_ADDRTYPE_XRESOLVE },
+	{ NULL, 0 },
+};
+
+const struct ipt_protocol ipt_protocols[] = {
+	{ "all", 0 },
+	{ "icmp", IPPROTO_ICMP },
+	{ "tcp", IPPROTO_TCP },
+	{ "udp", IPPROTO_UDP },
+	{ "dccp", IPPROTO_DCCP },
+	{ "esp", IPPROTO_ESP },
+	{ "ah", IPPROTO_AH },
+	{ "ipv6-icmp", IPPROTO_ICMPV6 },
+	{ "icmpv6", IPPROTO_ICMPV6 },
+	{ "sctp", IPPROTO_SCTP },
+	{ "udplite", IPPROTO_UDPLITE },
 	{ NULL, 0 },
 };
 

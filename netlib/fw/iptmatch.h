@@ -26,6 +26,13 @@ struct ipt_bit {
 };
 extern const struct ipt_bit ipt_states[], ipt_addrtypes[];
 
+/* Names of -p, the one that iptables-save prints before others of its number; 0 is "all". */
+struct ipt_protocol {
+	const char *name;
+	uint8_t number;
+};
+extern const struct ipt_protocol ipt_protocols[];
+
 /* As iptables-save quotes: bare when it is a word, else between quotes. */
 void ipt_quote(struct str *s, const char *text);
 

@@ -151,20 +151,41 @@ static int take_prefix(const struct parse *p, const char *text, struct ip_prefix
 
 /* ---- options of the rule itself */
 
+/* Each of them once; what holds for all cannot be negated. */
+static int once(struct parse *p, bool given, bool neg, unsigned bit)
+{
+	if (given)
+		return err_say(p->e, -EINVAL, "%s: can be given only once", p->option);
+	p->r->neg |= neg ? (uint8_t)bit : 0;
+	return 0;
+}
+
+static int take_end(struct parse *p, bool neg, const char *arg, struct ip_prefix *end, unsigned bit)
+{
+	int r = once(p, ip_is_set(&end->addr), neg, bit);
+
+	if (r == 0)
+		r = take_prefix(p, arg, end);
+	return r == 0 && neg && !ip_is_set(&end->addr) ? bad(p, "not all addresses", arg) : r;
+}
+
 static int opt_source(struct parse *p, bool neg, const char *arg)
 {
-	p->r->neg |= neg ? IPT_NOT_SRC : 0;
-	return take_prefix(p, arg, &p->r->src);
+	return take_end(p, neg, arg, &p->r->src, IPT_NOT_SRC);
 }
 
 static int opt_dest(struct parse *p, bool neg, const char *arg)
 {
-	p->r->neg |= neg ? IPT_NOT_DST : 0;
-	return take_prefix(p, arg, &p->r->dst);
+	return take_end(p, neg, arg, &p->r->dst, IPT_NOT_DST);
 }
 
-static int take_ifname(const struct parse *p, const char *arg, char name[IPT_IFNAME_MAX])
+static int take_ifname(struct parse *p, bool neg, const char *arg, char name[IPT_IFNAME_MAX],
+		       unsigned bit)
 {
+	int r = once(p, *name, neg, bit);
+
+	if (r < 0)
+		return r;
 	if (!*arg || strpbrk(arg, " \t/") || str_copyf(name, IPT_IFNAME_MAX, "%s", arg) < 0)
 		return bad(p, "an interface name of at most 15 characters", arg);
 	return 0;
@@ -172,45 +193,25 @@ static int take_ifname(const struct parse *p, const char *arg, char name[IPT_IFN
 
 static int opt_in(struct parse *p, bool neg, const char *arg)
 {
-	p->r->neg |= neg ? IPT_NOT_IN : 0;
-	return take_ifname(p, arg, p->r->in);
+	return take_ifname(p, neg, arg, p->r->in, IPT_NOT_IN);
 }
 
 static int opt_out(struct parse *p, bool neg, const char *arg)
 {
-	p->r->neg |= neg ? IPT_NOT_OUT : 0;
-	return take_ifname(p, arg, p->r->out);
+	return take_ifname(p, neg, arg, p->r->out, IPT_NOT_OUT);
 }
-
-static const struct {
-	const char *name;
-	uint8_t proto;
-} protocols[] = {
-	{ "all", 0 },
-	{ "icmp", IPPROTO_ICMP },
-	{ "tcp", IPPROTO_TCP },
-	{ "udp", IPPROTO_UDP },
-	{ "dccp", IPPROTO_DCCP },
-	{ "esp", IPPROTO_ESP },
-	{ "ah", IPPROTO_AH },
-	{ "ipv6-icmp", IPPROTO_ICMPV6 },
-	{ "icmpv6", IPPROTO_ICMPV6 },
-	{ "sctp", IPPROTO_SCTP },
-	{ "udplite", IPPROTO_UDPLITE },
-};
 
 static int opt_proto(struct parse *p, bool neg, const char *arg)
 {
-	uint64_t n;
+	static const char expected[] = "a protocol such as tcp, udp, sctp, icmp or its number";
+	int r = once(p, p->r->proto, neg, IPT_NOT_PROTO);
+	uint64_t n = 256;
 
-	p->r->neg |= neg ? IPT_NOT_PROTO : 0;
-	for (size_t i = 0; i < ARRAY_LEN(protocols); i++)
-		if (!strcasecmp(protocols[i].name, arg)) {
-			p->r->proto = protocols[i].proto;
-			return 0;
-		}
-	if (str_u64(arg, 255, &n) < 0)
-		return bad(p, "a protocol such as tcp, udp, sctp, icmp or its number", arg);
+	for (const struct ipt_protocol *x = ipt_protocols; x->name; x++)
+		if (!strcasecmp(x->name, arg))
+			n = x->number;
+	if (r < 0 || (n > 255 && str_u64(arg, 255, &n) < 0) || (neg && !n))
+		return r < 0 ? r : bad(p, expected, arg);
 	p->r->proto = (uint8_t)n;
 	return 0;
 }
@@ -534,6 +535,26 @@ static int take_option(struct parse *p, bool neg, const char *arg)
 	return unknown(p->option, p->e);
 }
 
+/* What a match or target is nothing without. */
+static int complete(const struct ipt_rule *r, struct err *e)
+{
+	const struct ipt_target *t = &r->target;
+
+	for (size_t i = 0; i < r->nmatch; i++) {
+		const struct ipt_match *m = &r->match[i];
+
+		if ((m->kind == IPT_MULTIPORT && !m->multi.n) ||
+		    (m->kind == IPT_CONNTRACK && !m->states) ||
+		    (m->kind == IPT_ADDRTYPE && !m->type[0] && !m->type[1]))
+			return err_say(e, -EINVAL, "-m %s: expected an option of it",
+				       ipt_match_specs[m->kind].name);
+	}
+	if ((t->kind == IPT_DNAT && !ip_is_set(&t->to) && !t->to_port.first) ||
+	    (t->kind == IPT_SET_MARK && !t->mark && !t->mask))
+		return err_say(e, -EINVAL, "-j %s: expected an option of it", t->name);
+	return 0;
+}
+
 int ipt_rule_more(struct ipt_rule *r, const char *const *words, size_t n, struct err *e)
 {
 	struct err why = ERR_INIT;
@@ -550,6 +571,8 @@ int ipt_rule_more(struct ipt_rule *r, const char *const *words, size_t n, struct
 		p.option = words[i];
 		rc = take_option(&p, neg, i + 1 < n ? words[i + 1] : NULL);
 	}
+	if (rc == 0)
+		rc = complete(r, &why);
 	if (rc < 0 && e)
 		*e = why;
 	return rc;

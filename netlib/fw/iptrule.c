@@ -58,23 +58,17 @@ static void add_prefix(struct str *s, const char *neg, const char *option,
 
 static void add_proto(struct str *s, const struct ipt_rule *r)
 {
-	static const struct {
-		uint8_t proto;
-		const char *name;
-	} names[] = { { IPPROTO_TCP, "tcp" },	     { IPPROTO_UDP, "udp" },
-		      { IPPROTO_SCTP, "sctp" },	     { IPPROTO_ICMP, "icmp" },
-		      { IPPROTO_ESP, "esp" },	     { IPPROTO_AH, "ah" },
-		      { IPPROTO_DCCP, "dccp" },	     { IPPROTO_ICMPV6, "ipv6-icmp" },
-		      { IPPROTO_UDPLITE, "udplite" } };
+	const struct ipt_protocol *x = ipt_protocols;
 
 	if (!r->proto)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		if (names[i].proto == r->proto) {
-			str_addf(s, "%s -p %s", no(r, IPT_NOT_PROTO), names[i].name);
-			return;
-		}
-	str_addf(s, "%s -p %u", no(r, IPT_NOT_PROTO), r->proto);
+	while (x->name && x->number != r->proto)
+		x++;
+	str_addf(s, "%s -p ", no(r, IPT_NOT_PROTO));
+	if (x->name)
+		str_add(s, x->name);
+	else
+		str_addf(s, "%u", r->proto);
 }
 
 static void add_dnat(struct str *s, const struct ipt_target *t)

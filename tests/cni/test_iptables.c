@@ -399,6 +399,7 @@ static void keys_are_refused_by_name(void **state)
 		  "understood here; those are: -s" },
 		{ 7, "'conditionsV4':['-s','10.0.0.0/8','-j','ACCEPT']",
 		  "/conditionsV4: -j and -g cannot stand in conditions" },
+		{ 7, "'conditionsV4':['-p','udp']", "/conditionsV4: -p: can be given only once" },
 		{ 7, "'conditionsV6':['-s','10.0.0.0/8']",
 		  "/conditionsV6: -s: expected IPv6, got \"10.0.0.0/8\"" },
 		{ 7, "'externalSetMarkChain':'X','markMasqBit':13",
@@ -446,6 +447,28 @@ static void rules_join_those_that_are_in_the_legacy_table(void **state)
 	ok("portmap", "CHECK", conf);
 	ok("portmap", "DEL", conf);
 	lab_sh("! nft list ruleset | grep net1/c1");
+}
+
+static void a_dry_run_says_what_iptables_would_be_told_and_changes_nothing(void **state)
+{
+	static const char *const dry[] = { "NARU_PLAN=/run/plan.jsonl", NULL };
+	const char *conf = portmap_conf("net1", IPTABLES, WEB, PREV4), *before = saved();
+
+	(void)state;
+	lab_sh(": > /run/plan.jsonl; rm -f /run/xtables.lock");
+	ok("portmap", "ADD", conf, .env = ENV(dry));
+	assert_string_equal(saved(), before);
+	lab_sh("! test -e /run/xtables.lock");
+	lab_sh("grep -q 'iptables -t nat -N CNI-HOSTPORT-DNAT' /run/plan.jsonl");
+	lab_sh("grep -q 'iptables -t nat -I POSTROUTING -m comment' /run/plan.jsonl");
+	lab_sh("grep -q 'iptables -t nat -A CNI-DN-.* -p tcp -m tcp --dport 8080 -j DNAT "
+	       "--to-destination 10.1.0.2:80' /run/plan.jsonl");
+	ok("portmap", "ADD", conf);
+	before = saved();
+	lab_sh(": > /run/plan.jsonl");
+	ok("portmap", "DEL", conf, .env = ENV(dry));
+	assert_string_equal(saved(), before);
+	lab_sh("grep -q 'iptables -t nat -X CNI-DN-' /run/plan.jsonl; rm /run/plan.jsonl");
 }
 
 /* ---- bytes */
@@ -648,6 +671,7 @@ int main(void)
 		TEST(what_fails_in_ipv6_is_taken_back_from_ipv4),
 		TEST(keys_are_refused_by_name),
 		TEST(rules_join_those_that_are_in_the_legacy_table),
+		TEST(a_dry_run_says_what_iptables_would_be_told_and_changes_nothing),
 		TEST(ports_answer_from_everywhere),
 		TEST(every_connection_is_masqueraded_with_masq_all),
 		TEST(conditions_and_a_chain_of_others_that_marks_are_kept),
