@@ -224,9 +224,9 @@ VM_TESTS  ?= $(shell grep -l lab_needs.h tests/*/test_*.c) tests/runner/test_lim
 .PHONY: check-vm
 check-vm: deps-vm all tests
 	$(Q)tests/vm/kernel $(abspath $(BUILD))/vm/$(VM_KERNEL) $(VM_KERNEL)
-	$(Q)tests/vm/boot -a '$(VM_APPEND)' -g $(VM_GROUPS) -d $(abspath $(BUILD)) $(abspath $(BUILD))/vm/$(VM_KERNEL) \
+	$(Q)tests/vm/boot -t 1800 -a '$(VM_APPEND)' -g $(VM_GROUPS) -d $(abspath $(BUILD)) $(abspath $(BUILD))/vm/$(VM_KERNEL) \
 		env LAB_VM=1 NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) \
-		tests/run -j $$(nproc) -t 600 $(VM_TESTS:%.c=$(abspath $(BUILD))/%)
+		tests/run -j $$(nproc) -t 1200 $(VM_TESTS:%.c=$(abspath $(BUILD))/%)
 
 # Many containers at once, killed and collected, for ten minutes: `make soak SECONDS=600`.
 .PHONY: soak

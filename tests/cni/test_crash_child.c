@@ -63,7 +63,9 @@ static const struct {
 	    .conf = HEAD("vrf") ",\"vrfname\":\"blue\"}",
 	    .ifname = "eth0",
 	    .before = &veth,
-	    .gives_back = "ip -br link show type vrf; ip addr show eth0 | grep inet; ip route" } },
+	    .gives_back =
+		    "ip -br link show type vrf; ip addr show eth0 | grep inet | grep -v fe80; "
+		    "ip route" } },
 };
 
 static const struct crash_subject *subjects[LEN(all)];

@@ -79,7 +79,7 @@ static void every_limit_stands_in_the_groups_file(void **state)
 		none = false;
 		naru_ok("naru run -d --name limited --network none %s bb:1 sleep 60",
 			limits[i].option);
-		if (lab_try("find /sys/fs/cgroup -path '*/naru/*' -name %s | xargs cat | grep -qx '%s'",
+		if (lab_try("find /sys/fs/cgroup -path '*/naru/*/*' -name %s | xargs cat | grep -qx '%s'",
 			    limits[i].file[v - 1], limits[i].value[v - 1]))
 			lab_fail("%s: expected %s in %s (version %d)", limits[i].option,
 				 limits[i].value[v - 1], limits[i].file[v - 1], v);
@@ -110,8 +110,8 @@ static void a_container_that_wants_too_much_memory_is_killed(void **state)
 	(void)state;
 	needs("memory");
 	naru_refuses(137, "",
-		     "naru run --rm --network none -m 16m bb:1 sh -c "
-		     "'x=$(head -c 64m /dev/zero | tr \"\\\\0\" x); exit 0'; exit $?");
+		     "naru run --rm --network none -m 16m bb:1 "
+		     "dd if=/dev/zero of=/dev/shm/x bs=1M count=40");
 }
 
 static void a_container_is_held_to_its_share_of_a_processor(void **state)
@@ -119,12 +119,13 @@ static void a_container_is_held_to_its_share_of_a_processor(void **state)
 	(void)state;
 	needs("cpu");
 	naru_ok("naru run -d --name busy --network none --cpus 0.1 bb:1 sh -c 'while :; do :; done'");
-	lab_sh("f=$(find /sys/fs/cgroup -path '*/naru/*' -name cpu.stat | grep -v cpuacct/ | tail -1)\n"
-	       "for i in $(seq 100); do\n"
-	       "	grep -q 'nr_throttled [1-9]' $f && exit 0\n"
+	/* of the container's group; of version 2 beside version 1 there is one that counts nothing */
+	lab_sh("for i in $(seq 100); do\n"
+	       "	find /sys/fs/cgroup -path '*/naru/*/*' -name cpu.stat | xargs cat |\n"
+	       "		grep -q 'nr_throttled [1-9]' && exit 0\n"
 	       "	sleep 0.1\n"
 	       "done\n"
-	       "cat $f; exit 1");
+	       "exit 1");
 	naru_ok("naru rm -f busy");
 }
 
