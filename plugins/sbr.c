@@ -454,7 +454,7 @@ static int survey(struct cni_op *op, struct sweep *s, struct err *e)
 	return s->oom || s->mine.oom || s->all.oom ? err_set(e, -ENOMEM, "look for rules") : 0;
 }
 
-/* The routes of the interface in tables that the rules lead to, then, being the way to those, the rules. */
+/* The interface's routes in the rules' tables come first: by the rules they are found. */
 static int clear(struct cni_op *op, const struct sweep *s, struct err *e)
 {
 	struct err first = ERR_INIT;

@@ -350,6 +350,34 @@ static int set(struct nl *nl, struct nlmsg *m, const char *what, uint32_t index,
 	       r : 0;
 }
 
+static void put_name(struct nlmsg *m, uint32_t index, const char *name, const char *alias)
+{
+	begin_set(m, index, NULL, 0, 0);
+	nlmsg_str(m, IFLA_IFNAME, name);
+	/* without a terminator, which an empty one would have */
+	nlmsg_data(m, IFLA_IFALIAS, alias, strlen(alias));
+}
+
+int link_move(struct nl *nl, uint32_t index, int netns_fd, const char *name, const char *alias,
+	      struct err *e)
+{
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	put_name(&m, index, name, alias);
+	nlmsg_u32(&m, IFLA_NET_NS_FD, (uint32_t)netns_fd);
+	return set(nl, &m, "move to another namespace", index, e);
+}
+
+int link_rename(struct nl *nl, uint32_t index, const char *name, const char *alias, struct err *e)
+{
+	struct nlmsg m;
+
+	nlmsg_init(&m);
+	put_name(&m, index, name, alias);
+	return set(nl, &m, "change the name", index, e);
+}
+
 void link_put_flags(struct nlmsg *m, uint32_t index, uint32_t flags, uint32_t mask)
 {
 	begin_set(m, index, NULL, flags, mask);

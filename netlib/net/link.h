@@ -95,6 +95,15 @@ int link_set_flags(struct nl *nl, uint32_t index, uint32_t flags, uint32_t mask,
 int link_set_mac(struct nl *nl, uint32_t index, const struct mac *mac, struct err *e);
 /* Joins a bridge or VRF; 0 leaves it. */
 int link_set_master(struct nl *nl, uint32_t index, uint32_t master, struct err *e);
+/*
+ * Moves an interface to another namespace, where it is called name and has that alias ("": none),
+ * and down: one message, so that it is never there half. Who calls has looked whether the name is
+ * free: the kernel moves first, and leaves it under its old name when it is not.
+ */
+int link_move(struct nl *nl, uint32_t index, int netns_fd, const char *name, const char *alias,
+	      struct err *e);
+int link_rename(struct nl *nl, uint32_t index, const char *name, const char *alias, struct err *e);
+
 /* Single settings as messages, for a batch. */
 void link_put_flags(struct nlmsg *m, uint32_t index, uint32_t flags, uint32_t mask);
 void link_put_mac(struct nlmsg *m, uint32_t index, const struct mac *mac);

@@ -17,6 +17,11 @@
 	"\"ipam\":{\"type\":\"host-local\",\"ranges\":[[{\"subnet\":\"10.1.0.0/24\"}],[{\"subnet\":\"fd00:1::/64\"}]]," \
 	"\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":\"::/0\"}]}"
 
+/* leaves nothing on disk that would have to be told apart */
+#define STATIC \
+	"\"ipam\":{\"type\":\"static\",\"addresses\":[{\"address\":\"10.1.0.2/24\"}," \
+	"{\"address\":\"fd00:1::2/64\"}],\"routes\":[{\"dst\":\"192.0.2.0/24\",\"gw\":\"10.1.0.1\"}]}"
+
 static const struct crash_subject veth = { "veth", HEAD("veth") "," IPAM "}", "eth0", NULL };
 static const struct crash_subject tuning = {
 	.plugin = "tuning",
@@ -46,7 +51,19 @@ static const struct crash_subject sbr = {
 	.gives_back = "ip rule; ip -6 rule; ip route show table all | grep 'table 1';"
 		      "ip -6 route show table all | grep 'table 1'; true",
 };
-static const struct crash_subject *const subjects[] = { &tuning, &bandwidth, &sbr };
+static const struct crash_subject host_device = {
+	.plugin = "host-device",
+	.conf = HEAD("host-device") ",\"device\":\"nic0\"," STATIC "}",
+	.ifname = "eth0",
+	.restores = true,
+	.alone = true,
+	.furnish = "ip link add nic0 mtu 1400 type veth peer nicp; ip link set nic0 alias my-nic;"
+		   "mkdir -p /run/naru/host-device;"
+		   "ip link set nicp up; ip link set nic0 up",
+	.clear = "for l in nicp nic0; do ip link del $l 2>/dev/null; done;"
+		 "rmdir /run/naru/host-device",
+};
+static const struct crash_subject *const subjects[] = { &tuning, &bandwidth, &sbr, &host_device };
 
 static void every_fault_point_of_every_plugin_rolls_back(void **state)
 {

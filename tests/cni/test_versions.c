@@ -29,12 +29,17 @@ static const char *const verbs[] = { "ADD", "DEL", "CHECK", "GC", "STATUS", "VER
 
 enum kind { INTERFACE, IPAM, CHAINED };
 
+/* The interface of previous(): its own end of a pair in the container. */
+#define LINK \
+	"ip link add eth0 netns c1 address 02:00:00:00:00:01 type veth peer vb0;" \
+	"ip -n c1 addr add 10.4.0.9/24 dev eth0; ip -n c1 link set eth0 up"
+
 static const struct plugin {
 	const char *name, *keys;
 	enum kind kind;
-	int oldest;	   /* index into versions */
-	bool link;	   /* works on the interface that the previous result tells of */
-	const char *needs; /* a module that not every kernel has (lab_needs.h) */
+	int oldest;	     /* index into versions */
+	const char *furnish; /* what is there before, by the shell; goes with vb0 */
+	const char *needs;   /* a module that not every kernel has (lab_needs.h) */
 } plugins[] = {
 	{ "loopback", "'x':0", INTERFACE, 0 },
 	{ "bridge", "'bridge':'br0','isGateway':true,'ipMasq':true", INTERFACE, 0 },
@@ -44,18 +49,19 @@ static const struct plugin {
 	  CHAINED, 2 },
 	{ "masquerade", "'x':0", CHAINED, 2 },
 	{ "tuning", "'mtu':1400,'sysctl':{'net.ipv4.conf.IFNAME.arp_filter':'1'}", CHAINED, 0,
-	  true },
+	  LINK },
 	{ "bandwidth",
 	  "'ingressRate':8000,'ingressBurst':8000,'egressRate':8000,'egressBurst':8000", CHAINED, 2,
-	  true },
-	{ "sbr", "'x':0", CHAINED, 0, true },
+	  LINK },
+	{ "sbr", "'x':0", CHAINED, 0, LINK },
 	{ "firewall", "'backend':'nftables','ingressPolicy':'open'", CHAINED, 4 },
 	{ "macvlan", "'master':'host0','mode':'bridge','linkInContainer':false", INTERFACE, 0,
 	  .needs = "macvlan" },
 	{ "ipvlan", "'master':'host0','mode':'l2'", INTERFACE, 0, .needs = "ipvlan" },
 	{ "vlan", "'master':'host0','vlanId':5", INTERFACE, 0, .needs = "8021q" },
 	{ "dummy", "'x':0", INTERFACE, 0, .needs = "dummy" },
-	{ "vrf", "'vrfname':'blue','table':7", CHAINED, 2, true, "vrf" },
+	{ "vrf", "'vrfname':'blue','table':7", CHAINED, 2, LINK, "vrf" },
+	{ "host-device", "'device':'nic0'", INTERFACE, 0, "ip link add nic0 type veth peer vb0" },
 	{ "host-local", "'x':0", IPAM, 0 },
 	{ "static", "'x':0", IPAM, 0 },
 	{ "flannel", "'delegate':{'bridge':'br1'}", INTERFACE, 0 },
@@ -137,17 +143,15 @@ static void check_result(const struct plugin *p, int v, const char *result)
 	free(addresses);
 }
 
-/* The interface of previous(): its own end of a pair in the container. */
 static void make_link(const struct plugin *p)
 {
-	if (p->link)
-		lab_sh("ip link add eth0 netns c1 address 02:00:00:00:00:01 type veth peer vb0;"
-		       "ip -n c1 addr add 10.4.0.9/24 dev eth0; ip -n c1 link set eth0 up");
+	if (p->furnish)
+		lab_sh("%s", p->furnish);
 }
 
 static void remove_link(const struct plugin *p)
 {
-	if (p->link)
+	if (p->furnish)
 		lab_sh("ip link del vb0");
 }
 

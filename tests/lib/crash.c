@@ -260,11 +260,11 @@ static void kill_in_add(const struct crash_subject *s, unsigned n, enum crash_af
 
 	begin(s, "c1");
 	cleanup_free char *prev = prepare(s, "victim", "/run/netns/c1");
-	cleanup_free char *before = look(s);
+	cleanup_free char *before = what == CRASH_DEL ? look(s) : NULL;
 	run(s, "ADD", "victim", "/run/netns/c1", prev, &kill, &r);
 	lab_result_clear(&r);
 	/* the next container is not hurt by what the victim left */
-	if (!s->before && strcmp(s->plugin, "loopback") != 0) {
+	if (!s->before && !s->alone && strcmp(s->plugin, "loopback") != 0) {
 		lab_netns_new("c2");
 		must(s, "ADD", "next", "/run/netns/c2", NULL, NULL);
 		finish(s, "next", "/run/netns/c2");
@@ -291,7 +291,7 @@ static void kill_in_del(const struct crash_subject *s, unsigned n, bool gone)
 
 	begin(s, "c1");
 	cleanup_free char *prev = prepare(s, "victim", "/run/netns/c1");
-	cleanup_free char *before = look(s);
+	cleanup_free char *before = gone ? NULL : look(s);
 	must(s, "ADD", "victim", "/run/netns/c1", prev, NULL);
 	if (gone)
 		lab_netns_del("c1");

@@ -18,6 +18,7 @@ struct crash_subject {
 	/* its DEL gives back the container and the host as they were before its ADD, all of it */
 	bool restores;
 	const char *gives_back; /* or only what this shell command in the container prints */
+	bool alone; /* what it takes there is only one of: no second container beside it */
 	/*
 	 * shell commands in the host: what has to be there before each round; what is checked and
 	 * taken away after it
