@@ -383,6 +383,12 @@ void link_put_flags(struct nlmsg *m, uint32_t index, uint32_t flags, uint32_t ma
 	begin_set(m, index, NULL, flags, mask);
 }
 
+void link_put_master(struct nlmsg *m, uint32_t index, uint32_t master)
+{
+	begin_set(m, index, NULL, 0, 0);
+	nlmsg_u32(m, IFLA_MASTER, master);
+}
+
 void link_put_mac(struct nlmsg *m, uint32_t index, const struct mac *mac)
 {
 	begin_set(m, index, NULL, 0, 0);

@@ -106,6 +106,7 @@ int link_rename(struct nl *nl, uint32_t index, const char *name, const char *ali
 
 /* Single settings as messages, for a batch. */
 void link_put_flags(struct nlmsg *m, uint32_t index, uint32_t flags, uint32_t mask);
+void link_put_master(struct nlmsg *m, uint32_t index, uint32_t master);
 void link_put_mac(struct nlmsg *m, uint32_t index, const struct mac *mac);
 void link_put_mtu(struct nlmsg *m, uint32_t index, uint32_t mtu);
 void link_put_txqlen(struct nlmsg *m, uint32_t index, uint32_t txqlen);

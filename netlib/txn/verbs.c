@@ -110,6 +110,18 @@ int txn_veth_add(struct txn *t, const struct veth_spec *v, struct err *e)
 	return r;
 }
 
+int txn_tap_add(struct txn *t, const struct tap_spec *tap, struct err *e)
+{
+	struct undo *u = txn_reserve(t, &op_link_del, UNDO_CONT, tap->name, NULL, NULL, e);
+
+	if (!u)
+		return -EIO;
+	int r = tap_add(t->cont, t->netns_fd, tap, e);
+	if (r)
+		txn_drop(t);
+	return r;
+}
+
 int txn_ifb_add(struct txn *t, const struct ifb_spec *i, struct err *e)
 {
 	struct undo *u = txn_reserve(t, &op_link_del, UNDO_HOST, i->name, i->alias, NULL, e);

@@ -12,6 +12,7 @@
 #include "netlib/net/link_kinds.h"
 #include "netlib/net/route.h"
 #include "netlib/net/rule.h"
+#include "netlib/net/tap.h"
 #include "netlib/txn/txn.h"
 
 struct nlmsg;
@@ -25,6 +26,8 @@ struct nlmsg;
 int txn_bridge_add(struct txn *t, const struct bridge_spec *b, struct err *e);
 /* The host end goes with its peer: one record for both. */
 int txn_veth_add(struct txn *t, const struct veth_spec *v, struct err *e);
+/* In the container. */
+int txn_tap_add(struct txn *t, const struct tap_spec *tap, struct err *e);
 int txn_ifb_add(struct txn *t, const struct ifb_spec *i, struct err *e);
 /*
  * A queue of a host's interface at parent (TC_H_ROOT, TC_H_INGRESS): m makes it, and what is in it,

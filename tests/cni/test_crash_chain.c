@@ -63,7 +63,14 @@ static const struct crash_subject host_device = {
 	.clear = "for l in nicp nic0; do ip link del $l 2>/dev/null; done;"
 		 "rmdir /run/naru/host-device",
 };
-static const struct crash_subject *const subjects[] = { &tuning, &bandwidth, &sbr, &host_device };
+static const struct crash_subject tap = {
+	.plugin = "tap",
+	.conf = HEAD("tap") ",\"mtu\":1400,\"mac\":\"02:00:00:00:00:11\"," STATIC "}",
+	.ifname = "eth0",
+	.gives_back = "ip -br link",
+};
+static const struct crash_subject *const subjects[] = { &tuning, &bandwidth, &sbr, &host_device,
+							&tap };
 
 static void every_fault_point_of_every_plugin_rolls_back(void **state)
 {

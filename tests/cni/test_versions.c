@@ -62,6 +62,7 @@ static const struct plugin {
 	{ "dummy", "'x':0", INTERFACE, 0, .needs = "dummy" },
 	{ "vrf", "'vrfname':'blue','table':7", CHAINED, 2, LINK, "vrf" },
 	{ "host-device", "'device':'nic0'", INTERFACE, 0, "ip link add nic0 type veth peer vb0" },
+	{ "tap", "'mtu':1400", INTERFACE, 0 },
 	{ "host-local", "'x':0", IPAM, 0 },
 	{ "static", "'x':0", IPAM, 0 },
 	{ "flannel", "'delegate':{'bridge':'br1'}", INTERFACE, 0 },
