@@ -20,8 +20,8 @@ struct tap_spec {
 };
 
 /*
- * Creates it in a namespace, which nl belongs to. A process that ends on the way leaves nothing. TAP_EXISTS when the
- * name is taken; -EOPNOTSUPP when the kernel has no SELinux for the context.
+ * Creates it in a namespace, which nl belongs to. A process that ends on the way leaves nothing.
+ * TAP_EXISTS when the name is taken; -EOPNOTSUPP when the kernel has no SELinux for the context.
  */
 int tap_add(struct nl *nl, int netns_fd, const struct tap_spec *t, struct err *e);
 
