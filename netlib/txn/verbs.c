@@ -408,7 +408,7 @@ int txn_sysctl(struct txn *t, enum undo_ns ns, const char *name, const char *val
 
 /* ---- firewall */
 
-/* Takes "network container ifname" apart: none can hold a blank. False when it is something else. */
+/* Takes "network container ifname" apart: none can hold a blank. False when it is no such text. */
 static bool split_owner(char *text, struct fw_owner *o)
 {
 	char *rest = text;

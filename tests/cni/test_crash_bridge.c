@@ -64,8 +64,8 @@ static void a_vlan_and_its_gateway_leave_nothing_wherever_they_are_killed(void *
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ports_with_manners_leave_nothing_wherever_they_are_killed),
 		cmocka_unit_test(a_vlan_and_its_gateway_leave_nothing_wherever_they_are_killed),
+		cmocka_unit_test(ports_with_manners_leave_nothing_wherever_they_are_killed),
 	};
 
 	return cmocka_run_group_tests(tests, crash_setup, NULL);
