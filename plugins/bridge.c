@@ -68,7 +68,7 @@ static int bridge_adopt(struct cni_op *op, struct bridge_conf *c, struct err *e)
 			return r;
 		c->br.mac = m;
 	}
-	return txn_link_up(op->txn, UNDO_HOST, &c->br, e);
+	return txn_bridge_up(op->txn, &c->br, e);
 }
 
 /*

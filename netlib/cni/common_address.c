@@ -95,19 +95,45 @@ static bool is_neighbour(const struct cni_result *res, const struct ip_addr *gw)
 	return inside;
 }
 
-/*
- * One more route to a destination that an earlier one has too, through another gateway: they share
- * it. Pure.
- */
-static bool repeats(const struct cni_result *res, size_t i)
+enum likeness { APART, SHARING, SAME };
+
+/* Two routes to one destination through different gateways share it. Pure. */
+static enum likeness compare(const struct cni_result *res, size_t i, size_t k)
 {
-	for (size_t k = 0; k < i; k++)
-		if (ip_prefix_eq(&res->routes[k].dst, &res->routes[i].dst) &&
-		    res->routes[k].table == res->routes[i].table &&
-		    res->routes[k].priority == res->routes[i].priority &&
-		    !ip_eq(&res->routes[k].gw, &res->routes[i].gw))
-			return true;
-	return false;
+	const struct route a = route_for(res, &res->routes[i], 0),
+			   b = route_for(res, &res->routes[k], 0);
+
+	if (!ip_prefix_eq(&a.dst, &b.dst) || a.table != b.table || a.priority != b.priority)
+		return APART;
+	if (ip_eq(&a.gw, &b.gw))
+		return SAME;
+	return ip_is_set(&a.gw) && ip_is_set(&b.gw) ? SHARING : APART;
+}
+
+/* Is the route told with an earlier one? One said twice is not: the kernel refuses it. Pure. */
+static bool is_told(const struct cni_result *res, size_t i)
+{
+	bool told = false;
+
+	for (size_t k = 0; k < i; k++) {
+		enum likeness like = compare(res, i, k);
+
+		if (like == SAME)
+			return false;
+		told |= like == SHARING;
+	}
+	return told;
+}
+
+/* The route that the n-th message about routes begins with. Pure. */
+static size_t route_of_message(const struct cni_result *res, size_t n)
+{
+	size_t i = 0;
+
+	for (; i + 1 < res->nroutes; i++)
+		if (!is_told(res, i) && n-- == 0)
+			break;
+	return i;
 }
 
 /*
@@ -131,8 +157,10 @@ static int batch_failed(struct cni_op *op, unsigned failed, const struct route *
 		return r;
 	}
 	at -= op->res.nips;
-	rt = at < nextra ? extra[at] :
-			   route_for(&op->res, &op->res.routes[at - nextra], op->cont_index);
+	rt = at < nextra ?
+		     extra[at] :
+		     route_for(&op->res, &op->res.routes[route_of_message(&op->res, at - nextra)],
+			       op->cont_index);
 	err_wrap(e, "add route %s to %s", route_text(&rt, text), op->env->ifname);
 	return r;
 }
@@ -155,6 +183,7 @@ struct setup {
 };
 
 #define MESSAGE_MAX 256 /* an address or a route takes less */
+#define HOPS_MAX 64
 
 static int setup_send(struct setup *s, struct err *e)
 {
@@ -172,6 +201,43 @@ static int setup_room(struct setup *s, struct err *e)
 	return NLMSG_SIZE - s->m.len < MESSAGE_MAX ? setup_send(s, e) : 0;
 }
 
+/* The gateways of the i-th route and of those told with it; -E2BIG. Pure. */
+static int gather(const struct cni_result *res, size_t i, struct route_hop hops[HOPS_MAX])
+{
+	int n = 0;
+
+	for (size_t k = i; k < res->nroutes; k++) {
+		if (k > i && (compare(res, i, k) != SHARING || !is_told(res, k)))
+			continue;
+		if (n == HOPS_MAX)
+			return -E2BIG;
+		hops[n++].gw = gateway_for(res, &res->routes[k]);
+	}
+	return n;
+}
+
+/* bare: no route says which gateways are neighbours. */
+static int put_route(struct setup *s, const struct cni_op *op, size_t i, bool bare, struct err *e)
+{
+	const struct cni_result *res = &op->res;
+	struct route rt = route_for(res, &res->routes[i], op->cont_index);
+	struct route_hop hops[HOPS_MAX] = { 0 };
+	int n = gather(res, i, hops), r = 0;
+
+	if (n < 0)
+		return err_say(e, n, "more than %d gateways to one destination", HOPS_MAX);
+	for (int k = 0; k < n; k++)
+		hops[k].onlink = bare && ip_is_set(&hops[k].gw) && is_neighbour(res, &hops[k].gw);
+	if (n > 4 && (r = setup_send(s, e)) < 0)
+		return r; /* it may need all the room there is */
+	rt.onlink = hops[0].onlink;
+	if (n == 1)
+		route_put(&s->m, &rt);
+	else
+		route_put_shared(&s->m, &rt, hops, (size_t)n);
+	return 0;
+}
+
 static int put_all(struct setup *s, const struct cni_op *op, bool dad, uint32_t flags,
 		   const struct route *extra, size_t nextra, struct err *e)
 {
@@ -182,14 +248,10 @@ static int put_all(struct setup *s, const struct cni_op *op, bool dad, uint32_t 
 		addr_put(&s->m, op->cont_index, &res->ips[i].address,
 			 flags | addr_flags(&res->ips[i].address, dad));
 	for (size_t i = 0; i < nextra && r == 0 && (r = setup_room(s, e)) == 0; i++)
-		route_put(&s->m, &extra[i], false);
-	for (size_t i = 0; i < res->nroutes && r == 0 && (r = setup_room(s, e)) == 0; i++) {
-		struct route rt = route_for(res, &res->routes[i], op->cont_index);
-
-		rt.onlink = flags & IFA_F_NOPREFIXROUTE && ip_is_set(&rt.gw) &&
-			    is_neighbour(res, &rt.gw);
-		route_put(&s->m, &rt, repeats(res, i));
-	}
+		route_put(&s->m, &extra[i]);
+	for (size_t i = 0; i < res->nroutes && r == 0 && (r = setup_room(s, e)) == 0; i++)
+		if (!is_told(res, i))
+			r = put_route(s, op, i, flags & IFA_F_NOPREFIXROUTE, e);
 	return r;
 }
 

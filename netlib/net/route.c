@@ -69,9 +69,35 @@ static void put_route(struct nlmsg *m, uint16_t type, uint16_t flags, const stru
 		}
 }
 
-void route_put(struct nlmsg *m, const struct route *r, bool append)
+void route_put(struct nlmsg *m, const struct route *r)
 {
-	put_route(m, RTM_NEWROUTE, NLM_F_CREATE | (append ? NLM_F_APPEND : NLM_F_EXCL), r);
+	put_route(m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, r);
+}
+
+/* As the kernel's header has it, without a gateway of the message's own. */
+void route_put_shared(struct nlmsg *m, const struct route *r, const struct route_hop *hops,
+		      size_t n)
+{
+	struct route whole = *r;
+
+	whole.gw = (struct ip_addr){ 0 };
+	whole.oif = 0;
+	whole.onlink = false;
+	if (!whole.has_scope) { /* what a route with a gateway has */
+		whole.scope = RT_SCOPE_UNIVERSE;
+		whole.has_scope = true;
+	}
+	put_route(m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &whole);
+	nlmsg_nest(m, RTA_MULTIPATH)
+		for (size_t i = 0; i < n; i++) {
+			struct rtnexthop hop = { .rtnh_ifindex = (int)r->oif,
+						 .rtnh_flags = hops[i].onlink ? RTNH_F_ONLINK : 0 };
+
+			hop.rtnh_len = (uint16_t)(sizeof hop +
+						  NLA_ALIGN(NLA_HDRLEN + ip_bytes(&hops[i].gw)));
+			nlmsg_raw(m, &hop, sizeof hop);
+			nlmsg_ip(m, RTA_GATEWAY, &hops[i].gw);
+		}
 }
 
 int route_add(struct nl *nl, const struct route *r, struct err *e)
@@ -80,7 +106,7 @@ int route_add(struct nl *nl, const struct route *r, struct err *e)
 	struct nlmsg m;
 
 	nlmsg_init(&m);
-	route_put(&m, r, false);
+	route_put(&m, r);
 	int rc = nl_talk_but(nl, &m, -EEXIST, 0, e);
 	if (rc == -EEXIST)
 		return ROUTE_EXISTS;
@@ -141,6 +167,22 @@ static const struct attr_spec metrics[] = {
 	[RTAX_MTU] = ATTR_U32(struct route, mtu),
 	[RTAX_ADVMSS] = ATTR_U32(struct route, advmss),
 };
+/* A route as it is being read: next hops, where it has several, are looked at when it is whole. */
+struct view {
+	struct route r;
+	const char *hops;
+	size_t len;
+};
+
+static int take_hops(const void *data, size_t len, void *obj)
+{
+	struct view *v = obj;
+
+	v->hops = data;
+	v->len = len;
+	return 0;
+}
+
 static const struct attr_spec attrs[] = {
 	[RTA_DST] = ATTR_FN(take_dst),
 	[RTA_GATEWAY] = ATTR_FN(take_gw),
@@ -149,7 +191,32 @@ static const struct attr_spec attrs[] = {
 	[RTA_TABLE] = ATTR_U32(struct route, table),
 	[RTA_PRIORITY] = ATTR_U32(struct route, priority),
 	[RTA_METRICS] = ATTR_NEST(metrics),
+	[RTA_MULTIPATH] = ATTR_FN(take_hops),
 };
+
+/* A route that is shared counts as one for each next hop. */
+static int each_hop(const struct view *v, struct each *x)
+{
+	static const struct attr_spec gateway[] = { [RTA_GATEWAY] = ATTR_FN(take_gw) };
+	struct rtnexthop hop;
+	int rc = 0;
+
+	for (size_t at = 0; rc == 0 && v->len - at >= sizeof hop;) {
+		struct route r = v->r;
+
+		memcpy(&hop, v->hops + at, sizeof hop);
+		if (hop.rtnh_len < sizeof hop || hop.rtnh_len > v->len - at)
+			return -EBADMSG;
+		r.oif = (uint32_t)hop.rtnh_ifindex;
+		r.onlink = hop.rtnh_flags & RTNH_F_ONLINK;
+		rc = attr_decode_raw(v->hops + at + sizeof hop, hop.rtnh_len - sizeof hop, gateway,
+				     sizeof gateway / sizeof *gateway, &r);
+		rc = rc < 0 ? rc : x->fn(&r, x->arg);
+		size_t step = RTNH_ALIGN((size_t)hop.rtnh_len);
+		at += step < v->len - at ? step : v->len - at;
+	}
+	return rc;
+}
 
 static int each_route(const struct nlmsghdr *h, void *arg)
 {
@@ -158,17 +225,18 @@ static int each_route(const struct nlmsghdr *h, void *arg)
 
 	if (h->nlmsg_type != RTM_NEWROUTE || h->nlmsg_len < NLMSG_LENGTH(sizeof *rt))
 		return 0;
-	struct route r = {
-		.dst = { .addr = { .family = rt->rtm_family }, .len = rt->rtm_dst_len },
-		.table = rt->rtm_table,
-		.scope = rt->rtm_scope,
-		.has_scope = true,
-		.protocol = rt->rtm_protocol,
-		.type = rt->rtm_type,
-		.onlink = rt->rtm_flags & RTNH_F_ONLINK,
-	};
-	int rc = attr_decode_msg(h, sizeof *rt, attrs, &r);
-	return rc < 0 ? rc : x->fn(&r, x->arg);
+	struct view v = { .r = {
+				  .dst = { .addr = { .family = rt->rtm_family },
+					   .len = rt->rtm_dst_len },
+				  .table = rt->rtm_table,
+				  .scope = rt->rtm_scope,
+				  .has_scope = true,
+				  .protocol = rt->rtm_protocol,
+				  .type = rt->rtm_type,
+				  .onlink = rt->rtm_flags & RTNH_F_ONLINK,
+			  } };
+	int rc = attr_decode_msg(h, sizeof *rt, attrs, &v);
+	return rc < 0 ? rc : v.hops ? each_hop(&v, x) : x->fn(&v.r, x->arg);
 }
 
 int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg),

@@ -32,9 +32,16 @@ struct route {
 
 /* ROUTE_EXISTS when the same destination, table and metric is taken (NLM_F_EXCL). */
 int route_add(struct nl *nl, const struct route *r, struct err *e);
-/* The message alone, for a batch. append: one more route to the same destination. */
-void route_put(struct nlmsg *m, const struct route *r, bool append);
+void route_put(struct nlmsg *m, const struct route *r); /* the message alone, for a batch */
+/* The same with several gateways that share what goes there; r's own gateway does not count. */
+struct route_hop {
+	struct ip_addr gw;
+	bool onlink;
+};
+void route_put_shared(struct nlmsg *m, const struct route *r, const struct route_hop *hops,
+		      size_t n);
 int route_del(struct nl *nl, const struct route *r, struct err *e); /* absence is success */
+/* Calls fn for each route, and for each next hop of one that is shared; non-zero stops. */
 int route_each(struct nl *nl, uint8_t family, int (*fn)(const struct route *r, void *arg),
 	       void *arg, struct err *e);
 /*

@@ -193,7 +193,8 @@ static bool print_hops(struct printer *p, const char *data, size_t len)
 	}
 	for (const char *at = data; at < data + len; at += RTNH_ALIGN(hop.rtnh_len)) {
 		memcpy(&hop, at, sizeof hop);
-		str_addf(p->s, " index %d weight %u", hop.rtnh_ifindex, hop.rtnh_hops + 1);
+		str_addf(p->s, " index %d weight %u%s", hop.rtnh_ifindex, hop.rtnh_hops + 1,
+			 hop.rtnh_flags & RTNH_F_ONLINK ? " onlink" : "");
 		print_nest(p, at + sizeof hop, hop.rtnh_len - sizeof hop, &nl_route_attrs);
 		if (at + RTNH_ALIGN(hop.rtnh_len) < data + len) {
 			open_line(p);

@@ -351,10 +351,23 @@ int nl_get(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void *arg, struct er
 	return r < 0 ? r : replies(nl, seq, fn, arg, e);
 }
 
+/* Whoever changes the objects gets a moment to finish: the first retry is at once, then 1 to 32 ms. */
+static void dump_pause(int attempt)
+{
+	long most_us = 1000L << (attempt < 6 ? attempt - 1 : 5);
+
+	if (attempt > 0)
+		(void)nanosleep(&(struct timespec){ .tv_nsec =
+							    (most_us / 2 + clock_us() % most_us) *
+							    500 },
+				NULL);
+}
+
 int nl_dump(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void (*restart)(void *arg), void *arg,
 	    struct err *e)
 {
 	for (int i = 0; i < DUMP_TRIES; i++) {
+		dump_pause(i - 1);
 		uint32_t seq = stamp(nl, m, NLM_F_DUMP);
 		int r = send_all(nl, m, e);
 

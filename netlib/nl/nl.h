@@ -53,8 +53,8 @@ int nl_get(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void *arg, struct er
 
 /*
  * A dump. When the kernel says that it changed underneath (NLM_F_DUMP_INTR) or the socket
- * overflowed, restart(arg) is called (may be NULL) and it is repeated, at most 10 times, then
- * -EAGAIN.
+ * overflowed, restart(arg) is called (may be NULL) and it is repeated, at most 10 times with
+ * pauses that grow, some 150 ms in all, then -EAGAIN.
  */
 int nl_dump(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void (*restart)(void *arg), void *arg,
 	    struct err *e);

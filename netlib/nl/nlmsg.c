@@ -65,6 +65,14 @@ void nlmsg_data(struct nlmsg *m, uint16_t attr, const void *data, size_t len)
 		memcpy((char *)a + NLA_HDRLEN, data, len);
 }
 
+void nlmsg_raw(struct nlmsg *m, const void *data, size_t len)
+{
+	void *p = room(m, len);
+
+	if (p && len)
+		memcpy(p, data, len);
+}
+
 void nlmsg_flag(struct nlmsg *m, uint16_t attr)
 {
 	nlmsg_data(m, attr, NULL, 0);

@@ -41,6 +41,8 @@ static inline void nlmsg_init(struct nlmsg *m)
 void nlmsg_begin(struct nlmsg *m, uint16_t type, uint16_t flags, const void *hdr, size_t hdr_len);
 
 void nlmsg_data(struct nlmsg *m, uint16_t attr, const void *data, size_t len);
+/* Bytes without a header of their own, inside a nest (next hops). */
+void nlmsg_raw(struct nlmsg *m, const void *data, size_t len);
 void nlmsg_flag(struct nlmsg *m, uint16_t attr);
 void nlmsg_u8(struct nlmsg *m, uint16_t attr, uint8_t v);
 void nlmsg_u16(struct nlmsg *m, uint16_t attr, uint16_t v);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_addr.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,17 +188,39 @@ static int undo_link_down(const struct undo *u, struct txn *t, struct err *e)
 
 static const struct undo_op op_link_down = { "link down", undo_link_down };
 
-int txn_link_up(struct txn *t, enum undo_ns ns, const struct link *l, struct err *e)
+/* Others that joined meanwhile rely on it. */
+static int undo_bridge_up(const struct undo *u, struct txn *t, struct err *e)
+{
+	struct ports p = { .bridge = u->index };
+	struct nl *nl = socket_of(t, u->ns);
+	int r = nl ? link_each(nl, is_port, &p, e) : 0;
+
+	return r < 0 || p.any ? r : undo_link_down(u, t, e);
+}
+
+static const struct undo_op op_bridge_down = { "bridge down", undo_bridge_up };
+
+static int set_up(struct txn *t, const struct undo_op *op, enum undo_ns ns, const struct link *l,
+		  struct err *e)
 {
 	if (l->flags & IFF_UP)
 		return 0;
-	struct undo *u = txn_reserve_at(t, &op_link_down, ns, l->index, l->name, NULL, NULL, e);
-	if (!u)
+	if (!txn_reserve_at(t, op, ns, l->index, l->name, NULL, NULL, e))
 		return -EIO;
 	int r = link_up(socket_of(t, ns), l->index, e);
 	if (r < 0)
 		txn_drop(t);
 	return r;
+}
+
+int txn_link_up(struct txn *t, enum undo_ns ns, const struct link *l, struct err *e)
+{
+	return set_up(t, &op_link_down, ns, l, e);
+}
+
+int txn_bridge_up(struct txn *t, const struct link *l, struct err *e)
+{
+	return set_up(t, &op_bridge_down, UNDO_HOST, l, e);
 }
 
 /* ---- addresses and routes */
@@ -242,32 +265,40 @@ int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip
 	return r;
 }
 
-int txn_addr_del(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
-		 struct err *e)
-{
-	char text[IP_TEXT_MAX];
-	struct undo *u =
-		txn_reserve_at(t, &op_addr_add, ns, index, NULL, ip_prefix_text(p, text), "0", e);
+/* What was asked for when it was added; the others are the kernel's findings. */
+#define ADDR_WISHES \
+	(IFA_F_NODAD | IFA_F_HOMEADDRESS | IFA_F_MANAGETEMPADDR | IFA_F_NOPREFIXROUTE | \
+	 IFA_F_MCAUTOJOIN)
 
-	if (!u)
+int txn_addr_del(struct txn *t, enum undo_ns ns, const struct addr *a, struct err *e)
+{
+	char text[IP_TEXT_MAX], flags[16];
+
+	(void)snprintf(flags, sizeof flags, "%u", a->flags & ADDR_WISHES);
+	if (!txn_reserve_at(t, &op_addr_add, ns, a->index, NULL, ip_prefix_text(&a->prefix, text),
+			    flags, e))
 		return -EIO;
-	int r = addr_del(socket_of(t, ns), index, p, e);
+	int r = addr_del(socket_of(t, ns), a->index, &a->prefix, e);
 	if (r)
 		txn_drop(t);
 	return r;
 }
 
-/* What tells a route apart for deletion: "table metric oif destination [gateway]". */
+/*
+ * What tells a route apart for deletion: "table metric destination gateway protocol", "-" without a
+ * gateway. Older records have no protocol, and no dash.
+ */
 static int undo_route(const struct undo *u, struct txn *t, struct err *e)
 {
 	struct nl *nl = socket_of(t, u->ns);
 	struct route r = { .oif = u->index };
-	char dst[IP_TEXT_MAX], gw[IP_TEXT_MAX] = "";
+	char dst[IP_TEXT_MAX], gw[IP_TEXT_MAX] = "-";
 
-	if (!nl || sscanf(u->a, "%u %u %63s %63s", &r.table, &r.priority, dst, gw) < 3 ||
+	if (!nl ||
+	    sscanf(u->a, "%u %u %63s %63s %hhu", &r.table, &r.priority, dst, gw, &r.protocol) < 3 ||
 	    ip_prefix_parse(dst, &r.dst) < 0)
 		return 0;
-	if (*gw)
+	if (strcmp(gw, "-") != 0)
 		(void)ip_parse(gw, &r.gw);
 	return route_del(nl, &r, e);
 }
@@ -276,12 +307,12 @@ static const struct undo_op op_route_del = { "route del", undo_route, UNDO_A };
 
 int txn_route_add(struct txn *t, enum undo_ns ns, const struct route *r, struct err *e)
 {
-	char text[2 * IP_TEXT_MAX + 32], dst[IP_TEXT_MAX], gw[IP_TEXT_MAX] = "";
+	char text[2 * IP_TEXT_MAX + 40], dst[IP_TEXT_MAX], gw[IP_TEXT_MAX] = "-";
 
 	if (ip_is_set(&r->gw))
 		(void)ip_text(&r->gw, gw);
-	(void)snprintf(text, sizeof text, "%u %u %s %s", r->table, r->priority,
-		       ip_prefix_text(&r->dst, dst), gw);
+	(void)snprintf(text, sizeof text, "%u %u %s %s %u", r->table, r->priority,
+		       ip_prefix_text(&r->dst, dst), gw, r->protocol);
 	struct undo *u = txn_reserve_at(t, &op_route_del, ns, r->oif, NULL, text, NULL, e);
 	if (!u)
 		return -EIO;
@@ -560,7 +591,8 @@ int txn_netns_create(struct txn *t, const char *path, struct err *e)
 }
 
 const struct undo_op *const txn_undo_ops[] = {
-	&op_link_del,  &op_bridge_del, &op_link_down, &op_addr_del, &op_addr_add,
-	&op_route_del, &op_sysctl,     &op_fw,	      &op_spoof,    &op_unlink,
-	&op_netns,     &op_qdisc,      &op_route_add, &op_rule_del, NULL,
+	&op_link_del, &op_bridge_del, &op_link_down, &op_bridge_down,
+	&op_addr_del, &op_addr_add,   &op_route_del, &op_sysctl,
+	&op_fw,	      &op_spoof,      &op_unlink,    &op_netns,
+	&op_qdisc,    &op_route_add,  &op_rule_del,  NULL,
 };

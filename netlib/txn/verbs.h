@@ -43,9 +43,8 @@ int txn_child_add(struct txn *t, enum undo_ns from, const struct link_child *c, 
 /* Shared addresses and routes: in ns UNDO_HOST or UNDO_CONT. */
 int txn_addr_add(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
 		 uint32_t flags, struct err *e);
-/* Deletes an address and remembers it. */
-int txn_addr_del(struct txn *t, enum undo_ns ns, uint32_t index, const struct ip_prefix *p,
-		 struct err *e);
+/* Deletes an address and remembers it with its flags (NODAD, NOPREFIXROUTE, ...). */
+int txn_addr_del(struct txn *t, enum undo_ns ns, const struct addr *a, struct err *e);
 int txn_route_add(struct txn *t, enum undo_ns ns, const struct route *r, struct err *e);
 /* Deletes a route, as route_each tells it, and remembers it. */
 int txn_route_del(struct txn *t, enum undo_ns ns, const struct route *r, struct err *e);
@@ -53,6 +52,8 @@ int txn_route_del(struct txn *t, enum undo_ns ns, const struct route *r, struct 
 int txn_rule_add(struct txn *t, enum undo_ns ns, const struct rule *r, struct err *e);
 /* Up or down with the previous state as undo; no record when it already is. */
 int txn_link_up(struct txn *t, enum undo_ns ns, const struct link *l, struct err *e);
+/* The same for a bridge of the host: the undo leaves one up that somebody's port has joined. */
+int txn_bridge_up(struct txn *t, const struct link *l, struct err *e);
 /* Writes a sysctl when it differs and remembers the old value. */
 int txn_sysctl(struct txn *t, enum undo_ns ns, const char *name, const char *value, struct err *e);
 /* One firewall transaction; undone by removing the owner's parts. */

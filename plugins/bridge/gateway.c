@@ -215,7 +215,7 @@ static int find_gateway(struct cni_op *op, struct bridge_conf *c, struct err *e)
 
 struct others {
 	const struct ip_prefix *want;
-	struct ip_prefix found[16];
+	struct addr found[16];
 	size_t n;
 };
 
@@ -233,7 +233,7 @@ static int in_the_way(const struct addr *a, void *arg)
 	if (v6 && a->prefix.addr.b[0] == 0xfe && (a->prefix.addr.b[1] & 0xc0) == 0x80)
 		return 0;
 	if (o->n < sizeof o->found / sizeof o->found[0])
-		o->found[o->n++] = a->prefix;
+		o->found[o->n++] = *a;
 	return 0;
 }
 
@@ -250,7 +250,7 @@ static int settle_others(struct cni_op *op, const struct bridge_conf *c,
 		bool ours = false;
 
 		for (size_t k = 0; k < nmine; k++)
-			ours |= ip_prefix_eq(&mine[k], &o.found[i]);
+			ours |= ip_prefix_eq(&mine[k], &o.found[i].prefix);
 		if (ours)
 			/* several subnets on one bridge: set by this very attachment */
 			continue;
@@ -260,8 +260,8 @@ static int settle_others(struct cni_op *op, const struct bridge_conf *c,
 				"\"%s\" already has an IP address different from %s: found %s; "
 				"set forceAddress to replace it",
 				c->gateway, ip_prefix_text(want, a),
-				ip_prefix_text(&o.found[i], b));
-		r = txn_addr_del(op->txn, UNDO_HOST, c->gw.index, &o.found[i], e);
+				ip_prefix_text(&o.found[i].prefix, b));
+		r = txn_addr_del(op->txn, UNDO_HOST, &o.found[i], e);
 	}
 	return r < 0 ? r : 0;
 }

@@ -274,6 +274,38 @@ static void waiting_for_a_port_ends_with_the_event_and_not_with_the_deadline(voi
 	assert_int_equal(st, 0);
 }
 
+static void a_port_that_goes_away_is_not_waited_for(void **state)
+{
+	struct bridge_spec b = { .name = "br0" };
+	struct veth_spec v = { .name = "veth1", .peer = "eth0", .peer_netns = ns_fd };
+	struct err e = ERR_INIT;
+	int64_t start = now_ms();
+	struct link br, near;
+	char want[64];
+	int st;
+
+	(void)state;
+	must(link_add_bridge(&host, &b, &e), &e);
+	must(link_get(&host, "br0", &br, &e), &e);
+	v.master = br.index;
+	must(link_add_veth(&host, &v, &e), &e);
+	must(link_get(&host, "veth1", &near, &e), &e);
+	pid_t pid = fork();
+	if (pid == 0) {
+		lab_child();
+		(void)nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+		/* leaving the bridge is no going away, though it is told alike */
+		_exit(lab_try("ip link set veth1 nomaster; sleep 0.1; ip link del veth1"));
+	}
+	assert_int_equal(port_await(&host, -1, near.index, 20000, &e), -ENODEV);
+	(void)snprintf(want, sizeof want, "interface %u went away while it was waited for",
+		       near.index);
+	assert_string_equal(e.text, want);
+	assert_true(now_ms() - start < 10000);
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+	assert_int_equal(st, 0);
+}
+
 /* ---- addresses */
 
 struct found {
@@ -351,6 +383,7 @@ int main(void)
 		IN_LAB(flags_and_addresses_of_a_link_change),
 		IN_LAB(a_port_shows_its_settings_and_a_link_that_is_none_says_so),
 		IN_LAB(waiting_for_a_port_ends_with_the_event_and_not_with_the_deadline),
+		IN_LAB(a_port_that_goes_away_is_not_waited_for),
 		IN_LAB(addresses_come_and_go),
 	};
 

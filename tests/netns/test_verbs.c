@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,6 +79,7 @@ static int links(struct txn *t, struct link *far, struct err *e)
 static int addresses(struct txn *t, const struct link *far, struct err *e)
 {
 	struct ip_prefix v4 = net("10.1.0.2/16"), v6 = net("fd00::2/64"), old = net("127.5.0.1/8");
+	const struct addr gone = { .prefix = old, .index = 1 };
 	struct route def = { .dst = net("0.0.0.0/0"), .oif = far->index },
 		     other = { .dst = net("10.9.0.0/16"), .oif = far->index };
 	int r;
@@ -87,7 +89,7 @@ static int addresses(struct txn *t, const struct link *far, struct err *e)
 	other.priority = 5;
 	if ((r = txn_addr_add(t, UNDO_CONT, far->index, &v4, 0, e)) != 0 ||
 	    (r = txn_addr_add(t, UNDO_CONT, far->index, &v6, IFA_F_NODAD, e)) != 0 ||
-	    (r = txn_addr_del(t, UNDO_CONT, 1, &old, e)) != 0 ||
+	    (r = txn_addr_del(t, UNDO_CONT, &gone, e)) != 0 ||
 	    (r = txn_route_add(t, UNDO_CONT, &def, e)) != 0 ||
 	    (r = txn_route_add(t, UNDO_CONT, &other, e)) != 0)
 		return r;
@@ -239,6 +241,93 @@ static void a_bridge_that_others_joined_is_theirs(void **state)
 	txn_end(&t);
 }
 
+static void a_bridge_set_up_stays_up_for_others_that_joined(void **state)
+{
+	static const char *const joins[] = { "true", "ip link set veth1 master br0" };
+	struct err e = ERR_INIT;
+
+	(void)state;
+	lab_sh("ip link add br0 type bridge; ip link add veth1 type veth peer name veth2");
+	for (size_t i = 0; i < 2; i++) {
+		struct txn t = TXN_INIT;
+		struct link l;
+
+		txn_init(&t, &host, &cont, ns_fd);
+		assert_int_equal(link_get(&host, "br0", &l, &e), 0);
+		assert_int_equal(txn_bridge_up(&t, &l, &e), 0);
+		lab_sh("%s", joins[i]);
+		assert_int_equal(txn_rollback(&t, &e), 0);
+		assert_int_equal(link_get(&host, "br0", &l, &e), 0);
+		assert_int_equal(l.flags & IFF_UP, i ? IFF_UP : 0);
+		txn_end(&t);
+	}
+}
+
+static int keep_addr(const struct addr *a, void *arg)
+{
+	*(struct addr *)arg = *a;
+	return a->scope != RT_SCOPE_LINK; /* of IPv6, that one is the kernel's */
+}
+
+static void an_address_comes_back_as_it_was(void **state)
+{
+	static const struct {
+		const char *words;
+		uint8_t family;
+	} t[] = {
+		{ "10.1.0.1/24 dev br0 noprefixroute", AF_INET },
+		{ "fd00:1::1/64 dev br0 nodad noprefixroute", AF_INET6 },
+		{ "10.1.0.1/24 dev br0", AF_INET },
+	};
+	struct err e = ERR_INIT;
+	struct link l;
+
+	(void)state;
+	lab_sh("ip link add br0 type bridge");
+	assert_int_equal(link_get(&host, "br0", &l, &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct addr before = { 0 }, after = { 0 };
+		struct txn txn = TXN_INIT;
+
+		lab_sh("ip addr add %s", t[i].words);
+		txn_init(&txn, &host, &cont, ns_fd);
+		assert_int_equal(addr_each(&host, t[i].family, l.index, keep_addr, &before, &e), 0);
+		assert_int_equal(txn_addr_del(&txn, UNDO_HOST, &before, &e), 0);
+		assert_int_equal(addr_each(&host, t[i].family, l.index, keep_addr, &after, &e), 0);
+		assert_int_equal(after.index, 0);
+		assert_int_equal(txn_rollback(&txn, &e), 0);
+		assert_int_equal(addr_each(&host, t[i].family, l.index, keep_addr, &after, &e), 0);
+		assert_int_equal(after.flags, before.flags);
+		assert_true(ip_prefix_eq(&after.prefix, &before.prefix));
+		txn_end(&txn);
+		lab_sh("ip addr flush dev br0");
+	}
+}
+
+static void a_route_goes_whatever_its_protocol(void **state)
+{
+	static const uint8_t protocols[] = { 0, RTPROT_STATIC, RTPROT_KERNEL, 77 };
+	struct route r = { .dst = net("10.9.0.0/16") }, v6 = { .dst = net("fd09::/64") };
+	struct err e = ERR_INIT;
+	struct link l;
+
+	(void)state;
+	lab_sh_in("c1", "ip link set lo up");
+	assert_int_equal(link_get(&cont, "lo", &l, &e), 0);
+	r.oif = v6.oif = l.index;
+	for (size_t i = 0; i < ARRAY_LEN(protocols); i++) {
+		struct txn t = TXN_INIT;
+
+		r.protocol = v6.protocol = protocols[i];
+		txn_init(&t, &host, &cont, ns_fd);
+		assert_int_equal(txn_route_add(&t, UNDO_CONT, &r, &e), 0);
+		assert_int_equal(txn_route_add(&t, UNDO_CONT, &v6, &e), 0);
+		assert_int_equal(txn_rollback(&t, &e), 0);
+		lab_sh_in("c1", "! ip route | grep 10.9 && ! ip -6 route | grep fd09");
+		txn_end(&t);
+	}
+}
+
 static void what_was_there_records_nothing(void **state)
 {
 	struct bridge_spec b = { .name = "br0" };
@@ -315,6 +404,9 @@ int main(void)
 		IN_LAB(a_crash_after_any_verb_is_undone_by_the_journal),
 		IN_LAB(what_belongs_to_somebody_else_is_not_undone),
 		IN_LAB(a_bridge_that_others_joined_is_theirs),
+		IN_LAB(a_bridge_set_up_stays_up_for_others_that_joined),
+		IN_LAB(an_address_comes_back_as_it_was),
+		IN_LAB(a_route_goes_whatever_its_protocol),
 		IN_LAB(what_was_there_records_nothing),
 		IN_LAB(undoing_without_the_container_is_success),
 		IN_LAB(a_socket_that_fails_is_an_error_of_the_undo),

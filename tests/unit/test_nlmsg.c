@@ -381,10 +381,25 @@ static void routes_carry_every_number(void **state)
 	assert_sent(k, "route-everything");
 	assert_int_equal(route_del(&k->nl, &r, NULL), 0);
 	assert_sent(k, "route-del");
+	struct route_hop hops[2] = { { .onlink = true } };
+	assert_int_equal(ip_parse("fe80::1", &hops[0].gw), 0);
+	assert_int_equal(ip_parse("fe80::2", &hops[1].gw), 0);
 	nlmsg_init(&m);
-	route_put(&m, &r, true);
+	route_put_shared(&m, &r, hops, 2);
+	will_accept(k, 2);
+	assert_int_equal(nl_talk(&k->nl, &m, NULL), 0);
+	assert_sent(k, "route-shared-v6");
+	struct route v4 = { .dst = net("10.9.0.0/16"), .oif = 5 };
+	assert_int_equal(ip_parse("10.1.0.1", &hops[0].gw), 0);
+	assert_int_equal(ip_parse("10.1.0.2", &hops[1].gw), 0);
+	nlmsg_init(&m);
+	route_put_shared(&m, &v4, hops, 2);
+	assert_int_equal(nl_talk(&k->nl, &m, NULL), 0);
+	assert_sent(k, "route-shared-v4");
+	nlmsg_init(&m);
+	route_put(&m, &r);
 	nl_print_all(&s, m.buf, m.len);
-	assert_non_null(strstr(s.p, "RTM_NEWROUTE request create append\n"));
+	assert_non_null(strstr(s.p, "RTM_NEWROUTE request excl create\n"));
 }
 
 /* ---- the printer */
