@@ -17,12 +17,17 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "netlib/base/err.h"
+#include "netlib/cni/furniture.h"
+#include "netlib/nl/nl.h"
 
 #define SNAP (SNAPSHOT_ALL)
 #define CROWD 64
@@ -381,6 +386,46 @@ static void adds_checks_and_dels_do_not_disturb_each_other(void **state)
 	       "! ls /var/lib/cni/networks/crowd | grep -q '^10\\|^fd'");
 }
 
+/* Clears away what nobody uses, over and over. */
+static pid_t sweeper(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	lab_child();
+	for (;;) {
+		cleanup_nl struct nl host = NL_INIT;
+		unsigned removed = 0;
+
+		if (nl_open(&host, 0, -1, "host", NULL) < 0 ||
+		    furniture_sweep(&host, &removed, NULL) < 0)
+			_exit(1);
+		(void)usleep(500);
+	}
+}
+
+static void whoever_clears_away_does_not_disturb_those_who_come(void **state)
+{
+	const char *c = jsonf("{'cniVersion':'1.1.0','name':'net1','type':'bridge','bridge':'br0',"
+			      "'isGateway':true,'ipMasq':true,'macspoofchk':true,"
+			      "'ipam':{'type':'host-local','subnet':'10.1.0.0/24'}}");
+	pid_t pid = sweeper();
+	int st;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		const char *r = ok("bridge", "ADD", c, .cid = "m0", .netns = "m0");
+
+		ok("bridge", "CHECK", text_keep(json_with(c, "prevResult", r)), .cid = "m0",
+		   .netns = "m0");
+		ok("bridge", "DEL", c, .cid = "m0", .netns = "m0");
+	}
+	assert_int_equal(waitpid(pid, &st, WNOHANG), 0); /* it has had no error */
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &st, 0), pid);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, teardown)
@@ -391,6 +436,7 @@ int main(void)
 		T(of_those_who_want_one_port_one_gets_it),
 		T(add_and_del_of_one_container_end_whole_or_gone),
 		T(adds_checks_and_dels_do_not_disturb_each_other),
+		T(whoever_clears_away_does_not_disturb_those_who_come),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

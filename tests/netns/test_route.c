@@ -180,21 +180,31 @@ static void deleting_takes_the_one_route_that_was_meant(void **state)
 	assert_int_equal(got.priority, 1);
 }
 
-static void two_gateways_to_one_destination_stand_side_by_side(void **state)
+static void two_gateways_to_one_destination_share_it(void **state)
 {
-	struct route a = { .dst = net("2001:db8::/32"), .gw = ip("fd00::1"), .oif = eth0 }, b = a;
+	static const char *const t[][3] = {
+		{ "2001:db8::/32", "fd00::1", "fd00::2:1" },
+		{ "10.9.0.0/16", "10.1.0.1", "10.1.0.9" },
+	};
 	struct err e = ERR_INIT;
-	struct nlmsg m;
 
 	(void)state;
-	b.gw = ip("fd00::2:1");
-	nlmsg_init(&m);
-	route_put(&m, &a, false);
-	route_put(&m, &b, true);
-	if (nl_talk(&cont, &m, &e) < 0)
-		fail_msg("%s", e.text);
-	cleanup_free char *n = lab_out_in("c1", "ip -6 route show 2001:db8::/32 | grep -c via");
-	assert_string_equal(n, "2");
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		struct route a = { .dst = net(t[i][0]), .gw = ip(t[i][1]), .oif = eth0 }, b = a,
+			     got;
+		const struct route_hop hops[2] = { { .gw = a.gw }, { .gw = ip(t[i][2]) } };
+		struct nlmsg m;
+
+		b.gw = hops[1].gw;
+		nlmsg_init(&m);
+		route_put_shared(&m, &a, hops, 2);
+		if (nl_talk(&cont, &m, &e) < 0)
+			fail_msg("%s", e.text);
+		/* each counts as a route */
+		assert_int_equal(find(&a, &got), 2);
+		assert_true(ip_eq(&got.gw, &b.gw));
+		assert_int_equal(got.oif, eth0);
+	}
 }
 
 static void a_refusal_says_which_route_where_and_why(void **state)
@@ -248,7 +258,7 @@ int main(void)
 		IN_LAB(every_kind_is_added_found_and_deleted),
 		IN_LAB(host_bits_of_a_destination_do_not_matter),
 		IN_LAB(deleting_takes_the_one_route_that_was_meant),
-		IN_LAB(two_gateways_to_one_destination_stand_side_by_side),
+		IN_LAB(two_gateways_to_one_destination_share_it),
 		IN_LAB(the_way_to_an_address_is_the_kernels_own),
 		IN_LAB(a_refusal_says_which_route_where_and_why),
 	};
