@@ -232,7 +232,7 @@ static int put_route(struct setup *s, const struct cni_op *op, size_t i, bool ba
 		return r; /* it may need all the room there is */
 	rt.onlink = hops[0].onlink;
 	if (n == 1)
-		route_put(&s->m, &rt);
+		route_put(&s->m, &rt, false);
 	else
 		route_put_shared(&s->m, &rt, hops, (size_t)n);
 	return 0;
@@ -248,7 +248,7 @@ static int put_all(struct setup *s, const struct cni_op *op, bool dad, uint32_t 
 		addr_put(&s->m, op->cont_index, &res->ips[i].address,
 			 flags | addr_flags(&res->ips[i].address, dad));
 	for (size_t i = 0; i < nextra && r == 0 && (r = setup_room(s, e)) == 0; i++)
-		route_put(&s->m, &extra[i]);
+		route_put(&s->m, &extra[i], false);
 	for (size_t i = 0; i < res->nroutes && r == 0 && (r = setup_room(s, e)) == 0; i++)
 		if (!is_told(res, i))
 			r = put_route(s, op, i, flags & IFA_F_NOPREFIXROUTE, e);

@@ -69,9 +69,9 @@ static void put_route(struct nlmsg *m, uint16_t type, uint16_t flags, const stru
 		}
 }
 
-void route_put(struct nlmsg *m, const struct route *r)
+void route_put(struct nlmsg *m, const struct route *r, bool append)
 {
-	put_route(m, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, r);
+	put_route(m, RTM_NEWROUTE, NLM_F_CREATE | (append ? NLM_F_APPEND : NLM_F_EXCL), r);
 }
 
 /* As the kernel's header has it, without a gateway of the message's own. */
@@ -106,7 +106,7 @@ int route_add(struct nl *nl, const struct route *r, struct err *e)
 	struct nlmsg m;
 
 	nlmsg_init(&m);
-	route_put(&m, r);
+	route_put(&m, r, false);
 	int rc = nl_talk_but(nl, &m, -EEXIST, 0, e);
 	if (rc == -EEXIST)
 		return ROUTE_EXISTS;

@@ -32,7 +32,8 @@ struct route {
 
 /* ROUTE_EXISTS when the same destination, table and metric is taken (NLM_F_EXCL). */
 int route_add(struct nl *nl, const struct route *r, struct err *e);
-void route_put(struct nlmsg *m, const struct route *r); /* the message alone, for a batch */
+/* The message alone, for a batch. append: beside others to the same destination. */
+void route_put(struct nlmsg *m, const struct route *r, bool append);
 /* The same with several gateways that share what goes there; r's own gateway does not count. */
 struct route_hop {
 	struct ip_addr gw;

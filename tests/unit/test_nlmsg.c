@@ -397,9 +397,9 @@ static void routes_carry_every_number(void **state)
 	assert_int_equal(nl_talk(&k->nl, &m, NULL), 0);
 	assert_sent(k, "route-shared-v4");
 	nlmsg_init(&m);
-	route_put(&m, &r);
+	route_put(&m, &r, true);
 	nl_print_all(&s, m.buf, m.len);
-	assert_non_null(strstr(s.p, "RTM_NEWROUTE request excl create\n"));
+	assert_non_null(strstr(s.p, "RTM_NEWROUTE request create append\n"));
 }
 
 /* ---- the printer */

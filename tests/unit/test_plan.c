@@ -157,7 +157,7 @@ static void messages_read_like_commands(void **state)
 	link_put_up(&m, 7);
 	addr_put(&m, 7, &p, 0);
 	assert_int_equal(ip_parse("fd00::1", &r.gw), 0);
-	route_put(&m, &r);
+	route_put(&m, &r, false);
 	nlmsg_begin(&m, RTM_DELLINK, 0, &gone, sizeof gone);
 	assert_string_equal(words(&m), "link set eth7 up;addr add 10.1.0.2/24 dev eth7;"
 				       "route add default6 via fd00::1 dev interface 9 metric 5;"
