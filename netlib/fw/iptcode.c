@@ -298,7 +298,7 @@ static bool take_dnat(struct ipt_rule *r, const struct xt_entry_target *x)
 	}
 	return x->u.user.revision == 2 &&
 	       !(flags & ~(unsigned)(NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED)) &&
-	       !memcmp(&now->min_addr, &now->max_addr, sizeof now->min_addr);
+	       !memcmp(now->min_addr.all, now->max_addr.all, sizeof now->min_addr.all);
 }
 
 static bool take_target(struct ipt_rule *r, const struct xt_entry_target *x)
