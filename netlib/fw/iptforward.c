@@ -17,8 +17,10 @@
 #define NOTES IPT_FORWARD_NOTES
 #define RULES_COMMENT "CNI firewall plugin rules"
 #define ADMIN_COMMENT "CNI firewall plugin admin overrides"
-#define SAME_BRIDGE RULES_COMMENT " (ingressPolicy: same-bridge)"
-#define ISOLATED RULES_COMMENT " (ingressPolicy: isolated)"
+#define POLICY_COMMENT \
+	"CNI firewall plugin rules (ingressPolicy: " /* how those of isolation begin */
+#define SAME_BRIDGE "CNI firewall plugin rules (ingressPolicy: same-bridge)"
+#define ISOLATED "CNI firewall plugin rules (ingressPolicy: isolated)"
 #define WORDS_MAX 12
 
 static const uint8_t families[] = { AF_INET, AF_INET6 };
@@ -305,7 +307,7 @@ static int is_dead(const struct ipt_rule *r, void *arg)
 	const char *name = *r->in ? r->in : r->out;
 
 	(void)arg;
-	return str_starts(ipt_rule_comment(r), RULES_COMMENT " (ingressPolicy: ") && *name &&
+	return str_starts(ipt_rule_comment(r), POLICY_COMMENT) && *name &&
 	       if_nametoindex(name) == 0 && errno == ENODEV;
 }
 

@@ -250,14 +250,27 @@ static void packet_key(struct str *s, const struct fw_set *set, bool to)
 			 shape->host ? " daddr . " : "");
 }
 
+/* Those that say nothing of their own. */
+static const char *const op_words[] = {
+	[FW_OP_LOCAL] = " fib daddr type local",
+	[FW_OP_NOT_LO] = " iif != \"lo\"",
+	[FW_OP_ESTABLISHED] = " ct state established,related",
+	[FW_OP_MASQ] = " masquerade",
+	[FW_OP_ACCEPT] = " accept",
+	[FW_OP_DROP] = " drop",
+	[FW_OP_RETURN] = " return",
+};
+
 static void op_text(struct str *s, const struct fw_op *o)
 {
 	char ip[IP_TEXT_MAX], name[FW_NAME_MAX];
 	const char *word = ip_word(o->prefix.addr.family);
 
+	if (o->type < ARRAY_LEN(op_words) && op_words[o->type]) {
+		str_add(s, op_words[o->type]);
+		return;
+	}
 	switch (o->type) {
-	case FW_OP_END:
-		break;
 	case FW_OP_FAMILY:
 		str_addf(s, " meta nfproto %s", o->family == AF_INET6 ? "ipv6" : "ipv4");
 		break;
@@ -269,12 +282,6 @@ static void op_text(struct str *s, const struct fw_op *o)
 		break;
 	case FW_OP_NOT_DADDR:
 		str_addf(s, " %s daddr != %s", word, ip_prefix_text(&o->prefix, ip));
-		break;
-	case FW_OP_LOCAL:
-		str_add(s, " fib daddr type local");
-		break;
-	case FW_OP_NOT_LO:
-		str_add(s, " iif != \"lo\"");
 		break;
 	case FW_OP_MARKED:
 		str_addf(s, " meta mark & 0x%08x == 0x%08x", FW_MARK, FW_MARK);
@@ -294,14 +301,8 @@ static void op_text(struct str *s, const struct fw_op *o)
 		str_addf(s, " oifname %s\"%s\"", o->type == FW_OP_NOT_OIF ? "!= " : "",
 			 o->set.bridge);
 		break;
-	case FW_OP_ESTABLISHED:
-		str_add(s, " ct state established,related");
-		break;
 	case FW_OP_SET_MARK:
 		str_addf(s, " meta mark set meta mark | 0x%08x", FW_MARK);
-		break;
-	case FW_OP_MASQ:
-		str_add(s, " masquerade");
 		break;
 	case FW_OP_DNAT:
 		fw_set_name(&o->set, name);
@@ -309,17 +310,10 @@ static void op_text(struct str *s, const struct fw_op *o)
 		packet_key(s, &o->set, false);
 		str_addf(s, " map @%s", name);
 		break;
-	case FW_OP_ACCEPT:
-		str_add(s, " accept");
-		break;
-	case FW_OP_DROP:
-		str_add(s, " drop");
-		break;
-	case FW_OP_RETURN:
-		str_add(s, " return");
-		break;
 	case FW_OP_JUMP:
 		str_addf(s, " jump %s", fw_chains[o->chain].name);
+		break;
+	default: /* FW_OP_END */
 		break;
 	}
 }
