@@ -189,7 +189,9 @@ static void time_out(struct server *s, struct held *h, int64_t now)
 
 static void on_listen(struct server *s)
 {
-	int fd = accept4(s->listening, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct sockaddr who;
+	socklen_t len = sizeof who;
+	int fd = accept4(s->listening, &who, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct conn *c = fd < 0 ? NULL : calloc(1, sizeof *c);
 
 	if (c) {

@@ -82,7 +82,7 @@ void dhcp_serve(const char *more)
 				       "--no-ping",
 				       "--dhcp-authoritative",
 				       "--pid-file=",
-				       "--dhcp-leasefile=" DHCP_LEASES };
+				       ("--dhcp-leasefile=" DHCP_LEASES) };
 	char *words = strdup(more);
 
 	add_words(argv, 11, words);

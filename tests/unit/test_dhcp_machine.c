@@ -12,7 +12,9 @@
 static const struct mac mac = { .b = { 2, 0, 0, 0, 0, 1 }, .set = true };
 static const struct mac server_mac = { .b = { 2, 0, 0, 0, 0, 9 }, .set = true };
 static const struct pace_conf pace = { .answer_ms = 10 * S, .resend_max_ms = 62 * S };
-static const struct dhcp4_params params = { .mac = mac, .request = { 1, 3 }, .nrequest = 2 };
+static const struct dhcp4_params params = { .mac = { { 2, 0, 0, 0, 0, 1 }, true },
+					    .request = { 1, 3 },
+					    .nrequest = 2 };
 
 enum what { TICK, OFFER, ACK, NAK, OTHER_XID, OTHER_MAC, OTHER_ADDRESS };
 
