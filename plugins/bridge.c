@@ -221,6 +221,9 @@ static int bridge_status(struct cni_op *op, struct err *e)
 static int veth_add(struct cni_op *op, struct err *e)
 {
 	struct bridge_conf *c = op->conf;
+
+	if (c->mac_check && !c->mac.set)
+		c->mac = random_mac(); /* a dry run knows it too */
 	struct veth_spec v = {
 		.master = c->br.index,
 		.mtu = c->mtu,

@@ -351,7 +351,7 @@ int nl_get(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void *arg, struct er
 	return r < 0 ? r : replies(nl, seq, fn, arg, e);
 }
 
-/* Whoever changes the objects gets a moment to finish: the first retry is at once, then 1 to 32 ms. */
+/* Whoever changes the objects gets a moment to finish: first none, then 1 to 32 ms. */
 static void dump_pause(int attempt)
 {
 	long most_us = 1000L << (attempt < 6 ? attempt - 1 : 5);
