@@ -24,25 +24,12 @@
 #include "netlib/net/sysctl.h"
 #include "netlib/nl/nlmsg.h"
 #include "netlib/txn/txn.h"
+#include "plugins/tuning/attrs.h"
 
 #define DATA_DIR "/run/cni/tuning"
 #define ALLOWLIST "/etc/cni/tuning/allowlist.conf"
 #define BACKUP_MAX (256 * 1024)
 #define SYSCTL_NAME_MAX 256
-
-struct number {
-	uint32_t v;
-	bool on; /* of a key that is true or false */
-	bool given;
-};
-
-/* What is asked for, and in the same shape what was there before. */
-struct attrs {
-	const char *mac_text;
-	struct mac mac;
-	struct number mtu, promisc, allmulti, txqlen;
-	struct json_object *sysctl;
-};
 
 struct sysctl {
 	const char *key; /* as the configuration spells it */
@@ -68,17 +55,6 @@ struct runtime {
 	const char *mac;
 };
 
-/* The reference's keys of a configuration, of args.cni and of a backup file are the same. */
-#define ATTR_FIELDS(T, a) \
-	FIELD_RAW("sysctl", T, a sysctl), FIELD_STR("mac", T, a mac_text), \
-		FIELD_U32("mtu", T, a mtu.v, 0, 65536), FIELD_GIVEN("mtu", T, a mtu.given), \
-		FIELD_BOOL("promisc", T, a promisc.on), \
-		FIELD_GIVEN("promisc", T, a promisc.given), \
-		FIELD_BOOL("allmulti", T, a allmulti.on), \
-		FIELD_GIVEN("allmulti", T, a allmulti.given), \
-		FIELD_U32("txQLen", T, a txqlen.v, 0, INT32_MAX), \
-		FIELD_GIVEN("txQLen", T, a txqlen.given)
-
 static const struct field cni_fields[] = { ATTR_FIELDS(struct attrs, ), FIELD_END };
 static const struct field args_fields[] = {
 	FIELD_OBJ("cni", struct cni_args, attrs, cni_fields),
@@ -103,27 +79,6 @@ static void tuning_conf_clear(void *conf)
 }
 
 /* ---- deciding: what is asked for */
-
-static void override(struct attrs *to, const struct attrs *by)
-{
-	if (by->mac_text)
-		to->mac_text = by->mac_text;
-	if (by->mtu.given)
-		to->mtu = by->mtu;
-	if (by->promisc.given)
-		to->promisc = by->promisc;
-	if (by->allmulti.given)
-		to->allmulti = by->allmulti;
-	if (by->txqlen.given)
-		to->txqlen = by->txqlen;
-}
-
-/* A key of two states is a number from here on. */
-static void settle(struct attrs *a)
-{
-	a->promisc.v = a->promisc.on;
-	a->allmulti.v = a->allmulti.on;
-}
 
 /*
  * "net.ipv4.conf.IFNAME.arp_filter" as a path below /proc/sys. Dots become slashes first: those of
@@ -265,11 +220,11 @@ static int tuning_conf_check(void *conf, struct cni_op *op, struct err *e)
 				c->data_dir);
 	if ((r = settle_mac(c, op, e)) < 0)
 		return r;
-	override(&c->want, &c->args);
+	attrs_override(&c->want, &c->args);
 	/* 0 and false ask for nothing */
 	c->want.mtu.given = c->want.mtu.v != 0;
 	c->want.promisc.given = c->want.promisc.on;
-	settle(&c->want);
+	attrs_settle(&c->want);
 	if ((r = json_duplicate(op->cc->text, op->cc->len, "sysctl", dup, sizeof dup)) > 0)
 		return err_conf(e, "/sysctl",
 				"duplicated sysctl keys are not allowed: \"%s\" stands twice", dup);
@@ -280,110 +235,9 @@ static int tuning_conf_check(void *conf, struct cni_op *op, struct err *e)
 	return collect_all(op, c->args.sysctl, "/args/cni/sysctl", e);
 }
 
-/* ---- settings of the link, a row each */
-
-static uint32_t mtu_of(const struct link *l)
-{
-	return l->mtu;
-}
-
-static uint32_t promisc_of(const struct link *l)
-{
-	return (l->flags & IFF_PROMISC) != 0;
-}
-
-static uint32_t allmulti_of(const struct link *l)
-{
-	return (l->flags & IFF_ALLMULTI) != 0;
-}
-
-static uint32_t txqlen_of(const struct link *l)
-{
-	return l->txqlen;
-}
-
-static void put_promisc(struct nlmsg *m, uint32_t index, uint32_t on)
-{
-	link_put_flags(m, index, on ? IFF_PROMISC : 0, IFF_PROMISC);
-}
-
-static void put_allmulti(struct nlmsg *m, uint32_t index, uint32_t on)
-{
-	link_put_flags(m, index, on ? IFF_ALLMULTI : 0, IFF_ALLMULTI);
-}
-
-static const struct setting {
-	const char *key, *words;
-	size_t off; /* of its struct number */
-	bool two_states;
-	uint32_t (*of)(const struct link *l);
-	void (*put)(struct nlmsg *m, uint32_t index, uint32_t value);
-} settings[] = {
-	{ "promisc", "promiscuous mode", offsetof(struct attrs, promisc), true, promisc_of,
-	  put_promisc },
-	{ "mtu", "MTU", offsetof(struct attrs, mtu), false, mtu_of, link_put_mtu },
-	{ "allmulti", "all-multicast mode", offsetof(struct attrs, allmulti), true, allmulti_of,
-	  put_allmulti },
-	{ "txQLen", "transmit queue length", offsetof(struct attrs, txqlen), false, txqlen_of,
-	  link_put_txqlen },
-};
-
-static const struct number *number_of(const struct attrs *a, const struct setting *s)
-{
-	return (const struct number *)(const void *)((const char *)a + s->off);
-}
-
-static bool any_setting(const struct attrs *a)
-{
-	bool any = a->mac.set;
-
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++)
-		any |= number_of(a, &settings[i])->given;
-	return any;
-}
-
-/* The messages that make it so; keys (may be NULL) gets the key of each, for errors. */
-static void put_settings(struct nlmsg *m, uint32_t index, const struct attrs *a, const char **keys)
-{
-	size_t n = 0;
-
-	if (a->mac.set) {
-		link_put_mac(m, index, &a->mac);
-		if (keys)
-			keys[n++] = "mac";
-	}
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-		const struct number *v = number_of(a, &settings[i]);
-
-		if (!v->given)
-			continue;
-		settings[i].put(m, index, v->v);
-		if (keys)
-			keys[n++] = settings[i].key;
-	}
-}
-
 /* ---- the backup file: the reference's members, and ours that it passes over */
 
 static const struct field backup_fields[] = { ATTR_FIELDS(struct attrs, ), FIELD_END };
-
-static void note_settings(struct json_object *o, const struct attrs *want, const struct link *l)
-{
-	char mac[MAC_TEXT_MAX];
-
-	if (want->mac.set)
-		json_set_str(o, "mac", mac_text(&l->mac, mac));
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-		const struct setting *s = &settings[i];
-
-		if (!number_of(want, s)->given)
-			continue;
-		if (s->two_states)
-			json_set_bool(o, s->key, s->of(l));
-		else
-			json_set_int(o, s->key, s->of(l));
-	}
-}
 
 /*
  * Old values of the sysctls. One that can only be written (route.flush) or was never set
@@ -456,14 +310,14 @@ static void restore(struct cni_op *op, struct json_object *backup)
 
 	if (!op->cont || decode(&d, backup, backup_fields, &was, "", NULL) < 0)
 		return;
-	settle(&was);
+	attrs_settle(&was);
 	if (was.mac_text)
 		(void)mac_parse(was.mac_text, &was.mac);
 	if (link_get(op->cont, op->env->ifname, &l, NULL) == 0) {
 		if (is_anothers(op, &l))
 			return;
 		nlmsg_init(&m);
-		put_settings(&m, l.index, &was, NULL);
+		attrs_put(&m, l.index, &was, NULL);
 		if (m.count)
 			(void)nl_talk(op->cont, &m, NULL);
 	}
@@ -531,7 +385,7 @@ static int write_backup(struct cni_op *op, struct err *e)
 static int apply_link(struct cni_op *op, const struct link *l, struct err *e)
 {
 	const struct tuning_conf *c = op->conf;
-	const char *keys[1 + ARRAY_LEN(settings)];
+	const char *keys[ATTRS_MESSAGES];
 	unsigned failed = 0;
 	struct nlmsg m;
 	int r = txn_point(op->txn, "settings of the interface", e);
@@ -539,7 +393,7 @@ static int apply_link(struct cni_op *op, const struct link *l, struct err *e)
 	if (r < 0)
 		return r;
 	nlmsg_init(&m);
-	put_settings(&m, l->index, &c->want, keys);
+	attrs_put(&m, l->index, &c->want, keys);
 	if ((r = nl_talk_at(op->cont, &m, &failed, e)) < 0)
 		return err_wrap(e, "/%s: %s in the container does not take it", keys[failed],
 				op->env->ifname),
@@ -563,15 +417,14 @@ static int tune_add(struct cni_op *op, struct err *e)
 	struct link l = { 0 };
 	int r = 0;
 
-	if (!any_setting(&c->want) && !c->nsysctls)
+	if (!attrs_any(&c->want) && !c->nsysctls)
 		return 0;
 	for (size_t i = 0; i < c->nsysctls && r == 0; i++)
 		r = allowlist_check(ALLOWLIST, c->sysctls[i].key, e);
-	if (r < 0 ||
-	    (any_setting(&c->want) && (r = link_get(op->cont, op->env->ifname, &l, e)) < 0))
+	if (r < 0 || (attrs_any(&c->want) && (r = link_get(op->cont, op->env->ifname, &l, e)) < 0))
 		return r;
 	c->backup = json_obj();
-	note_settings(c->backup, &c->want, &l);
+	attrs_note(c->backup, &c->want, &l);
 	struct json_object *old = json_obj();
 	json_set(c->backup, "sysctl", old);
 	json_set_str(c->backup, "network", op->cc->name);
@@ -582,7 +435,7 @@ static int tune_add(struct cni_op *op, struct err *e)
 		    (r = sysctl_write_in(op->netns, c->sysctls[i].name, c->sysctls[i].value, e)) <
 			    0)
 			return r;
-	return any_setting(&c->want) ? apply_link(op, &l, e) : 0;
+	return attrs_any(&c->want) ? apply_link(op, &l, e) : 0;
 }
 
 static int tune_del(struct cni_op *op, struct err *e)
@@ -645,7 +498,6 @@ static int check_sysctls(struct cni_op *op, struct err *e)
 static int tune_check(struct cni_op *op, struct err *e)
 {
 	const struct tuning_conf *c = op->conf;
-	char a[MAC_TEXT_MAX], b[MAC_TEXT_MAX];
 	struct link l;
 	int r = check_sysctls(op, e);
 
@@ -653,24 +505,7 @@ static int tune_check(struct cni_op *op, struct err *e)
 		return r == -ENODEV ?
 			       cni_check_fail(e, "Cannot find container link %s", op->env->ifname) :
 			       r;
-	if (c->want.mac.set && !mac_eq(&c->want.mac, &l.mac))
-		return cni_check_fail(
-			e,
-			"Error: Tuning configured Ethernet of %s is %s, current value "
-			"is %s",
-			l.name, mac_text(&c->want.mac, a), mac_text(&l.mac, b));
-	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
-		const struct setting *s = &settings[i];
-		const struct number *n = number_of(&c->want, s);
-		/* promiscuous mode that nobody asked for is noticed, too */
-		bool look = n->given || s->of == promisc_of;
-
-		if (look && s->of(&l) != n->v)
-			return cni_check_fail(
-				e, "Error: Tuning configured %s of %s is %u, current value is %u",
-				s->words, l.name, n->v, s->of(&l));
-	}
-	return 0;
+	return attrs_check(&c->want, &l, e);
 }
 
 /* ---- GC: backups of this network that no valid attachment has */

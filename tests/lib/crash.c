@@ -173,12 +173,28 @@ static char *look(const struct crash_subject *s)
 	return s->gives_back ? lab_out_in("c1", "%s", s->gives_back) : look_at_all(s);
 }
 
+/*
+ * The kernel adds the local route of an IPv6 address when the link has a carrier, on a busy machine
+ * a second later: the address itself is what counts.
+ */
+static bool matters(const char *diff)
+{
+	for (const char *line = diff, *end; *line; line = *end ? end + 1 : end) {
+		const char *late = strstr(line, " route ipv6 table=255 local ");
+
+		end = strchrnul(line, '\n');
+		if (end > line && (!late || late > end))
+			return true;
+	}
+	return false;
+}
+
 static void expect_same(const struct crash_subject *s, const char *before, const char *after,
 			const char *scenario, unsigned n)
 {
 	cleanup_free char *diff = before ? snapshot_diff(before, after) : NULL;
 
-	if (diff)
+	if (diff && matters(diff))
 		lab_fail("%s, %s, point %u: not as before:\n%s", s->plugin, scenario, n, diff);
 }
 
