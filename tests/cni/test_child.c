@@ -330,7 +330,8 @@ int main(void)
 	static char names[LEN(tests)][120];
 	size_t n = 2;
 
-	for (size_t i = 0; i < LEN(subjects); i++)
+	/* the machine outside has macvlan, too */
+	for (size_t i = lab_in_vm() ? 1 : 0; i < LEN(subjects); i++)
 		for (size_t k = 0; k < LEN(each); k++, n++) {
 			(void)snprintf(names[n], sizeof names[n], "%s: %s", subjects[i].plugin,
 				       each[k].name);
@@ -342,5 +343,5 @@ int main(void)
 				.initial_state = (void *)(uintptr_t)&subjects[i],
 			};
 		}
-	return cmocka_run_group_tests(tests, lab_setup, NULL);
+	return _cmocka_run_group_tests("tests", tests, n, lab_setup, NULL);
 }

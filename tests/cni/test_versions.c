@@ -188,10 +188,12 @@ static void run_verbs(const struct plugin *p, int v)
 	}
 }
 
-/* Not without what it needs; and in the virtual machine, which is slow, only what needs it. */
+/* Not without what it needs; and in the virtual machine, which is slow, only what is not outside. */
 static bool runs_here(const struct plugin *p)
 {
-	return p->needs ? lab_has(p->needs) : !lab_in_vm();
+	if (lab_in_vm() && (!p->needs || !strcmp(p->needs, "macvlan")))
+		return false;
+	return !p->needs || lab_has(p->needs);
 }
 
 static void every_plugin_speaks_every_version_with_every_verb(void **state)
@@ -214,7 +216,7 @@ static void the_multi_call_program_answers_by_name(void **state)
 	for (size_t p = 0; p < LEN(plugins); p++) {
 		struct plugin linked = plugins[p];
 
-		if (!runs_here(&linked) || lab_in_vm())
+		if (!runs_here(&linked))
 			continue;
 		linked.name = textf("/run/multi/%s", plugins[p].name);
 		lab_sh("ln -sf %s/naru-cni %s", lab_bin(), linked.name);
@@ -462,5 +464,7 @@ int main(void)
 		T(the_runtimes_version_probe_is_answered),
 	};
 
-	return cmocka_run_group_tests(tests, lab_setup, NULL);
+	/* what comes after the first is the skeleton's doing, on any kernel */
+	return _cmocka_run_group_tests("tests", tests, lab_in_vm() ? 1 : LEN(tests), lab_setup,
+				       NULL);
 }
