@@ -124,9 +124,18 @@ void tc_put_htb_class(struct nlmsg *m, uint32_t index, uint32_t classid, const s
 
 /* Keys of a u32 filter, one for each four bytes that a prefix covers. */
 struct selector {
-	struct tc_u32_sel sel;
-	struct tc_u32_key key[4];
+	_Alignas(4) unsigned char bytes[sizeof(struct tc_u32_sel) + 4 * sizeof(struct tc_u32_key)];
 };
+
+/* The bytes of a selector of n keys. */
+static size_t selector_len(struct selector *s, unsigned n)
+{
+	struct tc_u32_sel *sel = (struct tc_u32_sel *)(void *)s->bytes;
+
+	sel->flags = TC_U32_TERMINAL;
+	sel->nkeys = (unsigned char)n;
+	return sizeof *sel + n * sizeof(struct tc_u32_key);
+}
 
 static size_t select_subnet(struct selector *s, const struct ip_prefix *p, bool source)
 {
@@ -136,19 +145,19 @@ static size_t select_subnet(struct selector *s, const struct ip_prefix *p, bool 
 	} offsets[] = { { AF_INET, 12, 16 }, { AF_INET6, 8, 24 } };
 	bool v6 = p->addr.family == AF_INET6;
 	int at = source ? offsets[v6].source : offsets[v6].destination;
+	struct tc_u32_key *key = ((struct tc_u32_sel *)(void *)s->bytes)->keys;
 	struct ip_addr net = ip_network(p);
 	unsigned n = 0;
 
 	for (unsigned bits = p->len; n == 0 || bits; n++) {
 		unsigned here = bits < 32 ? bits : 32;
 
-		s->key[n].mask = here ? htonl(UINT32_MAX << (32 - here)) : 0;
-		memcpy(&s->key[n].val, net.b + 4 * n, 4);
-		s->key[n].off = at + 4 * (int)n;
+		key[n].mask = here ? htonl(UINT32_MAX << (32 - here)) : 0;
+		memcpy(&key[n].val, net.b + 4 * n, 4);
+		key[n].off = at + 4 * (int)n;
 		bits -= here;
 	}
-	s->sel = (struct tc_u32_sel){ .flags = TC_U32_TERMINAL, .nkeys = (unsigned char)n };
-	return sizeof s->sel + n * sizeof s->key[0];
+	return selector_len(s, n);
 }
 
 static uint32_t filter_info(unsigned priority, uint16_t protocol)
@@ -167,7 +176,7 @@ void tc_put_subnet(struct nlmsg *m, uint32_t index, const struct ip_prefix *subn
 	      filter_info(v6 ? 17 : 16, v6 ? ETH_P_IPV6 : ETH_P_IP), "u32");
 	nlmsg_nest(m, TCA_OPTIONS) {
 		nlmsg_u32(m, TCA_U32_CLASSID, classid);
-		nlmsg_data(m, TCA_U32_SEL, &s, len);
+		nlmsg_data(m, TCA_U32_SEL, s.bytes, len);
 	}
 }
 
@@ -178,7 +187,8 @@ void tc_put_ingress(struct nlmsg *m, uint32_t index)
 
 void tc_put_redirect(struct nlmsg *m, uint32_t index, uint32_t to)
 {
-	const struct selector all = { .sel = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
+	struct selector all = { 0 }; /* one key without a bit */
+	size_t len = selector_len(&all, 1);
 	const struct tc_mirred redirect = {
 		.action = TC_ACT_STOLEN,
 		.eaction = TCA_EGRESS_REDIR,
@@ -188,7 +198,7 @@ void tc_put_redirect(struct nlmsg *m, uint32_t index, uint32_t to)
 	begin(m, RTM_NEWTFILTER, index, TC_HANDLE(0xffff, 0), 0, filter_info(1, ETH_P_ALL), "u32");
 	nlmsg_nest(m, TCA_OPTIONS) {
 		nlmsg_u32(m, TCA_U32_CLASSID, TC_HANDLE(1, 1));
-		nlmsg_data(m, TCA_U32_SEL, &all, sizeof all.sel + sizeof all.key[0]);
+		nlmsg_data(m, TCA_U32_SEL, all.bytes, len);
 		nlmsg_nest(m, TCA_U32_ACT)
 			nlmsg_nest(m, 1) {
 				nlmsg_str(m, TCA_ACT_KIND, "mirred");
