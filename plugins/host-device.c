@@ -208,9 +208,11 @@ static int loan_write(struct cni_op *op, const struct link *l, struct err *e)
 	cleanup_json struct json_object *o = json_obj();
 	cleanup_str struct str s = STR_INIT;
 	char file[32], mac[MAC_TEXT_MAX];
-	int r = file_mkdirs(LOANS_DIR, 0700, e);
+	int r;
 
-	if (r < 0)
+	if (file_noted("write a note in", LOANS_DIR))
+		return 0;
+	if ((r = file_mkdirs(LOANS_DIR, 0700, e)) < 0)
 		return r;
 	cleanup_fd int dir = file_open_dir(AT_FDCWD, LOANS_DIR, e);
 	if (dir < 0)

@@ -64,7 +64,7 @@ static const char *name_of(uint32_t index, void *arg)
 	for (size_t i = 0; i < ARRAY_LEN(sides); i++)
 		if (sides[i]->fd >= 0 &&
 		    (overlay_link(sides[i], NULL, index, &r->l) == OVERLAY_FOUND ||
-		     (!i && link_ask(sides[i], NULL, index, &r->l) == 0)))
+		     link_ask(sides[i], NULL, index, &r->l) == 0))
 			return r->l.name;
 	return NULL;
 }

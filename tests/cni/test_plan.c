@@ -246,6 +246,9 @@ static void no_plugin_changes_anything(void **state)
 		  " type ifb " },
 		{ "firewall", VETH(28) "{\"type\":\"firewall\",\"backend\":\"nftables\"}",
 		  "10.28.0.2 forwarded\n" },
+		{ "tap", "{\"type\":\"tap\"," IPAM(30) "}", "link add eth0 type tun" },
+		{ "host-device", "{\"type\":\"host-device\",\"device\":\"up0\"," IPAM(31) "}",
+		  "addr add 10.31.0.2/24 dev up0\n" },
 		{ "static",
 		  "{\"type\":\"bridge\",\"bridge\":\"b29\",\"ipam\":{\"type\":\"static\","
 		  "\"addresses\":[{\"address\":\"10.29.0.2/24\"}]}}",
