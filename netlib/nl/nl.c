@@ -354,13 +354,11 @@ int nl_get(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void *arg, struct er
 /* Whoever changes the objects gets a moment to finish: first none, then 1 to 32 ms. */
 static void dump_pause(int attempt)
 {
+	if (attempt < 1)
+		return;
 	long most_us = 1000L << (attempt < 6 ? attempt - 1 : 5);
-
-	if (attempt > 0)
-		(void)nanosleep(&(struct timespec){ .tv_nsec =
-							    (most_us / 2 + clock_us() % most_us) *
-							    500 },
-				NULL);
+	(void)nanosleep(&(struct timespec){ .tv_nsec = (most_us / 2 + clock_us() % most_us) * 500 },
+			NULL);
 }
 
 int nl_dump(struct nl *nl, struct nlmsg *m, nl_reply_fn *fn, void (*restart)(void *arg), void *arg,
