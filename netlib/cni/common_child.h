@@ -11,9 +11,9 @@ struct cni_op;
 struct err;
 
 /*
- * Rows of the plugins whose interface is a single link in the container: macvlan, ipvlan and vlan on
- * a master, dummy on nothing. It is born there under its final name, so it is found by its name and
- * kind; nothing is ever in the host.
+ * Rows of the plugins whose interface is a single link in the container: macvlan, ipvlan and vlan
+ * on a master, dummy on nothing. It is born there under its final name, so it is found by its name
+ * and kind; nothing is ever in the host.
  *
  * The plugin's own struct begins with this one.
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Crash points of macvlan, ipvlan, vlan, dummy and vrf, as far as the kernel has them. The method is
- * in tests/lib/crash.h. In the virtual machine only the two that differ most from macvlan, which
+ * Crash points of macvlan, ipvlan, vlan, dummy and vrf, as far as the kernel has them. The method
+ * is in tests/lib/crash.h. In the virtual machine only the two that differ most from macvlan, which
  * runs anywhere, take their turn.
  */
 #include "tests/lib/crash.h"

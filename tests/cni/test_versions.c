@@ -188,7 +188,9 @@ static void run_verbs(const struct plugin *p, int v)
 	}
 }
 
-/* Not without what it needs; and in the virtual machine, which is slow, only what is not outside. */
+/*
+ * Not without what it needs; and in the virtual machine, which is slow, only what is not outside.
+ */
 static bool runs_here(const struct plugin *p)
 {
 	if (lab_in_vm() && (!p->needs || !strcmp(p->needs, "macvlan")))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Network lists, as runtimes and people write them: what is taken is whole, and its bytes are kept. */
+/* Network lists, as runtimes and people write them: what is taken is whole, its bytes are kept. */
 #include <string.h>
 
 #include "netlib/base/err.h"

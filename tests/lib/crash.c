@@ -161,7 +161,7 @@ static char *look_at_all(const struct crash_subject *s)
 		(void)usleep(10000);
 		cleanup_free char *last = now;
 		now = snapshot_take(SNAPSHOT_ALL, "c1");
-		if (!strcmp(last, now))
+		if (!now || !strcmp(last, now))
 			break;
 	}
 	return now;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Limits of `naru run`, whatever control groups the machine has: version 2 alone and version 1 alone
- * are what `make check-vm` boots. Seen from the host in the files of the group, and in what happens.
+ * Limits of `naru run`, whatever control groups the machine has: version 2 alone and version 1
+ * alone are what `make check-vm` boots. Seen from the host in the files of the group, and in what
+ * happens.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,7 +120,9 @@ static void a_container_is_held_to_its_share_of_a_processor(void **state)
 	(void)state;
 	needs("cpu");
 	naru_ok("naru run -d --name busy --network none --cpus 0.1 bb:1 sh -c 'while :; do :; done'");
-	/* of the container's group; of version 2 beside version 1 there is one that counts nothing */
+	/*
+	 * of the container's group; of version 2 beside version 1 there is one that counts nothing
+	 */
 	lab_sh("for i in $(seq 100); do\n"
 	       "	find /sys/fs/cgroup -path '*/naru/*/*' -name cpu.stat | xargs cat |\n"
 	       "		grep -q 'nr_throttled [1-9]' && exit 0\n"

@@ -2,9 +2,9 @@
 /*
  * soak [--seconds N] [--workers N] [--seed N]
  *
- * Many containers come and go at once over shared bridges, pools, port maps and both firewalls, some
- * killed in the middle, some with their namespace gone, while networks are garbage-collected and
- * somebody else keeps rules of his own. What has to hold:
+ * Many containers come and go at once over shared bridges, pools, port maps and both firewalls,
+ * some killed in the middle, some with their namespace gone, while networks are garbage-collected
+ * and somebody else keeps rules of his own. What has to hold:
  *
  *  - no two attachments of a network have one address at one time;
  *  - an attachment that stands passes CHECK, also after others went;

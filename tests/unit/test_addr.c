@@ -91,26 +91,26 @@ static void texts_are_those_of_libc(void **state)
 	unsigned valid = 0;
 
 	(void)state;
-	srand(seed);
 	for (int i = 0; i < 200000; i++) {
 		uint8_t b[16], want[16];
 		struct ip_addr a = { .family = 99 };
 		char text[64], ours[IP_TEXT_MAX], libcs[64];
-		bool v6 = rand() % 4;
+		bool v6 = rand_r(&seed) % 4;
 
 		for (int k = 0; k < 16; k++) /* runs of zeros, small and large groups */
-			b[k] = (uint8_t)(rand() % 3 ? 0 : rand());
+			b[k] = (uint8_t)(rand_r(&seed) % 3 ? 0 : rand_r(&seed));
 		assert_non_null(inet_ntop(v6 ? AF_INET6 : AF_INET, b, text, sizeof text));
-		if (rand() % 3 == 0) { /* written in full, or with another gap */
-			(void)snprintf(text, sizeof text, "%x:%x:0:0:%s%X:%x", rand() % 65536,
-				       rand() % 20, rand() % 2 ? ":" : "0:", rand() % 65536,
-				       rand() % 9);
+		if (rand_r(&seed) % 3 == 0) { /* written in full, or with another gap */
+			(void)snprintf(text, sizeof text, "%x:%x:0:0:%s%X:%x",
+				       rand_r(&seed) % 65536, rand_r(&seed) % 20,
+				       rand_r(&seed) % 2 ? ":" : "0:", rand_r(&seed) % 65536,
+				       rand_r(&seed) % 9);
 		}
-		for (int k = rand() % 3; k > 0; k--) {
-			size_t len = strlen(text), at = (size_t)rand() % (len + 1);
+		for (int k = rand_r(&seed) % 3; k > 0; k--) {
+			size_t len = strlen(text), at = (size_t)rand_r(&seed) % (len + 1);
 
 			text[len + 1] = 0;
-			text[at] = alphabet[(size_t)rand() % (sizeof alphabet - 1)];
+			text[at] = alphabet[(size_t)rand_r(&seed) % (sizeof alphabet - 1)];
 		}
 		bool is4 = inet_pton(AF_INET, text, want) == 1;
 		bool is6 = !is4 && inet_pton(AF_INET6, text, want) == 1;

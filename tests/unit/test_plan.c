@@ -96,8 +96,10 @@ static void sealed(void)
 	MUST(unlink(path) < 0 && errno == EPERM);
 	MUST(rename(path, file) < 0 && errno == EPERM);
 	MUST(mkdir(file, 0700) < 0 && errno == EPERM);
-	MUST(open(path, O_WRONLY | O_CLOEXEC) < 0 && errno == EPERM);
-	MUST(open(file, O_RDONLY | O_CREAT | O_CLOEXEC, 0600) < 0 && errno == EPERM);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	MUST(fd < 0 && errno == EPERM);
+	fd = open(file, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+	MUST(fd < 0 && errno == EPERM);
 	MUST(symlink(path, file) < 0 && errno == EPERM);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	MUST(fd >= 0 && close(fd) == 0);
