@@ -269,7 +269,8 @@ static const struct cni_ip *hint_for(const struct cni_op *op, const struct route
 
 /*
  * The main table is rid of the interface's routes or, with hints, they tell the source. Link-local
- * ones stay: whoever speaks to a neighbour names the interface.
+ * ones stay: whoever speaks to a neighbour names the interface. So do those of a family of which
+ * prevResult has no address: no rule leads to another table.
  */
 static int leave_main(struct view *v, bool via, struct err *e)
 {
@@ -278,10 +279,10 @@ static int leave_main(struct view *v, bool via, struct err *e)
 
 	for (size_t i = 0; i < v->nroutes && r == 0; i++) {
 		struct route hinted = v->routes[i];
-		const struct cni_ip *ip = c->hints ? hint_for(v->op, &hinted) : NULL;
+		const struct cni_ip *ip = hint_for(v->op, &hinted);
 
-		if (ip_is_set(&hinted.gw) != via || is_link_local(&hinted.dst.addr) ||
-		    (c->hints && (!ip || ip_is_set(&hinted.src))))
+		if (!ip || ip_is_set(&hinted.gw) != via || is_link_local(&hinted.dst.addr) ||
+		    (c->hints && ip_is_set(&hinted.src)))
 			continue;
 		if ((r = txn_route_del(v->op->txn, UNDO_CONT, &v->routes[i], e)) < 0 || !c->hints)
 			continue;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The reference as oracle: the same configuration and environment given to Debian's Go plugins
- * (1.1.1, so up to CNI 1.0.0) and to ours, each on a fresh host; answers and what is in the
- * container afterwards are compared. Left out is only what chance decides: MACs, veth names.
+ * The reference as oracle, plugins whose interface and address are their own: the same
+ * configuration and environment given to both suites, each on a fresh host; answers and what is in
+ * the container afterwards are compared. Left out is only what chance decides: MACs, veth names.
+ * Chained plugins are in test_oracle_chain.c and test_oracle_fw.c, the other links in
+ * test_oracle_link.c.
  */
 #include "tests/lib/call.h"
 #include "tests/lib/json.h"
 #include "tests/lib/lab.h"
+#include "tests/lib/oracle.h"
 #include "tests/lib/text.h"
 
 #include <setjmp.h>
@@ -19,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFERENCE "/usr/lib/cni"
+#define REFERENCE ORACLE_DIR
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
 static const char *const versions[] = { "0.2.0", "0.3.1", "0.4.0", "1.0.0" };
@@ -152,50 +155,14 @@ static struct outcome play(const char *dir, const char *plugin, const char *conf
 	return o;
 }
 
-/*
- * The members of one that the other lacks or has otherwise; order and an empty "dns" do not count.
- */
-static bool covers(const char *a, const char *b, const char *path)
-{
-	bool object = *at(a, path) == '{', same = true;
-	int n = json_count(a, path);
-
-	if (n < 0) {
-		char *value = json_find(b, path);
-
-		same = value && !strcmp(value, at(a, path));
-		free(value);
-		return same;
-	}
-	for (int i = 0; same && i < n; i++) {
-		char *key = object ? json_key(a, path, i) : NULL;
-		const char *sub = object ? textf("%s/%s", path, key) : textf("%s/%d", path, i);
-
-		if (strcmp(sub, "/dns") || json_count(a, sub) != 0)
-			same = covers(a, b, sub);
-		free(key);
-	}
-	return same;
-}
-
-/*
- * From 1.0.0 on newer releases of the reference sort the keys and leave out an empty "dns", as ours
- * do; 1.1.1 did not yet. Before, the texts are the same to the byte.
- */
-static bool same_answer(const char *conf, const char *a, const char *b)
-{
-	if (!strstr(conf, "\"cniVersion\":\"1.0.0\""))
-		return !strcmp(a, b);
-	return covers(a, b, "") && covers(b, a, "");
-}
-
 static void compare(const char *plugin, const char *conf, const char *args)
 {
 	struct outcome ref = play(REFERENCE, plugin, conf, args);
 	struct outcome our = play(lab_bin(), plugin, conf, args);
 
 	/* who refuses may refuse in other words, but both refuse */
-	if (ref.status != our.status || (ref.status == 0 && !same_answer(conf, ref.add, our.add)))
+	if (ref.status != our.status ||
+	    (ref.status == 0 && !oracle_same_answer(conf, ref.add, our.add)))
 		lab_fail("%s < %s\nthe reference (%d): %s\nours (%d): %s", plugin, conf, ref.status,
 			 ref.add, our.status, our.add);
 	if (strcmp(ref.after_add, our.after_add))
