@@ -264,7 +264,7 @@ static int veth_check(struct cni_op *op, struct err *e)
 	struct bridge_conf *c = op->conf;
 	struct port_state port;
 	struct link l;
-	int r = common_host_veth(op, &l, e);
+	int r = common_host_veth_any(op, &l, e);
 
 	if (r == -ENODEV)
 		return cni_check_fail(

@@ -98,7 +98,7 @@ static int pair_del(struct cni_op *op, struct err *e)
 static int pair_check(struct cni_op *op, struct err *e)
 {
 	struct veth_conf *c = op->conf;
-	int r = common_host_veth(op, &c->host, e);
+	int r = common_host_veth_any(op, &c->host, e);
 
 	if (r == -ENODEV)
 		return cni_check_fail(e, "host interface of %s: expected a veth, found none",

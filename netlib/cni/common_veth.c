@@ -165,6 +165,25 @@ int common_container_del(struct cni_op *op, struct err *e)
 	return link_del(op->cont, l.index, e);
 }
 
+int common_host_veth_any(struct cni_op *op, struct link *out, struct err *e)
+{
+	struct err quiet = ERR_INIT;
+	struct link cont, host;
+	int r = common_host_veth(op, out, &quiet);
+
+	if (r == 0)
+		return 0;
+	if (r == -ENODEV && link_get(op->cont, op->env->ifname, &cont, NULL) == 0 &&
+	    !strcmp(cont.kind, "veth") && cont.peer && !common_is_anothers(op, &cont) &&
+	    link_get_index(op->host, cont.peer, &host, NULL) == 0 && !strcmp(host.kind, "veth") &&
+	    host.peer == cont.index && !*host.alias) {
+		*out = host;
+		return 0;
+	}
+	*e = quiet;
+	return r;
+}
+
 struct collect {
 	struct cni_op *op;
 	const char *kind;

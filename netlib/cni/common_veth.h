@@ -35,6 +35,8 @@ int common_container_del(struct cni_op *op, struct err *e);
 
 /* The host end of a veth: its derived name if it exists and is ours. 0, or -ENODEV. */
 int common_host_veth(struct cni_op *op, struct link *out, struct err *e);
+/* For CHECK: that, or the nameless veth of another suite whose other end is the container's. */
+int common_host_veth_any(struct cni_op *op, struct link *out, struct err *e);
 int common_veth_del(struct cni_op *op, struct err *e);
 /*
  * The same, but a short-lived child waits for the kernel: the link is gone some 20 ms after our

@@ -143,7 +143,7 @@ static struct outcome play(const struct oracle_scene *s, const struct oracle_que
 	before = oracle_look(left);
 	add = call(s, suites[reference], "ADD", conf, args, &o.status);
 	o.add = folded(add);
-	if (o.status == 0) {
+	if (o.status == 0 && !q->ours_refuses) {
 		o.made = oracle_look(s->look);
 
 		const char *next = conf;
