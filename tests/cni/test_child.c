@@ -111,6 +111,29 @@ static void it_is_born_in_the_container_under_its_name(void **state)
 	lab_sh_in("c1", "! ip link show eth0");
 }
 
+static void the_master_may_be_an_interface_of_the_container(void **state)
+{
+	const struct subject *s = subject_of(state);
+
+	if (s->alone)
+		return;
+	const char *c = with(with(conf(s), "linkInContainer", "true"), "master", "\"inner0\"");
+
+	fails(7, "failed to lookup master \\\"inner0\\\"", s->plugin, "ADD", c);
+	lab_sh("ip link add inner0 netns c1 mtu 1300 type veth peer inner1 && "
+	       "ip -n c1 link set inner0 up");
+	const char *prev = with(c, "prevResult", ok(s->plugin, "ADD", c));
+
+	lab_sh_in("c1",
+		  "ip -d link show eth0 up | grep -q '%s' && "
+		  "ip link show eth0 | grep 'eth0@inner0' | grep -q 'mtu 1300'",
+		  s->told);
+	ok(s->plugin, "CHECK", prev);
+	ok(s->plugin, "DEL", prev);
+	lab_sh_in("c1", "! ip link show eth0 && ip link show inner0");
+	lab_sh("ip link del inner1");
+}
+
 static void a_taken_name_is_refused_and_its_owner_untouched(void **state)
 {
 	const struct subject *s = subject_of(state);
@@ -317,6 +340,7 @@ int main(void)
 		CMUnitTestFunction test;
 	} each[] = {
 		EACH(it_is_born_in_the_container_under_its_name),
+		EACH(the_master_may_be_an_interface_of_the_container),
 		EACH(a_taken_name_is_refused_and_its_owner_untouched),
 		EACH(del_takes_its_own_and_nothing_else),
 		EACH(del_works_and_check_and_status_tell_when_the_master_is_gone),

@@ -119,9 +119,10 @@ static const struct oracle_scene vrf = {
 		"'interface':0,'address':'10.1.0.2/24','gateway':'10.1.0.1'},{'version':'6',"
 		"'interface':0,'address':'fd00:1::2/64'}],'routes':[{'dst':'0.0.0.0/0','gw':"
 		"'10.1.0.1'}],'dns':{}",
+	/* 1.1.1 loses the default route, 1.9.1 does not */
 	.look = "ip -n c1 -d -o link show blue | grep -o 'vrf table [0-9]*\\|,UP';"
 		" ip -n c1 -o link show eth0 | grep -o 'master [a-z]*';"
-		" ip -n c1 route show vrf blue; ip -n c1 -6 route show vrf blue | grep -v fe80;"
+		" ip -n c1 route show vrf blue | grep -v default; ip -n c1 -6 route show vrf blue | grep -v fe80;"
 		" ip -n c1 -o addr show eth0 | grep -o 'inet6* [^ ]*' | grep -v fe80",
 	/* routes and addresses come back with ours: CNI_SPEC.md "vrf" */
 	.left = "ip -n c1 -o link show type vrf; ip -n c1 -o link show eth0 | grep -o master",
