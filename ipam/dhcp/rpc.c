@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "netlib/cni/result.h"
 
 #define GRACE_MS 3000 /* for the daemon to say that it waited in vain */
+#define DIAL_S 5      /* for it to hear us: its one loop waits for nobody */
 
 static const char *const verb_names[RPC_VERBS] = { "allocate", "release", "check", "collect",
 						   "status" };
@@ -29,16 +31,22 @@ static const char *const verb_names[RPC_VERBS] = { "allocate", "release", "check
 static int dial(const char *path, struct err *e)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	const struct timeval limit = { .tv_sec = DIAL_S };
 	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0)
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
 		return err_set(e, -errno, "error dialing DHCP daemon: make a socket");
 	if (str_copyf(un.sun_path, sizeof un.sun_path, "%s", path) < 0)
 		return err_conf(e, "/ipam/daemonSocketPath",
 				"expected at most %zu bytes, got \"%.200s\"",
 				sizeof un.sun_path - 1, path);
 	if (connect(fd, (const struct sockaddr *)(const void *)&un, sizeof un) < 0) {
-		int r = err_set(e, -errno, "error dialing DHCP daemon: connect %s", path);
+		int r = errno == EAGAIN ?
+				err_say(e, -ETIMEDOUT,
+					"error dialing DHCP daemon: connect %s: no "
+					"answer within %d s",
+					path, DIAL_S) :
+				err_set(e, -errno, "error dialing DHCP daemon: connect %s", path);
 
 		if (e)
 			e->code = CNI_E_RETRY;
@@ -110,8 +118,11 @@ int rpc_ask(const char *path, enum rpc_verb verb, const struct cni_op *op, struc
 	str_addc(&line, '\n');
 	if (line.bad)
 		return err_set(e, -ENOMEM, "ask the DHCP daemon");
-	if ((r = fd_write_all(fd, line.p, line.len)) < 0)
-		return err_set(e, r, "DHCP daemon at %s: send the request", path);
+	/* all of it, unless the time is over */
+	ssize_t n = send(fd, line.p, line.len, MSG_NOSIGNAL);
+	if (n != (ssize_t)line.len)
+		return err_set(e, n < 0 && errno != EAGAIN ? -errno : -ETIMEDOUT,
+			       "DHCP daemon at %s: send the request", path);
 	if ((r = read_line(fd, RPC_WAIT_MS + GRACE_MS, &back, path, e)) < 0)
 		return r;
 	if ((r = doc_parse(answer, back.p, back.len, e)) < 0)

@@ -57,12 +57,12 @@ static int allocate(struct server *s, struct conn *conn, const struct rpc_reques
 				"already",
 				q->ifname, q->container);
 	}
-	if (old)
-		server_drop(s, old);
-	if ((r = client_start(c, now, e)) < 0) {
+	if ((r = client_start(c, now, e)) < 0) { /* the old lease stays, to be given back by DEL */
 		client_free(c);
 		return r;
 	}
+	if (old)
+		server_drop(s, old);
 	if ((r = server_hold(s, c, &h, e)) < 0)
 		return r;
 	h->since = now;

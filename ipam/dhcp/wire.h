@@ -32,7 +32,7 @@ void wire_close(struct wire *w);
 /* Opens it and sets the interface up. The namespace or interface missing: -ENOENT, -ENODEV. */
 int wire_open(const char *netns, const char *ifname, bool ipv4, bool ipv6, struct wire *out,
 	      struct err *e);
-/* Is it still the namespace at that path? */
+/* Is it still the namespace at that path? Yes, too, when there is no means to look. */
 bool wire_is_there(const struct wire *w, const char *netns);
 /* Sets the interface down: its address must not be used any more. */
 int wire_down(const struct wire *w, const char *netns, struct err *e);

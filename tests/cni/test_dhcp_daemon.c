@@ -141,6 +141,75 @@ static void a_socket_of_systemds_is_taken_and_left(void **state)
 	(void)close(fd);
 }
 
+/* ---- what must not cost a lease, or a minute */
+
+static int dial(void)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = DHCP_SOCK };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&un, sizeof un) == 0)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+/* A namespace that cannot be looked at is not one that is gone. */
+static void a_daemon_short_of_descriptors_keeps_its_leases(void **state)
+{
+	const char *argv[] = { "/bin/sh", "-c",
+			       textf("ulimit -n 32; exec %s/dhcp daemon", lab_bin()), NULL };
+	int idle[64];
+
+	(void)state;
+	dhcp_daemon_stop(SIGTERM);
+	dhcp_daemon_spawn(argv, "", -1);
+	for (int i = 0; i < 250 && access(DHCP_SOCK, F_OK) < 0; i++)
+		(void)usleep(20000);
+	ok("bridge", "ADD", dhcp_conf());
+	for (size_t i = 0; i < LEN(idle); i++)
+		idle[i] = dial();
+	(void)usleep(3000000); /* one look at all namespaces, and a bit */
+	for (size_t i = 0; i < LEN(idle); i++)
+		(void)close(idle[i]);
+	assert_true(dhcp_leased("192.0.2.5"));
+	ok("bridge", "DEL", dhcp_conf());
+	dhcp_await_lease("192.0.2.5", false);
+}
+
+/* What the first ADD leased is not forgotten by a second one, which fails: it is given back. */
+static void a_second_add_that_fails_leaves_no_lease(void **state)
+{
+	(void)state;
+	ok("bridge", "ADD", dhcp_conf());
+	lab_sh("ip netns add c2");
+	fails(999, "eth0", "dhcp", "ADD", dhcp_conf(), .netns = "/run/netns/c2");
+	ok("dhcp", "DEL", dhcp_conf());
+	dhcp_await_lease("192.0.2.5", false);
+	dhcp_no_record();
+	lab_sh("ip netns del c2");
+}
+
+/* One that is stopped, with as many plugins in its queue as the kernel takes. */
+static void nobody_waits_for_a_daemon_that_hears_nobody(void **state)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = DHCP_SOCK };
+	int queue[8], fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	dhcp_daemon_stop(SIGTERM);
+	assert_int_equal(bind(fd, (struct sockaddr *)&un, sizeof un), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	for (size_t i = 0; i < LEN(queue); i++)
+		queue[i] = dial();
+	fails(50, "error dialing DHCP daemon: connect " DHCP_SOCK ": no answer within", "dhcp",
+	      "STATUS", dhcp_conf());
+	for (size_t i = 0; i < LEN(queue); i++)
+		(void)close(queue[i]);
+	(void)close(fd);
+	(void)unlink(DHCP_SOCK);
+}
+
 /* ---- crashes */
 
 static const char *stepper(void)
@@ -247,6 +316,9 @@ int main(void)
 		T(the_program_of_all_plugins_has_the_daemon_too),
 		T(a_dry_run_asks_nobody),
 		T(a_socket_of_systemds_is_taken_and_left),
+		T(a_daemon_short_of_descriptors_keeps_its_leases),
+		T(a_second_add_that_fails_leaves_no_lease),
+		T(nobody_waits_for_a_daemon_that_hears_nobody),
 		T(a_plugin_killed_anywhere_leaves_no_lease_after_del),
 		T(a_daemon_killed_anywhere_leaves_no_lease_after_del),
 	};
