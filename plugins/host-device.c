@@ -266,12 +266,21 @@ struct returned {
 	bool found;
 };
 
+/* A kernel that takes a namespace apart keeps the name, or, when it is taken, has dev0, dev1, ... */
+static bool is_kernels_name(const char *name, const struct loan *loan)
+{
+	return !strcmp(name, loan->ifname) ||
+	       (str_starts(name, "dev") && name[3] && !name[3 + strspn(name + 3, "0123456789")]);
+}
+
+/* The MAC address may be another by now: then both names have to be what we and the kernel gave. */
 static int match_returned(const struct link *l, void *arg)
 {
 	struct returned *r = arg;
+	bool alias = !strcmp(l->alias, r->loan->name);
 
-	if (!mac_eq(&l->mac, &r->loan->mac) ||
-	    (strcmp(l->name, r->loan->name) && strcmp(l->alias, r->loan->name)))
+	if (mac_eq(&l->mac, &r->loan->mac) ? !alias && strcmp(l->name, r->loan->name) != 0 :
+					     !alias || !is_kernels_name(l->name, r->loan))
 		return 0;
 	*r->out = *l;
 	r->found = true;
