@@ -15,6 +15,7 @@
 #include "netlib/base/encode.h"
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/cni/error.h"
 #include "netlib/cni/plugin.h"
@@ -32,8 +33,10 @@ static int dial(const char *path, struct err *e)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };
 	const struct timeval limit = { .tv_sec = DIAL_S };
-	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	if (plan_on()) /* it would do what it is asked for */
+		return err_say(e, -EPERM, "a dry run does not ask the DHCP daemon");
+	cleanup_fd int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
 		return err_set(e, -errno, "error dialing DHCP daemon: make a socket");
 	if (str_copyf(un.sun_path, sizeof un.sun_path, "%s", path) < 0)

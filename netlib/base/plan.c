@@ -44,7 +44,14 @@ static struct {
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_WRONLY | O_CREAT | O_TRUNC, 0, 1), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), \
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+#define DENY_ARG(call, arg, value) \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_##call, 0, 4), \
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[arg])), \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1), \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM), \
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define TUN_SET_IFF 0x400454ca /* TUNSETIFF: a device that is made by ioctl */
+#define IPT_SET_REPLACE 64     /* IPT_SO_SET_REPLACE, IP6T_SO_SET_REPLACE: a legacy table */
 
 static const struct sock_filter seal[] = {
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -74,11 +81,8 @@ static const struct sock_filter seal[] = {
 	DENY(truncate),
 	DENY(mount),
 	DENY(umount2),
-	DENY(connect),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_ioctl, 0, 3),
-	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TUN_SET_IFF, 0, 1),
-	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	DENY_ARG(ioctl, 1, TUN_SET_IFF),
+	DENY_ARG(setsockopt, 2, IPT_SET_REPLACE),
 	BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 };
 

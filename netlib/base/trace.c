@@ -77,7 +77,6 @@ void trace_open(const char *file, const char *prog)
 {
 	char handed_on[64];
 
-	trace.fd = -1; /* a copy of a process that traced may be another program now */
 	trace.fd = -1; /* a plugin run in a copy of its caller has a trace of its own */
 	if (!file || !*file)
 		return;

@@ -176,6 +176,19 @@ static void isolated_drops_between_neighbours_first(void **state)
 
 /* ---- life */
 
+static void a_dry_run_notes_nothing_down(void **state)
+{
+	char *dry[] = { (char[]){ "NARU_PLAN=/run/plan.jsonl" }, NULL };
+	const char *c = conf("", jsonf("{'ips':[{'address':'10.1.0.2/24'}]}")), *before = save();
+
+	(void)state;
+	lab_sh(": > /run/plan.jsonl");
+	ok("firewall", "ADD", c, .env = dry);
+	assert_string_equal(save(), before);
+	lab_sh("grep -q 'iptables -t filter -A CNI-FORWARD -s 10.1.0.2' /run/plan.jsonl; "
+	       "grep -q 'create 10.1.0.2' /run/plan.jsonl; rm /run/plan.jsonl; ! test -e " NOTES);
+}
+
 static void del_knows_addresses_without_a_previous_result(void **state)
 {
 	(void)state;
@@ -374,6 +387,7 @@ int main(void)
 		T(the_rules_are_the_references),
 		T(either_suite_goes_on_where_the_other_stopped),
 		T(isolated_drops_between_neighbours_first),
+		T(a_dry_run_notes_nothing_down),
 		T(del_knows_addresses_without_a_previous_result),
 		T(an_address_taken_over_is_the_new_owners),
 		T(check_tells_the_missing_rule),

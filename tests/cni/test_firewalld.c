@@ -129,6 +129,28 @@ static void where_it_runs_it_is_what_accepts(void **state)
 	}
 }
 
+static void a_dry_run_asks_it_and_tells_it_nothing(void **state)
+{
+	static const char *const keys[] = { "", "'backend':'firewalld'" };
+	char *dry[] = { (char[]){ "NARU_PLAN=/run/plan.jsonl" }, NULL };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(keys); i++) {
+		lab_sh(": > /run/plan.jsonl");
+		ok("firewall", "ADD", with_prev(keys[i]), .env = dry);
+		sources("trusted", "");
+		lab_sh("grep -q 'addSource trusted 10.1.0.2/32' /run/plan.jsonl; ! test -e " NOTES);
+		ok("firewall", "ADD", with_prev(keys[i]));
+		lab_sh(": > /run/plan.jsonl");
+		ok("firewall", "DEL", with_prev(keys[i]), .env = dry);
+		sources("trusted", "10.1.0.2/32 fd00:1::2/128");
+		lab_sh("grep -q 'removeSource trusted 10.1.0.2/32' /run/plan.jsonl");
+		ok("firewall", "DEL", with_prev(keys[i]));
+		sources("trusted", "");
+	}
+	lab_sh("rm /run/plan.jsonl");
+}
+
 static void another_backend_can_be_asked_for(void **state)
 {
 	(void)state;
@@ -389,6 +411,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(where_it_runs_it_is_what_accepts),
+		T(a_dry_run_asks_it_and_tells_it_nothing),
 		T(another_backend_can_be_asked_for),
 		T(isolation_is_the_packet_filters),
 		T(a_zone_can_be_named_and_changed),

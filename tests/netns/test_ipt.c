@@ -27,6 +27,7 @@
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/fw/ipttable.h"
 
@@ -273,6 +274,27 @@ static void looking_for_a_table_does_not_make_it(void **state)
 	assert_false(ipt_table_exists(AF_INET6, "security"));
 }
 
+static int plan_an_edit(void *file)
+{
+	words = "-p tcp -j DNAT --to-destination 10.1.0.2";
+	assert_int_equal(plan_open(file, "test", NULL), 0);
+	assert_int_equal(ipt_edit(AF_INET, "nat", add, NULL, NULL), 0);
+	return ipt_table_exists(AF_INET, "nat");
+}
+
+static void a_dry_run_does_not_make_the_table(void **state)
+{
+	static char file[] = "/run/plan.jsonl";
+
+	(void)state;
+	lab_netns_new("bare");
+	lab_sh(": > %s", file);
+	assert_int_equal(lab_in("bare", plan_an_edit, file), 0);
+	lab_sh("grep -q 'iptables -t nat -N ONE' %s", file);
+	lab_sh("grep -q 'iptables -t nat -A ONE -p tcp -j DNAT' %s; rm %s", file, file);
+	lab_netns_del("bare");
+}
+
 /* Somebody else holds the lock longer than we wait. */
 static int hold(const char *path)
 {
@@ -365,6 +387,7 @@ int main(void)
 		cmocka_unit_test(an_edit_leaves_the_rules_of_others_as_they_are),
 		cmocka_unit_test(a_chain_that_rules_lead_to_is_not_removed),
 		cmocka_unit_test(looking_for_a_table_does_not_make_it),
+		cmocka_unit_test(a_dry_run_does_not_make_the_table),
 		cmocka_unit_test(who_holds_the_lock_too_long_is_named_by_process_and_command),
 		cmocka_unit_test(of_many_who_write_at_once_none_is_lost),
 	};
