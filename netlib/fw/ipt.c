@@ -17,12 +17,6 @@
 
 static const uint8_t families[] = { AF_INET, AF_INET6 };
 
-/* Without the library, and without making the table. A chain is an entry, too. */
-static bool has_rules(uint8_t family)
-{
-	return ipt_table_exists(family, IPT_TABLE) && ipt_lib_has_rules(family, IPT_TABLE);
-}
-
 static void ipt_close(struct fw *fw)
 {
 	free(fw);
@@ -126,32 +120,6 @@ struct search {
 	size_t nstale;
 };
 
-/*
- * Runs an edit in the families whose table is there, when look says (1) that there is something to
- * do: reading needs no lock, and whoever deletes nothing does not wait for it. -EOPNOTSUPP, when
- * the library is missing for instance, is said only if nothing else is wrong.
- */
-static int in_tables(ipt_edit_fn *look, ipt_edit_fn *edit, void *arg, struct err *e)
-{
-	int first = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		struct err one = ERR_INIT;
-		int r = 0;
-
-		if (!has_rules(families[i]))
-			continue;
-		r = ipt_read(families[i], IPT_TABLE, look, arg, &one);
-		if (r > 0)
-			r = ipt_edit(families[i], IPT_TABLE, edit, arg, &one);
-		if (r < 0)
-			err_keep_first(e, &one);
-		if (r < 0 && !first)
-			first = r;
-	}
-	return first;
-}
-
 static int look_for_owner(struct ipt_table *t, void *arg, struct err *e)
 {
 	const struct search *s = arg;
@@ -177,7 +145,9 @@ static int ipt_del(struct fw *fw, const struct fw_owner *owner, unsigned parts,
 
 	(void)fw;
 	ipt_names(&s.names, owner->network, owner->container);
-	return parts & (FW_MASQ | FW_DNAT) ? in_tables(look_for_owner, drop_owner, &s, e) : 0;
+	return parts & (FW_MASQ | FW_DNAT) ?
+		       ipt_edit_both(IPT_TABLE, look_for_owner, drop_owner, &s, e) :
+		       0;
 }
 
 /* ---- collection */
@@ -251,7 +221,7 @@ static int ipt_gc(struct fw *fw, const char *network, const struct fw_owner *val
 	for (size_t i = 0; i < nvalid; i++)
 		ipt_names(&names[i], valid[i].network, valid[i].container);
 	s.valid = names;
-	int r = in_tables(look_for_stale, drop_stale, &s, e);
+	int r = ipt_edit_both(IPT_TABLE, look_for_stale, drop_stale, &s, e);
 	free(s.stale);
 	return r;
 }
@@ -286,7 +256,7 @@ static int drop_unused(struct ipt_table *t, void *arg, struct err *e)
 static int ipt_sweep(struct fw *fw, struct err *e)
 {
 	bool removed = false;
-	int r = in_tables(look_for_unused, drop_unused, &removed, e);
+	int r = ipt_edit_both(IPT_TABLE, look_for_unused, drop_unused, &removed, e);
 
 	(void)fw;
 	return r < 0 ? r : removed;
@@ -359,8 +329,7 @@ static int ipt_each_element(struct fw *fw,
 
 	(void)fw;
 	for (size_t i = 0; i < ARRAY_LEN(families) && r == 0; i++)
-		if (has_rules(families[i]))
-			r = ipt_read(families[i], IPT_TABLE, list_table, &l, e);
+		r = ipt_look(families[i], IPT_TABLE, list_table, &l, e);
 	return r;
 }
 
@@ -368,7 +337,8 @@ static int ipt_each_element(struct fw *fw,
 
 bool ipt_is_in_use(void)
 {
-	return has_rules(AF_INET);
+	/* a chain is an entry, too */
+	return ipt_table_exists(AF_INET, IPT_TABLE) && ipt_lib_has_rules(AF_INET, IPT_TABLE);
 }
 
 /* Opening a table would make it: what can be seen from outside has to do. */

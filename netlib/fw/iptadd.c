@@ -222,7 +222,7 @@ static int refuse_entry(const struct ipt_rule *r, void *arg)
 
 struct stale {
 	const struct job *j;
-	char chain[IPT_NAME_MAX]; /* the last one met */
+	char chain[IPT_NAME_MAX]; /* the first one met, whose entries go together */
 };
 
 /* An address has one owner: another chain's entry for one of ours is left over. */
@@ -233,7 +233,8 @@ static int is_stale(const struct ipt_rule *r, void *arg)
 
 	if (!str_starts(r->target.name, "CNI-") || !strcmp(r->target.name, s->j->names.masq) ||
 	    !str_starts(ipt_rule_comment(r), "name: \"") || !ip_is_set(&r->src.addr) ||
-	    r->src.len != ip_bits(&r->src.addr))
+	    r->src.len != ip_bits(&r->src.addr) ||
+	    (*s->chain && strcmp(r->target.name, s->chain) != 0))
 		return 0;
 	for (size_t i = 0; i < p->nmasq; i++)
 		if (ip_eq(&p->masq[i].addr.addr, &r->src.addr)) {
@@ -243,15 +244,21 @@ static int is_stale(const struct ipt_rule *r, void *arg)
 	return 0;
 }
 
+/* One chain after the other. */
 static int drop_stale(struct job *j, struct err *e)
 {
-	struct stale s = { .j = j };
-	int r = ipt_delete_if(j->t, "POSTROUTING", is_stale, &s, e);
+	int r;
 
-	if (r <= 0 || ipt_is_used(j->t, s.chain))
-		return r < 0 ? r : 0;
-	r = ipt_chain_del(j->t, s.chain, e);
-	return r < 0 ? r : 0;
+	do {
+		struct stale s = { .j = j };
+		int r2 = 0;
+
+		r = ipt_delete_if(j->t, "POSTROUTING", is_stale, &s, e);
+		if (r > 0 && !ipt_is_used(j->t, s.chain))
+			r2 = ipt_chain_del(j->t, s.chain, e);
+		r = r2 < 0 ? r2 : r;
+	} while (r > 0);
+	return r;
 }
 
 /* ---- adding */

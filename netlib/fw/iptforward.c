@@ -210,30 +210,6 @@ int ipt_forward_check(const struct fw_plan *p, struct err *e)
 
 /* ---- removing */
 
-/*
- * Looks first, without the lock, and edits when there is something to do (look says 1). A table
- * that is not there holds nothing.
- */
-static int in_tables(ipt_edit_fn *look, ipt_edit_fn *edit, void *arg, struct err *e)
-{
-	int first = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
-		struct err one = ERR_INIT;
-		int r = ipt_table_exists(families[i], TABLE) ?
-				ipt_read(families[i], TABLE, look, arg, &one) :
-				0;
-
-		if (r > 0)
-			r = ipt_edit(families[i], TABLE, edit, arg, &one);
-		if (r < 0)
-			err_keep_first(e, &one);
-		if (r < 0 && !first)
-			first = r;
-	}
-	return first;
-}
-
 static bool of_family(const struct fw_note *n, const struct ipt_table *t)
 {
 	return (strchr(n->address, ':') != NULL) == (t->family == AF_INET6);
@@ -280,7 +256,7 @@ static int drop_notes(struct ipt_table *t, void *arg, struct err *e)
 /* The rules first, then the notes. */
 static int remove_notes(struct fw_notes *l, struct err *e)
 {
-	int r = l->n ? in_tables(look_for_notes, drop_notes, l, e) : 0;
+	int r = l->n ? ipt_edit_both(TABLE, look_for_notes, drop_notes, l, e) : 0;
 
 	for (size_t i = 0; i < l->n && r >= 0; i++)
 		fw_note_drop(NOTES, l->note[i].address);
@@ -338,7 +314,7 @@ int ipt_forward_gc(const char *network, const struct fw_owner *valid, size_t nva
 	if (parts & FW_ACCEPT && (r = fw_notes_stale(NOTES, network, valid, nvalid, &l, e)) >= 0)
 		r = remove_notes(&l, e);
 	if (parts & FW_ISOLATE)
-		r2 = in_tables(look_for_dead, drop_dead, NULL, &why);
+		r2 = ipt_edit_both(TABLE, look_for_dead, drop_dead, NULL, &why);
 	if (r >= 0 && r2 < 0 && e)
 		*e = why;
 	return r < 0 ? r : r2;
@@ -431,7 +407,7 @@ static int drop_unused(struct ipt_table *t, void *arg, struct err *e)
 int ipt_forward_sweep(struct err *e)
 {
 	bool removed = false;
-	int r = in_tables(look_for_unused, drop_unused, &removed, e);
+	int r = ipt_edit_both(TABLE, look_for_unused, drop_unused, &removed, e);
 
 	return r < 0 ? r : removed;
 }

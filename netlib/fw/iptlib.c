@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -77,16 +78,44 @@ int ipt_lib_load(const struct ipt_lib **out, uint8_t family, struct err *e)
 	return r;
 }
 
+/* Structures and options are the same in both families. */
+static int level_of(uint8_t family)
+{
+	return family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
+}
+
+static bool get_info(int fd, uint8_t family, const char *table, struct ipt_getinfo *info)
+{
+	socklen_t len = sizeof *info;
+
+	*info = (struct ipt_getinfo){ .name = "" };
+	(void)str_copyf(info->name, sizeof info->name, "%s", table);
+	return fd >= 0 && getsockopt(fd, level_of(family), IPT_SO_GET_INFO, info, &len) == 0;
+}
+
 bool ipt_lib_has_rules(uint8_t family, const char *table)
 {
 	cleanup_fd int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	int level = family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6;
-	struct ipt_getinfo info = { .name = "" }; /* the same in both families, as the option */
-	socklen_t len = sizeof info;
+	struct ipt_getinfo info;
 
-	(void)str_copyf(info.name, sizeof info.name, "%s", table);
-	if (fd < 0 || getsockopt(fd, level, IPT_SO_GET_INFO, &info, &len) < 0)
-		return false;
 	/* an empty table: one policy for each hook, and the end */
-	return info.num_entries > (unsigned)__builtin_popcount(info.valid_hooks) + 1;
+	return get_info(fd, family, table, &info) &&
+	       info.num_entries > (unsigned)__builtin_popcount(info.valid_hooks) + 1;
+}
+
+bool ipt_lib_mentions(uint8_t family, const char *table, const char *text)
+{
+	cleanup_fd int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	cleanup_free struct ipt_get_entries *all = NULL;
+	struct ipt_getinfo info;
+
+	if (!get_info(fd, family, table, &info))
+		return true;
+	socklen_t len = (socklen_t)(sizeof *all + info.size);
+	if (!(all = calloc(1, len)))
+		return true;
+	(void)str_copyf(all->name, sizeof all->name, "%s", table);
+	all->size = info.size;
+	return getsockopt(fd, level_of(family), IPT_SO_GET_ENTRIES, all, &len) < 0 ||
+	       memmem(all->entrytable, info.size, text, strlen(text));
 }

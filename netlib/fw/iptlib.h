@@ -41,4 +41,10 @@ int ipt_lib_load(const struct ipt_lib **out, uint8_t family, struct err *e);
 /* Has a table any rule? Asks the kernel alone: no reading of it, no library. */
 bool ipt_lib_has_rules(uint8_t family, const char *table);
 
+/*
+ * Does a text stand anywhere in a table's bytes, in the name of a chain for instance? For hosts
+ * without the library. True when that cannot be found out.
+ */
+bool ipt_lib_mentions(uint8_t family, const char *table, const char *text);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 
 #define CODE_TRY_AGAIN 11 /* CNI 1.1.0 "Error": try again later */
 #define NAMES_MAX 512	  /* of the file of a namespace's tables */
+#define OURS "CNI-"	  /* how all our chains begin, as those of the reference do */
 /* the table is ours by the lock; only who ignores that moves it */
 #define ATTEMPTS 20
 
@@ -111,8 +113,26 @@ static int edit_once(uint8_t family, const char *name, ipt_edit_fn *fn, void *ar
 	return *moved ? -EAGAIN : refused(&t, "write", errno, e);
 }
 
+/*
+ * Opening a table that is not there makes it, which a dry run must not do to the host: its edit is
+ * of the empty table of a namespace that ends with the edit.
+ */
+static int edit_nowhere(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, bool *moved,
+			struct err *e)
+{
+	cleanup_fd int here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (here < 0 || unshare(CLONE_NEWNET) < 0)
+		return err_set(e, -errno, "plan for table %s, which is not there", name);
+	int r = edit_once(family, name, fn, arg, moved, e);
+	if (setns(here, CLONE_NEWNET) < 0)
+		abort(); /* the rest of the plan would be about another machine */
+	return r;
+}
+
 int ipt_edit(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struct err *e)
 {
+	bool nowhere = plan_on() && !ipt_table_exists(family, name);
 	cleanup_fd int lock = plan_on() ? -1 : ipt_lock(e);
 	struct fw_retry pause = FW_RETRY_INIT;
 	bool moved = plan_on() || lock >= 0;
@@ -121,7 +141,7 @@ int ipt_edit(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struc
 	for (unsigned i = 0; moved && i < ATTEMPTS; i++) {
 		if (i && (r = fw_retry_wait(&pause, "edit a legacy table", e)) < 0)
 			return r;
-		r = edit_once(family, name, fn, arg, &moved, e);
+		r = (nowhere ? edit_nowhere : edit_once)(family, name, fn, arg, &moved, e);
 	}
 	return moved && r < 0 ?
 		       err_code(e, -EAGAIN, CODE_TRY_AGAIN,
@@ -137,6 +157,40 @@ int ipt_read(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struc
 	int r = open_table(&t, e);
 
 	return r < 0 ? r : fn(&t, arg, e);
+}
+
+int ipt_look(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struct err *e)
+{
+	struct err one = ERR_INIT;
+
+	if (!ipt_table_exists(family, name) || !ipt_lib_has_rules(family, name))
+		return 0;
+	int r = ipt_read(family, name, fn, arg, &one);
+	/* rules of others, of a host without the library, are no reason to fail */
+	if (r == -EOPNOTSUPP && !ipt_lib_mentions(family, name, OURS))
+		return 0;
+	if (r < 0)
+		err_keep_first(e, &one);
+	return r;
+}
+
+int ipt_edit_both(const char *name, ipt_edit_fn *look, ipt_edit_fn *edit, void *arg, struct err *e)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	int first = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(families); i++) {
+		struct err one = ERR_INIT;
+		int r = ipt_look(families[i], name, look, arg, &one);
+
+		if (r > 0)
+			r = ipt_edit(families[i], name, edit, arg, &one);
+		if (r < 0)
+			err_keep_first(e, &one);
+		if (r < 0 && !first)
+			first = r;
+	}
+	return first;
 }
 
 /* ---- chains */

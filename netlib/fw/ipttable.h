@@ -50,6 +50,19 @@ int ipt_edit(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struc
 int ipt_read(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struct err *e);
 
 /*
+ * The same for what may be there or not: 0 without a library or a reading when the table is
+ * missing or empty, and also when there is no library but nothing in the table is called as ours.
+ */
+int ipt_look(uint8_t family, const char *name, ipt_edit_fn *fn, void *arg, struct err *e);
+
+/*
+ * Edits the tables of both families where look says (1) that there is something to do: reading
+ * needs no lock, and whoever deletes nothing does not wait for it. The second is done whatever the
+ * first says; the first error is returned.
+ */
+int ipt_edit_both(const char *name, ipt_edit_fn *look, ipt_edit_fn *edit, void *arg, struct err *e);
+
+/*
  * Does the namespace have the table? Merely opening one that is not there makes it. Reads one file
  * of /proc; no library is loaded.
  */

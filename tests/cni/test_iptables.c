@@ -471,6 +471,32 @@ static void a_dry_run_says_what_iptables_would_be_told_and_changes_nothing(void 
 	lab_sh("grep -q 'iptables -t nat -X CNI-DN-' /run/plan.jsonl; rm /run/plan.jsonl");
 }
 
+static const char *libiptc;
+
+static void show_library(void)
+{
+	lab_sh("umount %s; iptables-legacy -t nat -F; iptables-legacy -t nat -X", libiptc);
+}
+
+static void without_the_library_the_rules_of_others_hold_nothing_up(void **state)
+{
+	const char *conf = portmap_conf("net1", ",'backend':'nftables'", WEB, PREV4);
+
+	(void)state;
+	libiptc = text_keep(lab_out("ldconfig -p | awk '/libip4tc.so.2/ { print $NF; exit }'"));
+	lab_sh("iptables-legacy -t nat -N OTHERS; mount --bind /dev/null %s", libiptc);
+	ok("portmap", "ADD", conf);
+	ok("portmap", "CHECK", conf);
+	ok("portmap", "DEL", conf);
+	show_library();
+	/* but what may be of this container is not passed over */
+	lab_sh("iptables-legacy -t nat -N CNI-DN-0; mount --bind /dev/null %s", libiptc);
+	fails(104, "the iptables backend needs libip4tc.so.2, which cannot be loaded", "portmap",
+	      "DEL", conf);
+	show_library();
+	ok("portmap", "DEL", conf);
+}
+
 /* ---- bytes */
 
 struct way {
@@ -604,20 +630,24 @@ static void masquerade_hides_the_container_outside_its_subnet(void **state)
 }
 
 /* An address has one owner: what an earlier container left for it goes. */
-static void a_stale_masquerade_of_the_same_address_is_replaced(void **state)
+static void stale_masquerades_of_the_same_addresses_are_replaced(void **state)
 {
 	static const char conf[] = "{'cniVersion':'1.1.0','name':'net1','type':'masquerade',"
-				   "'ipMasqBackend':'iptables','prevResult':{'ips':"
-				   "[{'address':'10.1.0.2/16'}]}}";
+				   "'ipMasqBackend':'iptables','prevResult':{'ips':[%s]}}";
+	const char *a = jsonf(conf, "{'address':'10.1.0.2/16'}"),
+		   *b = jsonf(conf, "{'address':'10.1.0.3/16'}"),
+		   *both = jsonf(conf, "{'address':'10.1.0.2/16'},{'address':'10.1.0.3/16'}");
 
 	(void)state;
-	ok("masquerade", "ADD", jsonf(conf), .cid = "old");
-	ok("masquerade", "ADD", jsonf(conf), .cid = "new");
+	ok("masquerade", "ADD", a, .cid = "old");
+	ok("masquerade", "ADD", b, .cid = "older");
+	ok("masquerade", "ADD", both, .cid = "new");
+	/* nor are their chains left */
 	lab_sh("! iptables-legacy-save -t nat | grep '\"old'; "
-	       "test $(iptables-legacy-save -t nat | grep -c '\"new') = 3");
-	ok("masquerade", "DEL", jsonf(conf), .cid = "old");
-	ok("masquerade", "CHECK", jsonf(conf), .cid = "new");
-	ok("masquerade", "DEL", jsonf(conf), .cid = "new");
+	       "test $(iptables-legacy-save -t nat | grep -c '^:CNI-') = 1");
+	ok("masquerade", "DEL", a, .cid = "old");
+	ok("masquerade", "CHECK", both, .cid = "new");
+	ok("masquerade", "DEL", both, .cid = "new");
 	lab_sh("! iptables-legacy-save -t nat | grep CNI-");
 }
 
@@ -672,11 +702,12 @@ int main(void)
 		TEST(keys_are_refused_by_name),
 		TEST(rules_join_those_that_are_in_the_legacy_table),
 		TEST(a_dry_run_says_what_iptables_would_be_told_and_changes_nothing),
+		TEST(without_the_library_the_rules_of_others_hold_nothing_up),
 		TEST(ports_answer_from_everywhere),
 		TEST(every_connection_is_masqueraded_with_masq_all),
 		TEST(conditions_and_a_chain_of_others_that_marks_are_kept),
 		TEST(masquerade_hides_the_container_outside_its_subnet),
-		TEST(a_stale_masquerade_of_the_same_address_is_replaced),
+		TEST(stale_masquerades_of_the_same_addresses_are_replaced),
 		TEST(of_sixteen_at_once_none_is_lost),
 	};
 
