@@ -72,7 +72,8 @@ static int read_line(int fd, int timeout_ms, struct str *out, const char *path, 
 			return err_code(e, -ETIMEDOUT, CNI_E_RETRY,
 					"DHCP daemon at %s: no answer within %d ms", path,
 					timeout_ms);
-		ssize_t n = read(fd, buf, sizeof buf);
+		/* a signal may have ended the wait, with nothing to be read */
+		ssize_t n = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0)

@@ -97,6 +97,18 @@ static void other_metrics_and_tables_are_routes_of_their_own(void **state)
 			    "10.9.0.0/16 via 10.1.0.7 metric 5 10.9.0.0/16 via 10.1.0.8 metric 6");
 }
 
+/* The reference reads both, and forgets them. */
+static void mtu_and_advmss_are_the_routes(void **state)
+{
+	const char *c =
+		conf("bridge", "{'dst':'10.9.0.0/16','gw':'10.1.0.7','mtu':1400,'advmss':1360}");
+
+	(void)state;
+	ok("bridge", "CHECK", text_keep(json_with(c, "prevResult", ok("bridge", "ADD", c))));
+	assert_string_equal(route_to("10.9.0.0/16"),
+			    "10.9.0.0/16 via 10.1.0.7 mtu 1400 advmss 1360");
+}
+
 static void a_route_said_twice_is_refused_and_named(void **state)
 {
 	static const char *const twice[] = {
@@ -142,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(gateways_to_one_destination_share_it),
 		T(other_metrics_and_tables_are_routes_of_their_own),
+		T(mtu_and_advmss_are_the_routes),
 		T(a_route_said_twice_is_refused_and_named),
 		T(as_many_gateways_as_fit_and_no_more),
 	};

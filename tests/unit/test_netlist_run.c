@@ -317,6 +317,22 @@ static void gc_deletes_what_is_not_valid_and_tells_every_plugin(void **state)
 	assert_int_equal(access(chainlab_at("results/other-c2-eth0"), F_OK), 0);
 }
 
+static void gc_says_that_it_cannot_read_the_cache_and_tells_the_plugins(void **state)
+{
+	cleanup_netlist struct netlist n = NETLIST_INIT;
+	struct netlist_rt rt = chainlab_attachment();
+	struct err e = ERR_INIT;
+
+	(void)state;
+	chainlab_parse(CHAINLAB_LIST("1.1.0", ""), &n);
+	(void)rmdir(chainlab_at("results"));
+	chainlab_put("results", "a file");
+	assert_true(netlist_gc(&n, &rt, NULL, 0, &e) < 0);
+	assert_non_null(strstr(e.text, "results: Not a directory"));
+	chainlab_log("one GC    \ntwo GC    \nthree GC    \n");
+	(void)unlink(chainlab_at("results"));
+}
+
 static void status_stops_at_the_first_plugin_that_is_not_ready(void **state)
 {
 	cleanup_netlist struct netlist n = NETLIST_INIT, old = NETLIST_INIT;
@@ -428,6 +444,7 @@ int main(void)
 		CHAINLAB(del_before_0_4_gets_no_previous_result),
 		CHAINLAB(check_needs_a_version_and_a_cached_result),
 		CHAINLAB(gc_deletes_what_is_not_valid_and_tells_every_plugin),
+		CHAINLAB(gc_says_that_it_cannot_read_the_cache_and_tells_the_plugins),
 		CHAINLAB(status_stops_at_the_first_plugin_that_is_not_ready),
 		CHAINLAB(a_missing_plugin_is_named_before_anything_runs),
 		CHAINLAB(ids_are_checked_before_anything_runs),

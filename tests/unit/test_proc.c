@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "netlib/base/err.h"
 #include "netlib/base/fd.h"
 
 static char *const no_env[] = { NULL };
@@ -194,6 +195,26 @@ static void a_file_that_is_still_being_written_is_waited_for(void **state)
 	proc_result_clear(&res);
 }
 
+/* Not as if it had run and said nothing. */
+static void a_file_that_is_never_closed_is_an_error(void **state)
+{
+	char path[] = "/tmp/naru-test-proc-XXXXXX";
+	struct proc_spec s = { .path = path, .envp = no_env };
+	struct proc_result res = { 0 };
+	struct err e = ERR_INIT;
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, 0700), 0);
+	int r = proc_run(&s, &res, &e);
+	assert_int_equal(unlink(path), 0);
+	(void)close(fd);
+	assert_int_equal(r, -ETXTBSY);
+	assert_non_null(strstr(e.text, "Text file busy"));
+	assert_null(res.out);
+}
+
 static int copy(const void *arg)
 {
 	char text[64] = "", name[16] = "";
@@ -248,6 +269,7 @@ int main(void)
 		cmocka_unit_test(the_environment_is_the_one_given_and_the_name_is_the_files),
 		cmocka_unit_test(signals_and_descriptors_of_ours_do_not_reach_the_child),
 		cmocka_unit_test(a_file_that_is_still_being_written_is_waited_for),
+		cmocka_unit_test(a_file_that_is_never_closed_is_an_error),
 		cmocka_unit_test(a_copy_of_us_stands_in_for_a_program),
 	};
 
