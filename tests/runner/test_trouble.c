@@ -68,6 +68,42 @@ static void gc_takes_what_a_killed_import_left(void **state)
 	prints("hello", "naru run --rm --network none bb:1");
 }
 
+#define SLOW "export NARU_CONF=/run/slow CNI_PATH=/run/slow; "
+
+/* A network of one plugin that is not ours, and what it does for ADD. */
+static void foreign_network(const char *body)
+{
+	naru_ok("mkdir -p /run/slow && cd /run/slow && rm -f pid odd && echo '{\"cniVersion\":\"1.1.0\","
+		"\"name\":\"slow\",\"plugins\":[{\"type\":\"odd\"}]}' > slow.conflist");
+	FILE *out = fopen("/run/slow/odd", "we");
+
+	assert_non_null(out);
+	(void)fprintf(out, "#!/bin/sh\n[ $CNI_COMMAND = ADD ] || exit 0\n%s\n", body);
+	assert_int_equal(fclose(out), 0);
+	naru_ok("chmod 755 /run/slow/odd");
+}
+
+/* The container's process is there already when its network comes, or does not come. */
+static void a_network_that_does_not_come_takes_the_process_away(void **state)
+{
+	static const char *const signals[] = { "TERM", "KILL" };
+
+	(void)state;
+	foreign_network("echo '{\"code\":11,\"msg\":\"not now\"}'; exit 1");
+	naru_refuses(125, "naru: plugin type=\"odd\" failed (add): not now\n",
+		     SLOW "naru run --rm --network slow bb:1 sleep 61");
+	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+		foreign_network("echo $$ > /run/slow/pid; exec sleep 62");
+		naru_ok(SLOW "naru run --rm --network slow bb:1 sleep 61 & p=$!; i=0; "
+			     "while [ ! -s /run/slow/pid ] && [ $i -lt 100 ]; do i=$((i + 1)); "
+			     "busybox sleep 0.05; done; kill -%s $p; wait $p; "
+			     "kill $(cat /run/slow/pid) && naru gc",
+			signals[i]);
+	}
+	prints("", "busybox pgrep -f 'sleep [6]1' || true");
+	naru_ok("rm -r /run/slow");
+}
+
 /* The container fills the disk that its own record is on. */
 static void a_container_on_a_full_disk_stops_gives_back_its_port_and_is_removed(void **state)
 {
@@ -168,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_root_with_very_deep_directories_is_removed),
 		TEST(gc_takes_what_a_killed_import_left),
+		TEST(a_network_that_does_not_come_takes_the_process_away),
 		TEST(a_port_that_a_program_of_the_host_serves_is_not_taken_from_it),
 		TEST(a_container_on_a_full_disk_stops_gives_back_its_port_and_is_removed),
 	};
