@@ -232,6 +232,9 @@ static void bridge_answers_and_does_as_the_reference(void **state)
 		{ ",'bridge':'br0','ipam':{'type':'host-local','ranges':[" R4
 		  ",[{'subnet':'10.2.0.0/24'}]]}",
 		  NULL },
+		{ ",'bridge':'br0','isGateway':true,'ipam':{'type':'host-local','ranges':[" R4
+		  "," R6 ",[{'subnet':'10.2.0.0/24'}]]}",
+		  NULL },
 		{ ",'bridge':'br0','isGateway':true,'ipam':{'type':'host-local','subnet':'10.1.0.0/24',"
 		  "'gateway':'10.1.0.254','routes':[{'dst':'0.0.0.0/0'}]}",
 		  NULL },
@@ -317,6 +320,28 @@ static void host_local_answers_as_the_reference(void **state)
 	ask("host-local", q, LEN(q));
 }
 
+/* Of releases that did not yet know interfaces: the container alone, whatever stands around it. */
+static void old_reservations_are_given_back_by_both(void **state)
+{
+	static const char *const texts[] = { "c1", " c1 ", "c1\\r\\neth0", "\\tc1\\r\\neth0\\n" };
+	const char *dirs[] = { REFERENCE, lab_bin() };
+	const char *conf =
+		jsonf("{'cniVersion':'1.0.0','name':'net1','type':'host-local'," IPAM4 "}");
+	int status;
+
+	(void)state;
+	for (size_t d = 0; d < LEN(dirs); d++)
+		for (size_t i = 0; i < LEN(texts); i++) {
+			lab_sh("mkdir -p /var/lib/cni/networks/net1 && cd /var/lib/cni/networks/net1 && "
+			       "printf '%s' > 10.1.0.2 && printf 'c10' > 10.1.0.3",
+			       texts[i]);
+			(void)run(dirs[d], "host-local", "DEL", conf, "", &status);
+			assert_int_equal(status, 0);
+			lab_sh("cd /var/lib/cni/networks/net1 && test ! -e 10.1.0.2 -a -e 10.1.0.3");
+			call_reset_host();
+		}
+}
+
 /* What one suite has attached, the other can check and take away: upgrade and downgrade. */
 static void either_suite_ends_what_the_other_began(void **state)
 {
@@ -377,6 +402,7 @@ int main(void)
 		T(macvlan_answers_and_does_as_the_reference),
 		T(loopback_answers_and_does_as_the_reference),
 		T(host_local_answers_as_the_reference),
+		T(old_reservations_are_given_back_by_both),
 		T(either_suite_ends_what_the_other_began),
 	};
 

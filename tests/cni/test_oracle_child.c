@@ -73,6 +73,11 @@ static void macvlan_does_as_the_reference(void **state)
 	ask("macvlan", q, LEN(q));
 }
 
+/* Behind a plugin that made an interface of the host: its master and its addresses. */
+#define CHAINED(interfaces) \
+	"'interfaces':[" interfaces "],'ips':[{'version':'4','interface':0,'address':" \
+	"'10.1.0.9/24','gateway':'10.1.0.1'}],'dns':{}"
+
 static void ipvlan_does_as_the_reference(void **state)
 {
 	static const struct oracle_question q[] = {
@@ -83,6 +88,9 @@ static void ipvlan_does_as_the_reference(void **state)
 		{ .keys = ",'master':'nope'," IPAM4 },
 		{ .keys = "," IPAM4 },
 		{ .keys = ",'master':'host0'" },
+		{ .keys = "", .prev = CHAINED("{'name':'host0'}") },
+		{ .keys = ",'master':'host0'," IPAM4, .prev = CHAINED("{'name':'nope'}") },
+		{ .keys = "", .prev = CHAINED("{'name':'host0'},{'name':'host1'}") },
 	};
 
 	(void)state;
@@ -112,17 +120,14 @@ static const struct oracle_scene vrf = {
 	.versions = versions,
 	.make = "ip link add vb0 type veth peer name eth0 netns c1 && ip link set vb0 up && "
 		"ip -n c1 link set eth0 up && ip -n c1 addr add 10.1.0.2/24 dev eth0 && "
-		"ip -n c1 addr add fd00:1::2/64 dev eth0 nodad && "
-		"ip -n c1 route add default via 10.1.0.1",
+		"ip -n c1 addr add fd00:1::2/64 dev eth0 nodad",
 	.clean = CLEAN,
 	.prev = "'interfaces':[{'name':'eth0','sandbox':'/run/netns/c1'}],'ips':[{'version':'4',"
 		"'interface':0,'address':'10.1.0.2/24','gateway':'10.1.0.1'},{'version':'6',"
-		"'interface':0,'address':'fd00:1::2/64'}],'routes':[{'dst':'0.0.0.0/0','gw':"
-		"'10.1.0.1'}],'dns':{}",
-	/* 1.1.1 loses the default route, 1.9.1 does not */
+		"'interface':0,'address':'fd00:1::2/64'}],'dns':{}",
 	.look = "ip -n c1 -d -o link show blue | grep -o 'vrf table [0-9]*\\|,UP';"
 		" ip -n c1 -o link show eth0 | grep -o 'master [a-z]*';"
-		" ip -n c1 route show vrf blue | grep -v default; ip -n c1 -6 route show vrf blue | grep -v fe80;"
+		" ip -n c1 route show vrf blue; ip -n c1 -6 route show vrf blue | grep -v fe80;"
 		" ip -n c1 -o addr show eth0 | grep -o 'inet6* [^ ]*' | grep -v fe80",
 	/* routes and addresses come back with ours: CNI_SPEC.md "vrf" */
 	.left = "ip -n c1 -o link show type vrf; ip -n c1 -o link show eth0 | grep -o master",
@@ -142,6 +147,28 @@ static void vrf_does_as_the_reference(void **state)
 	oracle_ask(&vrf, q, LEN(q));
 }
 
+/* A default route goes along with ours; 1.1.1 loses it (1.9.1 no longer does). CNI_SPEC.md "vrf". */
+static void vrf_keeps_the_default_route_unlike_the_reference(void **state)
+{
+	static const struct oracle_question q = { .keys = ",'vrfname':'blue'" };
+	const char *suites[] = { lab_bin(), ORACLE_DIR };
+	int status;
+
+	(void)state;
+	lab_needs("vrf");
+	oracle_needs("vrf");
+	for (int i = 0; i < 2; i++) {
+		oracle_begin(&vrf);
+		lab_sh("ip -n c1 route add default via 10.1.0.1");
+		(void)oracle_call(&vrf, suites[i], "ADD", oracle_conf(&vrf, &q, "1.0.0"), NULL,
+				  &status);
+		assert_int_equal(status, 0);
+		assert_string_equal(oracle_look("ip -n c1 route show vrf blue default | wc -l"),
+				    i == 0 ? "1" : "0");
+		oracle_end(&vrf);
+	}
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_teardown(f, teardown)
@@ -150,6 +177,7 @@ int main(void)
 		T(ipvlan_does_as_the_reference),
 		T(vlan_does_as_the_reference),
 		T(vrf_does_as_the_reference),
+		T(vrf_keeps_the_default_route_unlike_the_reference),
 	};
 
 	return cmocka_run_group_tests(tests, lab_setup, NULL);

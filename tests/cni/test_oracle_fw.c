@@ -99,6 +99,10 @@ static void portmap_answers_and_does_as_the_reference(void **state)
 		{ .keys = MAPPINGS(WEB), .prev = PREV(PREV6), NO_REF_CHECK },
 		{ .keys = MAPPINGS(WEB "," DNS), .prev = PREV(PREV4 "," PREV6), NO_REF_CHECK },
 		{ .keys = MAPPINGS(WEB), .prev = PREV("") },
+		/* an address that says nothing of its interface */
+		{ .keys = MAPPINGS(WEB),
+		  .prev = "'ips':[{'version':'4','address':'10.1.0.2/16'}],'dns':{}",
+		  NO_REF_CHECK },
 		{ .keys = ",'markMasqBit':32" MAPPINGS(WEB) },
 		{ .keys = ",'markMasqBit':5,'externalSetMarkChain':'MINE'" MAPPINGS(WEB) },
 		{ .keys = MAPPINGS("{'hostPort':0,'containerPort':80,'protocol':'tcp'}") },

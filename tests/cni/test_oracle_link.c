@@ -75,6 +75,7 @@ static void static_answers_as_the_reference(void **state)
 		{ .keys = ",'args':{'cni':{'ips':['10.1.0.7/24']}},'runtimeConfig':{'ips':"
 			  "['10.1.0.8/24','fd00:1::8/64']}" STATIC("," ONE) },
 		{ .keys = ",'runtimeConfig':{'ips':['10.1.0.8']}" STATIC("," ONE) },
+		{ .keys = ",'args':{'cni':{'ips':['10.1.0.7']}}" STATIC("," ONE) },
 		{ .keys = STATIC(",'addresses':[{'address':'10.1.0.300/24'}]") },
 		{ .keys = STATIC(",'addresses':[{'address':'10.1.0.2'}]") },
 		{ .keys = ",'ipam':{}" },
