@@ -295,6 +295,27 @@ static void a_silent_server_is_waited_for_and_named(void **state)
 	fails(999, "", "dhcp", "ADD", dhcp_conf(), .ifname = "none0");
 }
 
+static void the_only_address_is_one_containers_until_it_is_given_back(void **state)
+{
+	const char *c = dhcp_conf();
+
+	(void)dhcp_setup_bare(state);
+	dhcp_serve("--dhcp-range=192.0.2.50,192.0.2.50,120");
+	dhcp_daemon_start("-resendtimeout 4s -timeout=1s --resendmax 1s");
+	lab_netns_new("c2");
+	ok("bridge", "ADD", c);
+	fails(11, "no more tries", "bridge", "ADD", c, .cid = "c2", .netns = "c2");
+	ok("bridge", "DEL", c, .cid = "c2", .netns = "c2");
+	assert_true(dhcp_leased("00:63:31:2f"));
+	ok("bridge", "DEL", c);
+	dhcp_await_lease("00:63:31:2f", false);
+	assert_string_equal(at(ok("bridge", "ADD", c, .cid = "c2", .netns = "c2"),
+			       "/ips/0/address"),
+			    "192.0.2.50/24");
+	ok("bridge", "DEL", c, .cid = "c2", .netns = "c2");
+	lab_netns_del("c2");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, dhcp_setup, dhcp_teardown)
@@ -312,6 +333,7 @@ int main(void)
 		BARE(a_lease_is_renewed_also_by_the_next_daemon),
 		BARE(a_lease_that_is_taken_back_sets_the_interface_down),
 		BARE(a_silent_server_is_waited_for_and_named),
+		BARE(the_only_address_is_one_containers_until_it_is_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, lab_setup, NULL);

@@ -147,7 +147,7 @@ static void vrf_does_as_the_reference(void **state)
 	oracle_ask(&vrf, q, LEN(q));
 }
 
-/* A default route goes along with ours; 1.1.1 loses it (1.9.1 no longer does). CNI_SPEC.md "vrf". */
+/* A default route goes along with ours; 1.1.1 loses it, 1.9.1 does not. CNI_SPEC.md "vrf". */
 static void vrf_keeps_the_default_route_unlike_the_reference(void **state)
 {
 	static const struct oracle_question q = { .keys = ",'vrfname':'blue'" };
