@@ -14,10 +14,10 @@
 #include "netlib/base/err.h"
 #include "netlib/base/fd.h"
 #include "netlib/base/file.h"
-#include "netlib/base/sha512.h"
 #include "netlib/base/str.h"
 #include "netlib/cni/error.h"
 #include "netlib/cni/exec.h"
+#include "netlib/cni/manifest.h"
 #include "netlib/cni/netlist.h"
 #include "netlib/txn/txn.h"
 
@@ -90,28 +90,6 @@ static int change(struct work *w, unsigned at, const char *name, const char *sav
 
 /* ---- the manifest */
 
-static bool lists(struct json_object *manifest, const char *key, const char *name)
-{
-	struct json_object *v = json_get(manifest, key);
-
-	for (size_t i = 0; json_is_array(v) && i < json_len(v); i++) {
-		struct json_object *o = json_at(v, i);
-		const char *text =
-			json_is_object(o) ? json_text(json_get(o, "file")) : json_text(o);
-
-		if (text && !strcmp(text, name))
-			return true;
-	}
-	return false;
-}
-
-static struct json_object *list_of(struct json_object *manifest, const char *key)
-{
-	struct json_object *v = json_get(manifest, key);
-
-	return json_is_array(v) ? v : NULL;
-}
-
 /* A file name, as manifests and options may give it: it stays in its directory. */
 static bool is_file_name(const char *s)
 {
@@ -154,13 +132,22 @@ static int manifest_write(struct work *w, struct err *e)
 	return file_replace_at(w->dir[AT_PLUGINS], INSTALL_MANIFEST, 0644, s.p, s.len, e);
 }
 
-static void hex_digest(const char *text, size_t len, char out[2 * SHA512_SIZE + 1])
+/*
+ * Under which name what stands in the way is saved: another maker's for good, ours until all is
+ * done.
+ */
+static void save_name(char out[NAME_LEN_MAX + 1], const char *name, bool ours)
 {
-	unsigned char sum[SHA512_SIZE];
+	(void)str_copyf(out, NAME_LEN_MAX + 1, "%s%s%s", ours ? "." : "", name,
+			ours ? ".old" : KEPT);
+}
 
-	sha512(text, len, sum);
-	for (size_t i = 0; i < SHA512_SIZE; i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", sum[i]);
+static void drop_old(int dir, const char *name)
+{
+	char old[NAME_LEN_MAX + 1];
+
+	save_name(old, name, true);
+	(void)unlinkat(dir, old, 0);
 }
 
 /* ---- what is there already */
@@ -175,7 +162,7 @@ static bool is_mine(const struct work *w, const char *name)
 		target[n] = 0;
 		const char *base = strrchr(target, '/');
 		return !strcmp(base ? base + 1 : target, INSTALL_PROGRAM) ||
-		       lists(w->old, "plugins", target); /* ptp, a link to veth */
+		       manifest_lists(w->old, "plugins", target); /* ptp, a link to veth */
 	}
 	return str_copyf(path, sizeof path, "%s/%s", w->path[AT_PLUGINS], name) == 0 &&
 	       cni_is_naru(path);
@@ -197,6 +184,9 @@ struct conf {
 	char *text;
 	size_t len;
 	bool same; /* it is there, with this content */
+	bool ours; /* what is there is of an earlier installation, or need not be kept again */
+	bool kept; /* another maker's was there before */
+	struct json_object *old; /* its entry in the manifest; borrowed, NULL */
 };
 
 static void confs_clear(struct conf *c)
@@ -211,13 +201,37 @@ static void confs_clear_p(struct conf **c)
 	confs_clear(*c);
 }
 
+/* What stands under its name, if anything. */
+static int conf_compare(struct work *w, struct conf *c, struct err *e)
+{
+	cleanup_free char *there = NULL;
+	char keep[NAME_LEN_MAX + 1];
+	size_t n;
+	int r;
+
+	c->old = manifest_conf(w->old, c->name);
+	c->kept = c->old && json_true(json_get(c->old, "kept"));
+	if (!is_there(w->dir[AT_CONF], c->name))
+		return 0;
+	if ((r = file_read_at(w->dir[AT_CONF], c->name, CONF_BYTES_MAX, &there, &n, e)) < 0)
+		return r;
+	save_name(keep, c->name, false);
+	c->same = n == c->len && !memcmp(there, c->text, n);
+	c->ours = (c->old && manifest_wrote(c->old, there, n)) ||
+		  (c->kept && is_there(w->dir[AT_CONF], keep));
+	c->kept |= !c->same && !c->ours;
+	if (c->same || w->replace || c->old)
+		return 0;
+	return err_code(e, -EEXIST, CNI_E_IN_USE,
+			"%s/%s is there with another content; --replace keeps it as %s%s",
+			w->path[AT_CONF], c->name, c->name, KEPT);
+}
+
 static int conf_read(struct work *w, const char *path, struct conf *c, struct err *e)
 {
 	cleanup_netlist struct netlist list = NETLIST_INIT;
-	cleanup_free char *there = NULL;
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
 	const char *dot = strrchr(base, '.');
-	size_t n;
 	int r;
 
 	if (!is_file_name(base) || !dot || strcmp(dot, ".conflist"))
@@ -235,15 +249,7 @@ static int conf_read(struct work *w, const char *path, struct conf *c, struct er
 		err_wrap(e, "%s", path);
 		return r;
 	}
-	if (!is_there(w->dir[AT_CONF], base))
-		return 0;
-	r = file_read_at(w->dir[AT_CONF], base, CONF_BYTES_MAX, &there, &n, e);
-	c->same = r == 0 && n == c->len && !memcmp(there, c->text, n);
-	if (r < 0 || c->same || w->replace || lists(w->old, "conf", base))
-		return r;
-	return err_code(e, -EEXIST, CNI_E_IN_USE,
-			"%s/%s is there with another content; --replace keeps it as %s%s",
-			w->path[AT_CONF], base, base, KEPT);
+	return conf_compare(w, c, e);
 }
 
 static int confs_read(struct work *w, const struct install *in, struct conf **out, struct err *e)
@@ -290,7 +296,7 @@ static int put_link(struct work *w, const char *name, struct err *e)
 
 	if (n == (ssize_t)strlen(INSTALL_PROGRAM) && !memcmp(target, INSTALL_PROGRAM, (size_t)n))
 		return 0;
-	(void)str_copyf(keep, sizeof keep, "%s%s", name, KEPT);
+	save_name(keep, name, there && is_mine(w, name));
 	(void)str_copyf(next, sizeof next, ".%s.new", name);
 	if ((r = change(w, AT_PLUGINS, name, there ? keep : NULL, e)) < 0)
 		return r;
@@ -310,7 +316,7 @@ static int put_conf(struct work *w, const struct conf *c, struct err *e)
 
 	if (c->same)
 		return 0;
-	(void)str_copyf(keep, sizeof keep, "%s%s", c->name, KEPT);
+	save_name(keep, c->name, c->ours);
 	if ((r = change(w, AT_CONF, c->name, is_there(w->dir[AT_CONF], c->name) ? keep : NULL, e)) <
 	    0)
 		return r;
@@ -320,18 +326,18 @@ static int put_conf(struct work *w, const struct conf *c, struct err *e)
 /* Names that an earlier installation made and this one has not. */
 static int drop_former(struct work *w, struct err *e)
 {
-	struct json_object *v = list_of(w->old, "plugins");
+	struct json_object *v = manifest_list(w->old, "plugins");
 
 	for (size_t i = 0; v && i < json_len(v); i++) {
 		const char *name = json_text(json_at(v, i));
 		char keep[NAME_LEN_MAX + 1];
 		int r;
 
-		if (!is_file_name(name) || lists(w->new, "plugins", name) ||
+		if (!is_file_name(name) || manifest_lists(w->new, "plugins", name) ||
 		    !is_there(w->dir[AT_PLUGINS], name) || !is_mine(w, name))
 			continue;
 		(void)str_copyf(keep, sizeof keep, "%s%s", name, KEPT);
-		r = lists(w->old, "kept", name) && is_there(w->dir[AT_PLUGINS], keep) ?
+		r = manifest_lists(w->old, "kept", name) && is_there(w->dir[AT_PLUGINS], keep) ?
 			    put_back(w->dir[AT_PLUGINS], keep, name) :
 			    unlinkat(w->dir[AT_PLUGINS], name, 0);
 		if (r < 0)
@@ -398,19 +404,31 @@ static int plan(struct work *w, const struct install *in, const struct conf *con
 		if ((r = look_at_plugin(w, name, e)) < 0)
 			return r;
 		json_append(plugins, json_new_str(name));
-		if (lists(w->old, "kept", name) ||
+		if (manifest_lists(w->old, "kept", name) ||
 		    (is_there(w->dir[AT_PLUGINS], name) && !is_mine(w, name)))
 			json_append(kept, json_new_str(name));
 	}
 	for (const struct conf *c = confs; c->name; c++) {
 		struct json_object *o = json_obj();
-		char sum[2 * SHA512_SIZE + 1];
+		char sum[MANIFEST_SUM_MAX];
 
-		hex_digest(c->text, c->len, sum);
+		manifest_sum(c->text, c->len, sum);
 		json_set_str(o, "file", c->name);
 		json_set_str(o, "dir", in->conf_dir);
 		json_set_str(o, "sha512", sum);
+		if (c->kept)
+			json_set_bool(o, "kept", true);
+		if (c->old && !c->same)
+			json_set_str(o, "was", manifest_before(c->old, sum));
 		json_append(list, o);
+	}
+	/* those of earlier installations stay known */
+	struct json_object *old = manifest_list(w->old, "conf");
+	for (size_t i = 0; old && i < json_len(old); i++) {
+		const char *file = json_text(json_get(json_at(old, i), "file"));
+
+		if (file && !manifest_conf(w->new, file))
+			json_append(list, json_ref(json_at(old, i)));
 	}
 	return r;
 }
@@ -418,7 +436,7 @@ static int plan(struct work *w, const struct install *in, const struct conf *con
 static int put_all(struct work *w, const char *program, size_t len, const struct conf *confs,
 		   struct err *e)
 {
-	struct json_object *plugins = list_of(w->new, "plugins");
+	struct json_object *plugins = manifest_list(w->new, "plugins");
 	int r = put_program(w, program, len, e);
 
 	for (size_t i = 0; r == 0 && i < json_len(plugins); i++)
@@ -429,19 +447,18 @@ static int put_all(struct work *w, const char *program, size_t len, const struct
 }
 
 /* Copies of our own former files served the way back only. */
-static void drop_saved(struct work *w)
+static void drop_saved(struct work *w, const struct conf *confs)
 {
-	struct json_object *plugins = list_of(w->new, "plugins");
+	struct json_object *plugins = manifest_list(w->new, "plugins");
 
 	(void)unlinkat(w->dir[AT_PLUGINS], OLD, 0);
 	for (size_t i = 0; i < json_len(plugins); i++) {
 		const char *name = json_text(json_at(plugins, i));
-		char keep[NAME_LEN_MAX + 1];
 
-		(void)str_copyf(keep, sizeof keep, "%s%s", name, KEPT);
-		if (!lists(w->new, "kept", name) && is_mine(w, keep))
-			(void)unlinkat(w->dir[AT_PLUGINS], keep, 0);
+		drop_old(w->dir[AT_PLUGINS], name);
 	}
+	for (const struct conf *c = confs; c->name; c++)
+		drop_old(w->dir[AT_CONF], c->name);
 }
 
 int cni_install(const struct install *in, struct json_object **manifest, struct err *e)
@@ -465,7 +482,7 @@ int cni_install(const struct install *in, struct json_object **manifest, struct 
 	    (r = put_all(&w, program, len, confs, e)) < 0 || (r = drop_former(&w, e)) < 0)
 		return r;
 	txn_commit(&w.txn);
-	drop_saved(&w);
+	drop_saved(&w, confs);
 	if (manifest)
 		*manifest = json_ref(w.new);
 	return 0;
@@ -500,30 +517,27 @@ static void take_away(struct removal *x, int dir, const char *name, bool kept)
 
 static void remove_conf(struct removal *x, struct json_object *o, const char *conf_dir)
 {
-	const char *name = json_text(json_get(o, "file")), *sum = json_text(json_get(o, "sha512"));
+	const char *name = json_text(json_get(o, "file"));
 	const char *path = conf_dir ? conf_dir : json_text(json_get(o, "dir"));
-	char is[2 * SHA512_SIZE + 1], keep[NAME_LEN_MAX + 1];
 	cleanup_free char *text = NULL;
 	size_t len;
 
-	if (!is_file_name(name) || !path || !sum)
+	if (!is_file_name(name) || !path)
 		return;
 	cleanup_fd int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0 || file_read_at(dir, name, CONF_BYTES_MAX, &text, &len, NULL) < 0)
 		return; /* gone */
-	hex_digest(text, len, is);
-	if (strcmp(is, sum)) {
+	drop_old(dir, name);
+	if (manifest_wrote(o, text, len))
+		take_away(x, dir, name, json_true(json_get(o, "kept")));
+	else
 		leave(x, path, name);
-		return;
-	}
-	(void)str_copyf(keep, sizeof keep, "%s%s", name, KEPT);
-	take_away(x, dir, name, is_there(dir, keep));
 }
 
 static void remove_all(struct removal *x, const char *conf_dir)
 {
-	struct json_object *conf = list_of(x->w.old, "conf");
-	struct json_object *plugins = list_of(x->w.old, "plugins");
+	struct json_object *conf = manifest_list(x->w.old, "conf");
+	struct json_object *plugins = manifest_list(x->w.old, "plugins");
 	int dir = x->w.dir[AT_PLUGINS];
 
 	for (size_t i = 0; conf && i < json_len(conf); i++)
@@ -533,8 +547,9 @@ static void remove_all(struct removal *x, const char *conf_dir)
 
 		if (!is_file_name(name) || !is_there(dir, name))
 			continue;
+		drop_old(dir, name);
 		if (is_mine(&x->w, name))
-			take_away(x, dir, name, lists(x->w.old, "kept", name));
+			take_away(x, dir, name, manifest_lists(x->w.old, "kept", name));
 		else
 			leave(x, x->w.path[AT_PLUGINS], name);
 	}

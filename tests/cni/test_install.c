@@ -114,6 +114,27 @@ static void uninstall_puts_back_what_was_kept(void **state)
 	assert_string_equal(naru_cni(UNINSTALL), "");
 }
 
+static void another_configuration_later_is_ours_as_well(void **state)
+{
+	(void)state;
+	const char *before = tree();
+
+	naru_cni(INSTALL " --replace");
+	lab_sh("sed -i 's/\"n\"/\"m\"/' " CONF);
+	naru_cni(INSTALL);
+	lab_sh("cmp " CONF " " NET "/10-naru.conflist; ! ls -A " NET " | grep '[.]old'");
+	naru_cni("install --to " BIN); /* of the plugins alone */
+	assert_string_equal(naru_cni(UNINSTALL), "");
+	assert_string_equal(tree(), before);
+	/* nor is a former one put back where there was none */
+	lab_sh("rm " NET "/* " BIN "/bridge");
+	naru_cni(INSTALL);
+	lab_sh("sed -i 's/\"m\"/\"n\"/' " CONF);
+	naru_cni(INSTALL);
+	assert_string_equal(naru_cni(UNINSTALL), "");
+	lab_sh("test -z \"$(ls -A " NET " " BIN " | grep -v :)\"");
+}
+
 static void uninstall_leaves_what_was_changed_since(void **state)
 {
 	(void)state;
@@ -267,6 +288,7 @@ int main(void)
 		NODE(plugins_are_links_to_one_program_and_the_configuration_is_whole),
 		NODE(what_another_maker_put_there_is_in_the_way),
 		NODE(uninstall_puts_back_what_was_kept),
+		NODE(another_configuration_later_is_ours_as_well),
 		NODE(uninstall_leaves_what_was_changed_since),
 		NODE(a_prefix_puts_them_beside_the_others),
 		NODE(another_prefix_takes_the_former_names_away),
