@@ -266,7 +266,7 @@ struct returned {
 	bool found;
 };
 
-/* A kernel that takes a namespace apart keeps the name, or makes dev0, dev1 of one that is taken. */
+/* A kernel that takes a namespace apart keeps the name, or makes dev0 of one that is taken. */
 static bool is_kernels_name(const char *name, const struct loan *loan)
 {
 	return !strcmp(name, loan->ifname) ||

@@ -321,8 +321,9 @@ enum client_news client_resume(struct dhcp_client *c, const struct dhcp_record *
 	char id[ID_BYTES];
 
 	c->bound = r->bound;
-	if (wire_open(c->netns, c->ifname, c->choice.ipv4, c->choice.ipv6, &c->wire, e) < 0)
-		return over(c, e);
+	int opened = wire_open(c->netns, c->ifname, c->choice.ipv4, c->choice.ipv6, &c->wire, e);
+	if (opened < 0) /* the record stays when the next daemon may have more luck */
+		return wire_is_shortage(opened) ? CLIENT_OVER : over(c, e);
 	const struct dhcp4_params p = params_of(c);
 	id_of(c, id);
 	c->got4 = c->choice.ipv4 && ip_is_set(&l4.address.addr);

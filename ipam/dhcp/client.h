@@ -51,7 +51,8 @@ bool client_is(const struct dhcp_client *c, const char *container, const char *n
 int client_start(struct dhcp_client *c, int64_t now, struct err *e);
 /*
  * Goes on where an earlier daemon was with this record. CLIENT_OVER: there is nothing to go on
- * with, what was only asked for was given back, and the record is gone.
+ * with, what was only asked for was given back, and the record is gone, unless there was no
+ * descriptor or memory to look at it.
  */
 enum client_news client_resume(struct dhcp_client *c, const struct dhcp_record *r, int64_t now,
 			       struct err *e);

@@ -303,10 +303,11 @@ static int visit(int dir, const char *name, int (*fn)(const struct dhcp_record *
 	struct dhcp_record r = { 0 };
 	char own[NAME_MAX_DHCP] = "";
 	size_t len;
-	int said = 0;
+	int said = 0, read = file_read_at(dir, name, RECORD_BYTES_MAX, &text, &len, NULL);
 
-	if (file_read_at(dir, name, RECORD_BYTES_MAX, &text, &len, NULL) == 0 &&
-	    parse(&d, text, len, &r) == 0)
+	if (read < 0 && read != -EFBIG) /* nothing is known of it */
+		return 0;
+	if (read == 0 && parse(&d, text, len, &r) == 0)
 		name_of(&r, own);
 	if (strcmp(own, name) == 0)
 		said = fn(&r, arg);

@@ -154,13 +154,18 @@ int wire_open(const char *netns, const char *ifname, bool ipv4, bool ipv6, struc
 	return 0;
 }
 
+bool wire_is_shortage(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM;
+}
+
 bool wire_is_there(const struct wire *w, const char *netns)
 {
 	cleanup_fd int ns = -1;
 	struct netns_id now;
 	int r = netns_open(netns, &ns, NULL);
 
-	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM) /* that shows nothing of the namespace */
+	if (wire_is_shortage(r))
 		return true;
 	return r == 0 && netns_identify(ns, &now, NULL) == 0 && now.dev == w->ns.dev &&
 	       now.ino == w->ns.ino;

@@ -29,6 +29,9 @@ struct wire {
 #define WIRE_INIT { .fd4 = -1, .fd6 = -1 }
 void wire_close(struct wire *w);
 
+/* No descriptor or no memory: that shows nothing of what was to be looked at. */
+bool wire_is_shortage(int r);
+
 /* Opens it and sets the interface up. The namespace or interface missing: -ENOENT, -ENODEV. */
 int wire_open(const char *netns, const char *ifname, bool ipv4, bool ipv6, struct wire *out,
 	      struct err *e);

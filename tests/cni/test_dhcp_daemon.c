@@ -177,6 +177,30 @@ static void a_daemon_short_of_descriptors_keeps_its_leases(void **state)
 	dhcp_await_lease("192.0.2.5", false);
 }
 
+/* Whatever a daemon cannot open when it begins: what it does not take up, the next one does. */
+static void a_daemon_that_begins_short_of_descriptors_forgets_no_lease(void **state)
+{
+	(void)state;
+	ok("bridge", "ADD", dhcp_conf());
+	dhcp_daemon_stop(SIGTERM);
+	for (unsigned n = 5; n < 20; n++) {
+		const char *argv[] = { "/bin/sh", "-c",
+				       textf("ulimit -n %u; exec %s/dhcp daemon", n, lab_bin()),
+				       NULL };
+
+		dhcp_daemon_spawn(argv, "", -1);
+		(void)usleep(100000);
+		dhcp_daemon_stop(SIGTERM);
+		if (lab_try("[ -n \"$(ls " DHCP_RECORDS "/*.json)\" ]"))
+			lab_fail("with %u descriptors: %s", n,
+				 text_keep(lab_out("cat /run/dhcp.log")));
+	}
+	dhcp_daemon_start("");
+	ok("bridge", "DEL", dhcp_conf());
+	dhcp_await_lease("192.0.2.5", false);
+	dhcp_no_record();
+}
+
 /* What the first ADD leased is not forgotten by a second one, which fails: it is given back. */
 static void a_second_add_that_fails_leaves_no_lease(void **state)
 {
@@ -317,6 +341,7 @@ int main(void)
 		T(a_dry_run_asks_nobody),
 		T(a_socket_of_systemds_is_taken_and_left),
 		T(a_daemon_short_of_descriptors_keeps_its_leases),
+		T(a_daemon_that_begins_short_of_descriptors_forgets_no_lease),
 		T(a_second_add_that_fails_leaves_no_lease),
 		T(nobody_waits_for_a_daemon_that_hears_nobody),
 		T(a_plugin_killed_anywhere_leaves_no_lease_after_del),
