@@ -81,7 +81,7 @@ static bool key_is(const char *key, size_t len, const char *token, size_t ntoken
 static bool enter(struct reader *r, const char *token, size_t n, const char **key)
 {
 	struct reader at = *r, found = { 0 };
-	char close = next_char(&at) == '{' ? '}' : *at.p == '[' ? ']' : 0;
+	char open = next_char(&at), close = open == '{' ? '}' : open == '[' ? ']' : 0;
 	uint64_t want = UINT64_MAX, i = 0;
 	char number[24];
 

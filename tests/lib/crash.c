@@ -480,6 +480,7 @@ int crash_setup(void **state)
 	int r = lab_setup(state);
 
 	(void)snprintf(stepper, sizeof stepper, "%s/../tests/tools/stepper", lab_bin());
+	free(pristine); /* a program may have two groups */
 	pristine = snapshot_take(SNAPSHOT_ALL);
 	return r;
 }

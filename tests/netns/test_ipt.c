@@ -264,11 +264,11 @@ static void looking_for_a_table_does_not_make_it(void **state)
 	lab_netns_new("bare");
 	cleanup_free char *before = lab_out_in("bare", "cat /proc/net/ip_tables_names");
 	assert_string_equal(before, "");
-	(void)lab_out_in("bare", "iptables-legacy -t nat -S >/dev/null");
+	lab_sh_in("bare", "iptables-legacy -t nat -S >/dev/null");
 	cleanup_free char *after = lab_out_in("bare", "cat /proc/net/ip_tables_names");
 	assert_string_equal(after, "nat");
 	lab_netns_del("bare");
-	(void)lab_out("iptables-legacy -t nat -S >/dev/null");
+	lab_sh("iptables-legacy -t nat -S >/dev/null");
 	assert_true(ipt_table_exists(AF_INET, "nat"));
 	assert_false(ipt_table_exists(AF_INET, "na"));
 	assert_false(ipt_table_exists(AF_INET6, "security"));
