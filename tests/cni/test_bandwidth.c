@@ -177,14 +177,21 @@ static long exchange_ms(const char *addr)
 	return (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000;
 }
 
-/* How much slower than without a limit: at least five times, or at most twice. */
-static void assert_speed(const char *what, const char *addr, long unlimited, bool slow)
+/*
+ * BYTES less the burst take some 150 ms at the rate: a loaded machine can make that longer, never
+ * shorter. Without a limit one of a few tries is quicker, however loaded.
+ */
+#define SLOW_MS 100
+#define TRIES 20
+
+static void assert_speed(const char *what, const char *addr, bool slow)
 {
 	long ms = exchange_ms(addr);
 
-	print_message("%s, %s: %ld ms, without a limit %ld ms\n", what, addr, ms, unlimited);
-	if (slow ? ms < 5 * unlimited || ms < 100 : ms > 2 * unlimited + 60)
-		lab_fail("%s, %s: %ld ms, without a limit %ld ms", what, addr, ms, unlimited);
+	for (int i = 0; !slow && ms >= SLOW_MS && i < TRIES; i++)
+		ms = exchange_ms(addr);
+	if (slow != (ms >= SLOW_MS))
+		lab_fail("%s, %s: %ld ms", what, addr, ms);
 }
 
 static void bytes_pass_at_the_rate_that_was_asked_for(void **state)
@@ -203,20 +210,17 @@ static void bytes_pass_at_the_rate_that_was_asked_for(void **state)
 	};
 
 	(void)state;
-	/* the first exchange also learns who has which address */
-	(void)exchange_ms("10.1.0.2");
-	(void)exchange_ms("fd00:1::2");
-	long v4 = exchange_ms("10.1.0.2"), v6 = exchange_ms("fd00:1::2");
-
+	assert_speed("before ADD", "10.1.0.2", false);
+	assert_speed("before ADD", "fd00:1::2", false);
 	for (size_t i = 0; i < LEN(t); i++) {
 		const char *c = conf(t[i].keys), *result = ok("bandwidth", "ADD", c);
 
-		assert_speed(t[i].keys, "10.1.0.2", v4, t[i].v4_slow);
-		assert_speed(t[i].keys, "fd00:1::2", v6, t[i].v6_slow);
+		assert_speed(t[i].keys, "10.1.0.2", t[i].v4_slow);
+		assert_speed(t[i].keys, "fd00:1::2", t[i].v6_slow);
 		ok("bandwidth", "CHECK", with_prev(c, result));
 		ok("bandwidth", "DEL", with_prev(c, result));
 	}
-	assert_speed("after DEL", "10.1.0.2", v4, false);
+	assert_speed("after DEL", "10.1.0.2", false);
 }
 
 static void many_subnets_are_told_apart(void **state)
