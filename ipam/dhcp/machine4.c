@@ -132,7 +132,7 @@ void dhcp4_release(struct dhcp4_machine *m)
 	h.broadcast = false;
 	h.ciaddr = m->lease.address.addr;
 	put_addr(&v[n++], DHCP4_SERVER_ID, &m->lease.server);
-	for (size_t i = 0; i < m->p.nprovide; i++)
+	for (size_t i = 0; i < m->p.nprovide && n < OPTIONS_MAX; i++)
 		if (m->p.provide[i].code == DHCP4_CLIENT_ID)
 			v[n++] = m->p.provide[i];
 	emit(m, &h, v, n, true);
