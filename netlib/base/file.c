@@ -10,6 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -161,28 +162,34 @@ int file_open_dir(int dir, const char *name, struct err *e)
 }
 
 /*
- * /proc/locks names the holder by inode: "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF". 0 when
- * unknown.
+ * /proc/locks names the holder by device and inode: "1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0
+ * EOF". Inode numbers alone meet across file systems; but some file systems give stat(2) a device
+ * of another number, and there the inode has to do. 0 when unknown.
  */
 static int lock_holder(int fd)
 {
 	cleanup_stream FILE *f = fopen("/proc/locks", "re");
 	struct stat st;
 	char line[256];
+	int other = 0;
 
 	if (!f || fstat(fd, &st) < 0)
 		return 0;
 	while (fgets(line, sizeof line, f)) {
-		int pid;
+		unsigned maj, min;
 		unsigned long ino;
+		int pid;
 
 		if (strstr(line, "->") ||
-		    sscanf(line, "%*d: FLOCK %*s %*s %d %*x:%*x:%lu", &pid, &ino) != 2)
+		    sscanf(line, "%*d: FLOCK %*s %*s %d %x:%x:%lu", &pid, &maj, &min, &ino) != 4)
 			continue;
-		if (ino == (unsigned long)st.st_ino)
+		if (ino != (unsigned long)st.st_ino)
+			continue;
+		if (maj == major(st.st_dev) && min == minor(st.st_dev))
 			return pid;
+		other = pid;
 	}
-	return 0;
+	return other;
 }
 
 /* " (iptables-restor)", or nothing when it cannot be told. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Legacy tables edited by us and by iptables: the same bytes, found by each other. */
 #include "tests/lib/lab.h"
+#include "tests/lib/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@
 
 #include "netlib/base/cleanup.h"
 #include "netlib/base/err.h"
+#include "netlib/base/file.h"
 #include "netlib/base/plan.h"
 #include "netlib/base/str.h"
 #include "netlib/fw/ipttable.h"
@@ -341,6 +343,46 @@ static void who_holds_the_lock_too_long_is_named_by_process_and_command(void **s
 	clear(AF_INET, "filter");
 }
 
+static pid_t holder_of(const char *file)
+{
+	int ready[2];
+	char c;
+
+	assert_int_equal(pipe(ready), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		int fd = open(file, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+
+		lab_child();
+		_exit(flock(fd, LOCK_EX) == 0 && write(ready[1], "x", 1) == 1 ? pause() : 1);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+	return pid;
+}
+
+static void a_file_of_the_same_number_elsewhere_is_not_taken_for_the_lock(void **state)
+{
+	struct err e = ERR_INIT;
+
+	(void)state;
+	lab_sh("mkdir /run/a /run/b && mount -t tmpfs a /run/a && mount -t tmpfs b /run/b && "
+	       "touch /run/a/f /run/b/f && test $(stat -c %%i /run/a/f) = $(stat -c %%i /run/b/f)");
+	pid_t a = holder_of("/run/a/f"), b = holder_of("/run/b/f");
+	for (int i = 0; i < 2; i++) {
+		cleanup_fd int fd = open(i ? "/run/b/f" : "/run/a/f", O_RDONLY | O_CLOEXEC);
+
+		assert_int_equal(file_lock(fd, 10, "it", &e), -EAGAIN);
+		assert_non_null(strstr(e.text, textf("process %d ", (int)(i ? b : a))));
+	}
+	(void)kill(a, SIGKILL);
+	(void)kill(b, SIGKILL);
+	assert_int_equal(waitpid(a, NULL, 0), a);
+	assert_int_equal(waitpid(b, NULL, 0), b);
+	lab_sh("umount /run/a /run/b && rmdir /run/a /run/b");
+}
+
 #define WRITERS 16
 
 static int add_one(struct ipt_table *t, void *arg, struct err *e)
@@ -389,6 +431,7 @@ int main(void)
 		cmocka_unit_test(looking_for_a_table_does_not_make_it),
 		cmocka_unit_test(a_dry_run_does_not_make_the_table),
 		cmocka_unit_test(who_holds_the_lock_too_long_is_named_by_process_and_command),
+		cmocka_unit_test(a_file_of_the_same_number_elsewhere_is_not_taken_for_the_lock),
 		cmocka_unit_test(of_many_who_write_at_once_none_is_lost),
 	};
 
