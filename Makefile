@@ -229,10 +229,10 @@ check-vm: deps-vm all tests
 		env LAB_VM=1 NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) \
 		tests/run -j $$(nproc) -t 1200 $(VM_TESTS:%.c=$(abspath $(BUILD))/%)
 
-# Many containers at once, killed and collected, for ten minutes: `make soak SECONDS=600`.
+# Many containers at once, killed and collected, for ten minutes: `make soak SECONDS=600 WORKERS=256`.
 .PHONY: soak
 soak: deps-check all $(SOAK)
-	$(Q)NARU_BIN=$(abspath $(BIN)) $(SOAK) --seconds $(or $(SECONDS),600)
+	$(Q)NARU_BIN=$(abspath $(BIN)) $(SOAK) --seconds $(or $(SECONDS),600) --workers $(or $(WORKERS),256)
 
 .PHONY: check-deb
 check-deb: deb

@@ -148,7 +148,7 @@ static int dial(void)
 	struct sockaddr_un un = { .sun_family = AF_UNIX, .sun_path = DHCP_SOCK };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&un, sizeof un) == 0)
+	if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof un) == 0)
 		return fd;
 	(void)close(fd);
 	return -1;
@@ -169,7 +169,7 @@ static void a_daemon_short_of_descriptors_keeps_its_leases(void **state)
 	ok("bridge", "ADD", dhcp_conf());
 	for (size_t i = 0; i < LEN(idle); i++)
 		idle[i] = dial();
-	(void)usleep(3000000); /* one look at all namespaces, and a bit */
+	(void)sleep(3); /* one look at all namespaces, and a bit */
 	for (size_t i = 0; i < LEN(idle); i++)
 		(void)close(idle[i]);
 	assert_true(dhcp_leased("192.0.2.5"));

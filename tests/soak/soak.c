@@ -46,7 +46,7 @@
 #define PORT_BASE 20000
 #define CONTESTED_PORT 19999 /* many ask for it, one has it */
 #define KILL_AFTER_US_MAX 12000
-#define AGAIN_MAX 10
+#define AGAIN_MAX 60
 #define IFNAME "eth0"
 
 /* The networks. Two share a bridge and its subnet; one goes by iptables. */
@@ -123,7 +123,7 @@ static int net_lock(int net, int how)
 	/* flock knows no turns: who wants the network for himself makes the others wait */
 	if (how == LOCK_EX)
 		all->wanted[net]++;
-	for (int i = 0; how == LOCK_SH && all->wanted[net] && i < 5000; i++)
+	for (int i = 0; how == LOCK_SH && all->wanted[net] && i < 30000; i++)
 		(void)usleep(1000);
 	int fd = open(textf("/run/soak.%d", net), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
