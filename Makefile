@@ -212,7 +212,7 @@ fuzz: $(FUZZ_REPLAY)
 
 .PHONY: check
 check: deps-check all tests
-	$(Q)NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) tests/run -j 3 -t 900 $(TESTS) $(FUZZ_REPLAY) $(TEST_SH)
+	$(Q)NARU_BIN=$(abspath $(BIN)) BUILD=$(abspath $(BUILD)) tests/run -j 3 -t $(or $(TEST_TIMEOUT),900) $(TESTS) $(FUZZ_REPLAY) $(TEST_SH)
 
 # Programs that say what they need of the kernel (tests/lib/lab_needs.h), and those about control groups, run on Debian's kernel.
 # VM_KERNEL is its package, VM_APPEND goes to its command line (module_blacklist=ip_tables,ip6_tables: a kernel without legacy
