@@ -382,16 +382,14 @@ static int addresses_await(struct cni_op *op, struct err *e)
 }
 
 static const struct cni_step bridge_steps[] = {
-	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
-	  common_ipam_gc, common_ipam_status },
+	COMMON_IPAM_ROW(common_ipam_early),
 	{ "bridge", NULL, bridge_add, NULL, bridge_check, NULL, bridge_status },
 	/* here, so that DEL takes the port away before; ADD's turn is below */
 	{ "guard", NULL, NULL, bridge_guard_del, NULL, bridge_guard_gc, bridge_guard_status },
 	{ "veth", NULL, veth_add, veth_del, veth_check, common_veth_gc, NULL },
 	{ "guard", bridge_has_guard, bridge_guard_add, NULL, bridge_guard_check, NULL, NULL },
 	{ "vlan", has_vlans, vlan_add, NULL, vlan_check, NULL, NULL },
-	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
-	  common_ipam_gc, common_ipam_status },
+	COMMON_IPAM_ROW(common_ipam_late),
 	{ "address", NULL, address_add, NULL, address_check, NULL, NULL },
 	{ "gateway", bridge_has_gateway, bridge_gateway_add, NULL, bridge_gateway_check, NULL, NULL,
 	  bridge_gateway_add },

@@ -535,11 +535,9 @@ static int device_gc(struct cni_op *op, struct err *e)
 }
 
 static const struct cni_step hd_steps[] = {
-	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
-	  common_ipam_gc, common_ipam_status },
+	COMMON_IPAM_ROW(common_ipam_early),
 	{ "device", has_link, device_add, device_del, device_check, device_gc, NULL },
-	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
-	  common_ipam_gc, common_ipam_status },
+	COMMON_IPAM_ROW(common_ipam_late),
 	{ "pass on", is_dpdk, dpdk_add, NULL, NULL, NULL, NULL },
 	{ "dns", NULL, dns_add, NULL, NULL, NULL, NULL },
 	{ "address", has_addresses, address_add, NULL, address_check, NULL, NULL },

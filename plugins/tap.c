@@ -222,11 +222,9 @@ static int up_add(struct cni_op *op, struct err *e)
 }
 
 static const struct cni_step tap_steps[] = {
-	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
-	  common_ipam_gc, common_ipam_status },
+	COMMON_IPAM_ROW(common_ipam_early),
 	{ "tap", NULL, tap_row_add, tap_row_del, tap_row_check, NULL, tap_row_status },
-	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
-	  common_ipam_gc, common_ipam_status },
+	COMMON_IPAM_ROW(common_ipam_late),
 	{ "dns", NULL, dns_add, NULL, NULL, NULL, NULL },
 	{ "address", common_has_ipam, address_add, NULL, NULL, NULL, NULL },
 	{ "up", is_bare, up_add, NULL, NULL, NULL, NULL },

@@ -296,11 +296,9 @@ static int carrier_await(struct cni_op *op, struct err *e)
 }
 
 static const struct cni_step veth_steps[] = {
-	{ "ipam", common_ipam_early, common_ipam_add, common_ipam_del, common_ipam_check,
-	  common_ipam_gc, common_ipam_status },
+	COMMON_IPAM_ROW(common_ipam_early),
 	{ "veth", NULL, pair_add, pair_del, pair_check, common_veth_gc, NULL },
-	{ "ipam", common_ipam_late, common_ipam_add, common_ipam_del, common_ipam_check,
-	  common_ipam_gc, common_ipam_status },
+	COMMON_IPAM_ROW(common_ipam_late),
 	{ "address", NULL, address_add, NULL, address_check, NULL, NULL },
 	{ "host", NULL, host_add, NULL, host_check, NULL, NULL, host_reload },
 	{ "masq", has_masq, common_masq_add, common_masq_del, common_masq_check, common_masq_gc,

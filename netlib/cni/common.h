@@ -36,6 +36,15 @@ int common_ipam_del(struct cni_op *op, struct err *e);
 int common_ipam_check(struct cni_op *op, struct err *e);
 int common_ipam_gc(struct cni_op *op, struct err *e);
 int common_ipam_status(struct cni_op *op, struct err *e);
+/* The row, for either place: when is common_ipam_early or common_ipam_late. */
+#define COMMON_IPAM_ROW(when) \
+	{ "ipam", \
+	  (when), \
+	  common_ipam_add, \
+	  common_ipam_del, \
+	  common_ipam_check, \
+	  common_ipam_gc, \
+	  common_ipam_status }
 
 /*
  * Applies config dns over IPAM's. replace_always: as macvlan & co; else only when any field was
