@@ -22,52 +22,7 @@ static const struct crash_subject nftables = {
 };
 static const struct crash_subject *const subjects[] = { &nftables };
 
-static void every_fault_point_rolls_back(void **state)
-{
-	(void)state;
-	crash_failed_verbs(subjects, LEN(subjects));
-}
-
-static void killed_at_any_point_of_add_one_del_leaves_nothing(void **state)
-{
-	(void)state;
-	crash_in_add(subjects, LEN(subjects), CRASH_DEL);
-}
-
-static void killed_in_add_and_the_namespace_gone_del_leaves_nothing(void **state)
-{
-	(void)state;
-	crash_in_add(subjects, LEN(subjects), CRASH_GONE);
-}
-
-static void killed_in_add_and_del_lost_gc_leaves_nothing(void **state)
-{
-	(void)state;
-	crash_in_add(subjects, LEN(subjects), CRASH_GC);
-}
-
-static void killed_at_any_point_of_del_the_next_del_leaves_nothing(void **state)
-{
-	(void)state;
-	crash_in_del(subjects, LEN(subjects));
-}
-
-static void a_call_that_fails_fails_add_without_a_trace(void **state)
-{
-	(void)state;
-	crash_failed_calls(subjects, LEN(subjects));
-}
-
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_fault_point_rolls_back),
-		cmocka_unit_test(killed_at_any_point_of_add_one_del_leaves_nothing),
-		cmocka_unit_test(killed_in_add_and_the_namespace_gone_del_leaves_nothing),
-		cmocka_unit_test(killed_in_add_and_del_lost_gc_leaves_nothing),
-		cmocka_unit_test(killed_at_any_point_of_del_the_next_del_leaves_nothing),
-		cmocka_unit_test(a_call_that_fails_fails_add_without_a_trace),
-	};
-
-	return cmocka_run_group_tests(tests, crash_setup, NULL);
+	return crash_suite(subjects, LEN(subjects));
 }

@@ -484,3 +484,58 @@ int crash_setup(void **state)
 	pristine = snapshot_take(SNAPSHOT_ALL);
 	return r;
 }
+
+static const struct crash_subject *const *suite;
+static size_t nsuite;
+
+static void every_fault_point_of_every_plugin_rolls_back(void **state)
+{
+	(void)state;
+	crash_failed_verbs(suite, nsuite);
+}
+
+static void killed_at_any_point_of_add_one_del_leaves_nothing(void **state)
+{
+	(void)state;
+	crash_in_add(suite, nsuite, CRASH_DEL);
+}
+
+static void killed_in_add_and_the_namespace_gone_del_leaves_nothing(void **state)
+{
+	(void)state;
+	crash_in_add(suite, nsuite, CRASH_GONE);
+}
+
+static void killed_in_add_and_del_lost_gc_leaves_nothing(void **state)
+{
+	(void)state;
+	crash_in_add(suite, nsuite, CRASH_GC);
+}
+
+static void killed_at_any_point_of_del_the_next_del_leaves_nothing(void **state)
+{
+	(void)state;
+	crash_in_del(suite, nsuite);
+}
+
+static void a_call_that_fails_fails_add_without_a_trace(void **state)
+{
+	(void)state;
+	crash_failed_calls(suite, nsuite);
+}
+
+int crash_suite(const struct crash_subject *const *s, size_t n)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_fault_point_of_every_plugin_rolls_back),
+		cmocka_unit_test(killed_at_any_point_of_add_one_del_leaves_nothing),
+		cmocka_unit_test(killed_in_add_and_the_namespace_gone_del_leaves_nothing),
+		cmocka_unit_test(killed_in_add_and_del_lost_gc_leaves_nothing),
+		cmocka_unit_test(killed_at_any_point_of_del_the_next_del_leaves_nothing),
+		cmocka_unit_test(a_call_that_fails_fails_add_without_a_trace),
+	};
+
+	suite = s;
+	nsuite = n;
+	return cmocka_run_group_tests(tests, crash_setup, NULL);
+}

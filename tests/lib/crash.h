@@ -45,4 +45,7 @@ void crash_failed_verbs(const struct crash_subject *const *s, size_t n);
  */
 unsigned crash_count_second(const struct crash_subject *s);
 
+/* A whole program of the six: exit status. Its subjects must stay. */
+int crash_suite(const struct crash_subject *const *s, size_t n);
+
 #endif
